@@ -1,0 +1,1 @@
+"""The nouns: plain frozen values that every layer speaks; no I/O, no clock."""

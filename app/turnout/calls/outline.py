@@ -1,0 +1,53 @@
+"""A request seen from above: what routing, counting and the loop guard need, without rebuilding every part of it.
+
+`wire` makes one from any dialect's parsed body in one pass; the fast lane needs nothing else of the body.
+"""
+
+from dataclasses import dataclass, field
+
+from turnout.calls.units import Dialect, Family, Housekeeping, Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    dialect: Dialect
+    model: str
+    """The name the client asked for, as it wrote it."""
+    stream: bool = False
+    include_usage: bool = False
+    max_output: Tokens | None = None
+    ask: str = ""
+    """The newest human text with harness blocks peeled (`calls.ask`); never tool output, system or assistant text."""
+    asks: int = 0
+    """How many user turns with human text there are; with `ask`, it tells a new ask from an old one."""
+    ask_is_last: bool = True
+    """False inside a tool loop: what came last is tool output or the assistant, not a person."""
+    first_ask: str = ""
+    """The first human text: it names the conversation where nothing else does."""
+    system: str = ""
+    """All system text, merged in order."""
+    turns: int = 0
+    """Messages in the history."""
+    texts: tuple[str, ...] = ()
+    """Every text that is billed as input (system, messages, tool results, tool definitions as JSON), for counting."""
+    tools: int = 0
+    tool_names: tuple[str, ...] = ()
+    last_tool_calls: tuple[str, ...] = ()
+    """`name arguments` of the last (at most 12) tool calls in the history, oldest first: the loop guard compares them."""
+    tool_errors: int = 0
+    """Error results among the last 6 tool results."""
+    images: int = 0
+    thinking: bool = False
+    effort: str = ""
+    sealed_by: Family | None = None
+    """Whose signed or encrypted thinking stands in the history; the conversation is pinned there."""
+    cache_marks: int = 0
+    housekeeping: Housekeeping | None = None
+    schema: bool = False
+    """Structured output is asked for."""
+    session: str = ""
+    """The client's own session id, where the body carries one; headers are read elsewhere."""
+    parent_session: str = ""
+    server_tools: tuple[str, ...] = ()
+    extras: dict[str, str] = field(default_factory=dict)
+    """Small facts only one dialect has (`previous_response_id`, `store`)."""

@@ -1,0 +1,84 @@
+"""Units and closed choices. A bare int never crosses a module without one of these names."""
+
+from enum import Enum
+from typing import NewType
+
+Nanos = NewType("Nanos", int)
+"""1e-9 US dollar. A token at $0.10 per million is 100 of them."""
+Tokens = NewType("Tokens", int)
+CREDIT_NANOS = Nanos(10_000_000)
+"""One credit is one US cent at list price."""
+USD_NANOS = Nanos(1_000_000_000)
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+class Dialect(Enum):
+    """What a body is written in; the value is what ledger and settings call it."""
+
+    OPENAI_CHAT = "openai_chat"
+    OPENAI_RESPONSES = "openai_responses"
+    OPENAI_COMPLETIONS = "openai_completions"
+    OPENAI_EMBEDDINGS = "openai_embeddings"
+    ANTHROPIC = "anthropic"
+    OLLAMA_CHAT = "ollama_chat"
+    OLLAMA_GENERATE = "ollama_generate"
+    OLLAMA_EMBED = "ollama_embed"
+    GEMINI = "gemini"
+
+    @property
+    def family(self) -> "Family":
+        return Family(self.value.split("_")[0])
+
+
+class Family(Enum):
+    """What a provider speaks (`dialect` in turnout.toml); also the vendor that signed blocks belong to."""
+
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+    OLLAMA = "ollama"
+    GEMINI = "gemini"
+
+
+class Tier(Enum):
+    HIGH = "high"
+    FAST = "fast"
+    LOCAL = "local"
+
+
+class Grade(Enum):
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+
+
+class Mode(Enum):
+    """The tray's toggle."""
+
+    AUTO = "auto"
+    LOCAL = "local"
+    CLOUD = "cloud"
+    PASSTHROUGH = "passthrough"
+
+
+class Status(Enum):
+    """How a call stands in the ledger."""
+
+    HELD = "held"
+    RUNNING = "running"
+    SETTLED = "settled"
+    FAILED = "failed"
+    REFUSED = "refused"
+    ABORTED = "aborted"
+
+
+class Housekeeping(Enum):
+    """A client's own side request, recognised by its shape."""
+
+    TITLE = "title"
+    SUMMARY = "summary"
+    ROUTER = "router"
+    MEMORY = "memory"
+    FIM = "fim"
+    COUNT = "count"
+    OTHER = "other"

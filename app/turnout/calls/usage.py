@@ -1,0 +1,80 @@
+"""What a call consumed and what that costs. Integers only: a float never touches money."""
+
+from dataclasses import dataclass
+
+from turnout.calls.units import Nanos, Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens one attempt consumed, in disjoint buckets: their sum is everything that is billed."""
+
+    uncached: Tokens = Tokens(0)
+    """Prompt tokens billed at the full input rate."""
+    cache_read: Tokens = Tokens(0)
+    cache_write_5m: Tokens = Tokens(0)
+    cache_write_1h: Tokens = Tokens(0)
+    output: Tokens = Tokens(0)
+    """Visible output; reasoning is not in it."""
+    reasoning: Tokens = Tokens(0)
+
+    @property
+    def prompt(self) -> Tokens:
+        return Tokens(self.uncached + self.cache_read + self.cache_write_5m + self.cache_write_1h)
+
+    @property
+    def produced(self) -> Tokens:
+        return Tokens(self.output + self.reasoning)
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            Tokens(self.uncached + other.uncached),
+            Tokens(self.cache_read + other.cache_read),
+            Tokens(self.cache_write_5m + other.cache_write_5m),
+            Tokens(self.cache_write_1h + other.cache_write_1h),
+            Tokens(self.output + other.output),
+            Tokens(self.reasoning + other.reasoning),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Nano-dollars per *million* tokens of each bucket, for prompts of at least `from_prompt` tokens.
+
+    $2.50 per million tokens is 2_500_000_000. `source` says where it is from and of which day.
+    """
+
+    uncached: int
+    cache_read: int
+    cache_write_5m: int
+    cache_write_1h: int
+    output: int
+    reasoning: int
+    source: str = ""
+    from_prompt: Tokens = Tokens(0)
+    longer: "Price | None" = None
+    """The next tier by context length, with a larger `from_prompt`; it prices the whole call."""
+
+    def at(self, prompt: Tokens) -> "Price":
+        """The tier that a prompt of this length is billed at."""
+        price = self
+        while price.longer is not None and prompt >= price.longer.from_prompt:
+            price = price.longer
+        return price
+
+
+FREE = Price(0, 0, 0, 0, 0, 0, source="local: no per-token price")
+
+
+def cost(usage: Usage, price: Price) -> Nanos:
+    """The sum over buckets, rounded up once: rounding each bucket up overstates a call by as much as five nanos."""
+    tier = price.at(usage.prompt)
+    millionths = (
+        usage.uncached * tier.uncached
+        + usage.cache_read * tier.cache_read
+        + usage.cache_write_5m * tier.cache_write_5m
+        + usage.cache_write_1h * tier.cache_write_1h
+        + usage.output * tier.output
+        + usage.reasoning * tier.reasoning
+    )
+    return Nanos(-(-millionths // 1_000_000))

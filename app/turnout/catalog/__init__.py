@@ -1,0 +1,1 @@
+"""Shipped facts: prices, what models can do, the grader's weights."""

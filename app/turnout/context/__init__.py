@@ -1,0 +1,1 @@
+"""Summaries of long histories and the index of references."""

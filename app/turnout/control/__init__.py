@@ -1,0 +1,1 @@
+"""Talking to a running proxy: messages, the runtime file, a small client."""

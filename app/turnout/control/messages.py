@@ -1,0 +1,125 @@
+"""What the control API says, as values; JSON only in `control.codec`-like functions here.
+
+All under `http://127.0.0.1:PORT/_control/v1/`, with `Authorization: Bearer CONTROL_TOKEN` of the runtime file.
+
+    GET    status                          Status
+    GET    events                          SSE: `event: status` with a Status, on change, at most 5 a second
+    GET    clients                         {"clients": [{"name","department","project","created_at","last_seen"}]}
+    POST   clients                         {"name","department","project"} -> {"name","token"}; the token is shown once
+    POST   clients/NAME/rotate             -> {"name","token"}
+    DELETE clients/NAME                    -> {"name"}
+    PUT    mode                            {"mode": auto|local|cloud|passthrough}
+    POST   pause                           {"seconds": N | null}   null: until resumed
+    POST   resume
+    POST   reload                          read settings and rules again now; {"rules": "ok" | error text}
+    GET    sessions                        {"sessions": [...]} those live, stopped or waiting
+    POST   sessions/ID/allow               {"usd": "1.00"} | {"turns": 50} | {}
+    POST   sessions/ID/stop
+    GET    budgets                         {"budgets": [BudgetLine...]}
+    POST   budgets/credit                  {"scope": "client:NAME" | budget key, "usd": "5.00"}
+    POST   holds/ID/release
+    GET    models                          {"models": [...]} by provider, with health, warm, price
+    POST   models/pull, DELETE models/NAME the local engine's, through the ollama client
+    POST   keys/test                       {"provider"} -> {"ok","message"}
+    POST   thumbs                          {"call","up": true|false}
+    POST   shutdown
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLine:
+    """One budget bucket in use; amounts are decimal strings of dollars, or counts for calls and tokens."""
+
+    key: str
+    budget: str
+    scope: str
+    who: str
+    unit: str
+    per: str
+    used: str
+    held: str
+    limit: str
+    left: str
+    renews_at: str = ""
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A call in flight."""
+
+    id: str
+    client: str
+    model: str
+    tier: str
+    started_ms: int
+    output_tokens: int = 0
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A call held back until the user raises its budget or lets its session go on (or time runs out)."""
+
+    id: str
+    client: str
+    session: str
+    what: str
+    """The budget's or loop's name."""
+    key: str
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    provider: str
+    state: str
+    """up | down | loading | no key | locked"""
+    detail: str = ""
+    models: int = 0
+    sovereign: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the tray should tell: a threshold reached, a loop stopped, a fallback used, a key failing."""
+
+    id: int
+    at_ms: int
+    kind: str
+    """budget | loop | fallback | key | engine | rules"""
+    title: str
+    text: str
+    target: str = ""
+    """Where a click leads: budgets, calls/ID, models, rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    version: str
+    pid: int
+    url: str
+    started_ms: int
+    mode: str
+    paused_until_ms: int | None = None
+    """0: paused until resumed; None: not paused."""
+    in_flight: int = 0
+    open_holds: int = 0
+    credit_usd: str = ""
+    """What is left under the tightest budget; empty: no budget."""
+    spent_today_usd: str = "0"
+    saved_today_usd: str = "0"
+    rules_error: str = ""
+    settings_error: str = ""
+    engines: tuple[Engine, ...] = ()
+    budgets: tuple[BudgetLine, ...] = ()
+    running: tuple[Running, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    intent_cache: dict[str, int] = field(default_factory=dict)
+    """hits, misses, size."""
+    clients_seen: dict[str, int] = field(default_factory=dict)
+    """client -> Unix ms of its last call."""
+    next_steps: tuple[str, ...] = ()

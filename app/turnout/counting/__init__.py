@@ -1,0 +1,1 @@
+"""Text to tokens, with tiktoken and the encodings in resources/."""

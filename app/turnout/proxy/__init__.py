@@ -1,0 +1,1 @@
+"""The headless program: server, guard, pipeline, state."""

@@ -1,0 +1,51 @@
+"""What `decide` answers: a Plan to carry out, or a Need to fetch something and ask again. Refusals are raised."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from turnout.calls.units import Grade, Nanos, Tier, Tokens
+from turnout.routing.facts import Candidate
+
+
+class Need(Enum):
+    """A lazy signal that a rule which was reached reads; the pipeline fetches it and decides again."""
+
+    TOKENS = "tokens"
+    GRADE = "grade"
+    SECRET = "secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One engine to try. The next step only before the first output byte."""
+
+    candidate: Candidate
+    hold: Nanos
+    """Worst case of this step: prompt estimate + max output at its price; 0 for a sovereign engine without a price."""
+    max_output: Tokens | None = None
+    """Set when a budget clamped the output, else None: the client's own figure stands."""
+    tier: Tier | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    steps: tuple[Step, ...]
+    rule: str
+    reason: str
+    """Readable, from fixed labels: "grade HIGH: asks for code", "pinned: a tool loop keeps its model"."""
+    grade: Grade | None = None
+    score: float | None = None
+    confidence: float | None = None
+    private: bool = False
+    """No step leaves the walls, and the session is marked so."""
+    pinned: bool = False
+    switch: str = ""
+    observed: str = ""
+    clamped: Tokens | None = None
+    buckets: tuple[str, ...] = ()
+    """Keys of the standings this call is charged to; a refusal never gets here."""
+    signals: dict[str, str | float | int | bool] = field(default_factory=dict)
+    """Every signal that was computed and its value."""
+    baseline: Candidate | None = None
+    waits: str = ""
+    """`on_exceed = "ask"`: the budget's or loop's name to wait for; empty: go on."""

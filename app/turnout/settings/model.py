@@ -1,0 +1,95 @@
+"""turnout.toml as values; `settings.files` reads and writes it, `settings.paths` knows where it lives."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from turnout.calls.units import Family, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    port: int = 7717
+    also_listen: tuple[int, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    host: str = "127.0.0.1"
+    max_body_mb: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    name: str
+    family: Family
+    base_url: str
+    """Scheme, host, port and path prefix; the key is bound to its origin."""
+    key: str = "keyring"
+    """keyring | none"""
+    sovereign: bool = False
+    first_byte_s: float = 300.0
+    idle_s: float = 120.0
+    total_s: float = 1800.0
+    connect_s: float = 10.0
+    insecure_http: bool = False
+    responses: str = "auto"
+    """Whether an `openai` provider has /responses: yes | no | auto (ask once)."""
+    gguf: str = ""
+    """A file to serve through the `embedded` extra."""
+    num_ctx: int | None = None
+    """Ollama: pin one window for all clients; None: chosen from the first estimate and kept."""
+    models: tuple[str, ...] = ()
+    """Known names, where the provider cannot list them."""
+    enabled: bool = True
+
+    @property
+    def needs_key(self) -> bool:
+        return self.key != "none"
+
+
+@dataclass(frozen=True, slots=True)
+class PriceOverride:
+    """[prices."provider/model"], globs allowed. Dollars per million tokens; None: as in the table."""
+
+    pattern: str
+    input_usd: str | None = None
+    output_usd: str | None = None
+    cache_read_usd: str | None = None
+    cache_write_5m_usd: str | None = None
+    cache_write_1h_usd: str | None = None
+    watts: float | None = None
+    usd_per_kwh: float | None = None
+    hardware_usd: float | None = None
+    hardware_months: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientPort:
+    """[clients.NAME]: a loopback port of its own for a client that can send neither key nor path."""
+
+    name: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    store_bodies: bool = False
+    keep_days: int = 400
+    max_ledger_mb: int = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    server: Server = Server()
+    developer: str = ""
+    """Empty: the operating system's user."""
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+    tiers: Mapping[Tier, tuple[str, ...]] = field(default_factory=dict)
+    """`provider/model` names in order."""
+    prices: tuple[PriceOverride, ...] = ()
+    clients: tuple[ClientPort, ...] = ()
+    privacy: Privacy = Privacy()
+    theme: str = "system"
+    baseline: str = ""
+    """`provider/model` that savings compare with when the client asked for `auto`; empty: first of tier high."""
+    drain_s: float = 10.0
+    """How long a cloud stream is read on after its client left, for its usage."""
+    hash: str = ""
