@@ -127,9 +127,7 @@ class EngineStatusError(UpstreamError):
 
     code = "turnout_engine_status"
 
-    def __init__(
-        self, message: str, *, answer_status: int, retry_after_s: float | None = None, hint: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, answer_status: int, retry_after_s: float | None = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.answer_status = answer_status
         self.retry_after_s = retry_after_s
@@ -143,9 +141,7 @@ class NoEngineError(UpstreamError):
 class SettingsError(TurnoutError):
     code = "turnout_settings"
 
-    def __init__(
-        self, message: str, *, file: str = "", line: int = 0, column: int = 0, hint: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, file: str = "", line: int = 0, column: int = 0, hint: str = "") -> None:
         place = f"{file}:{line}:{column}: " if line else (f"{file}: " if file else "")
         super().__init__(place + message, hint=hint)
         self.file, self.line, self.column = file, line, column

@@ -1,0 +1,106 @@
+"""Which headers cross from client to engine and back. Pure.
+
+Inbound auth, cookies, hop-by-hop and anything that tries to steer a gateway stay here (T10); what the vendor's own client
+tells the vendor (anthropic-beta, openai-*, user-agent...) goes through only when the engine speaks the client's dialect.
+"""
+
+from collections.abc import Iterable
+
+from turnout.calls.units import Family
+
+Headers = list[tuple[bytes, bytes]]
+
+_STAY = frozenset(
+    {
+        b"accept-encoding",
+        b"api-key",
+        b"authorization",
+        b"connection",
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"cookie",
+        b"expect",
+        b"forwarded",
+        b"host",
+        b"keep-alive",
+        b"origin",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"referer",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"via",
+        b"x-api-key",
+        b"x-goog-api-key",
+        b"x-real-ip",
+    }
+)
+_STAY_PREFIXES = (
+    b"x-turnout-",
+    b"x-forwarded-",
+    b"x-portkey-",
+    b"x-litellm-",
+    b"helicone-",
+    b"sec-",
+    b"cf-",
+    b"x-base-",
+    b"access-control-",
+)
+_RELAYED = (b"anthropic-", b"openai-", b"x-ratelimit-", b"ratelimit", b"x-goog-", b"x-groq-", b"cf-ray")
+_RELAYED_NAMES = frozenset(
+    {b"retry-after", b"retry-after-ms", b"request-id", b"x-request-id", b"x-should-retry", b"warning"}
+)
+
+
+def upstream(
+    family: Family,
+    client: Iterable[tuple[bytes, bytes]],
+    *,
+    same_dialect: bool,
+    key: bytes,
+    dialect_headers: Iterable[tuple[str, str]] = (),
+    stream: bool,
+    hop: int,
+) -> Headers:
+    """The request's headers but for Host and Content-Length, which the transport sets. `key` empty: none is sent."""
+    sent: Headers = []
+    if same_dialect:
+        sent = [(name, value) for name, value in client if name not in _STAY and not name.startswith(_STAY_PREFIXES)]
+    names = {name for name, _ in sent}
+    sent.append((b"content-type", b"application/json"))
+    # Relayed bytes are read on the way (usage): asking for plain ones costs nothing on a loopback and little elsewhere.
+    sent.append((b"accept-encoding", b"identity"))
+    if b"accept" not in names:
+        sent.append((b"accept", b"text/event-stream" if stream else b"application/json"))
+    if b"user-agent" not in names:
+        sent.append((b"user-agent", b"turnout"))
+    for name, value in dialect_headers:
+        if name.lower().encode() not in names:
+            sent.append((name.lower().encode(), value.encode("ascii", "replace")))
+    if (
+        family is Family.ANTHROPIC
+        and b"anthropic-version" not in names
+        and not any(n == b"anthropic-version" for n, _ in sent)
+    ):
+        sent.append((b"anthropic-version", b"2023-06-01"))
+    if key:
+        if family is Family.ANTHROPIC:
+            sent.append((b"x-api-key", key))
+        elif family is Family.GEMINI:
+            sent.append((b"x-goog-api-key", key))
+        else:
+            sent.append((b"authorization", b"Bearer " + key))
+    sent.append((b"x-turnout-hop", str(hop).encode()))
+    return sent
+
+
+def downstream(engine: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """What of the engine's answer the client is told beside status, type and body: rate limits, ids, retry advice."""
+    return [
+        (name, value)
+        for name, value in ((name.lower(), value) for name, value in engine)
+        if name in _RELAYED_NAMES or name.startswith(_RELAYED)
+    ]

@@ -1,0 +1,95 @@
+"""The client's side of one call: headers once, then bytes, and whether somebody is still there to read them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Message = MutableMapping[str, Any]
+"""An ASGI event: the server's own shape, not ours."""
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+
+class Answer:
+    """`started` is true from the status line on, `produced` from the first byte that is output and not a keep-alive."""
+
+    __slots__ = ("_on_gone", "_receive", "_send", "_watch", "done", "gone", "produced", "sent", "started", "status")
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._watch: asyncio.Task[None] | None = None
+        self._on_gone: Callable[[], None] | None = None
+        self.started = False
+        self.produced = False
+        self.done = False
+        self.gone = False
+        self.status = 0
+        self.sent = 0
+
+    def watch(self) -> None:
+        """Begin to notice a client that hangs up; only after its body was read."""
+        self._watch = asyncio.get_running_loop().create_task(self._wait_gone())
+
+    def on_gone(self, act: Callable[[], None] | None) -> None:
+        """What to do when the client hangs up; at once if it already did."""
+        self._on_gone = act
+        if act is not None and self.gone:
+            act()
+
+    async def _wait_gone(self) -> None:
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                break
+        if not self.done:
+            self.gone = True
+            if self._on_gone is not None:
+                self._on_gone()
+
+    def close(self) -> None:
+        self._on_gone = None
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+    async def start(self, status: int, headers: Headers) -> None:
+        if self.started:
+            return
+        self.started = True
+        self.status = status
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def write(self, data: bytes) -> None:
+        """Output. Waits while the client reads slower than the engine writes, so nothing piles up here."""
+        if data:
+            self.produced = True
+            self.sent += len(data)
+            if not self.gone:
+                await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def keep_alive(self, data: bytes) -> None:
+        if data and not self.gone and not self.done:
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def finish(self, data: bytes = b"") -> None:
+        if self.done:
+            return
+        self.done = True
+        self.sent += len(data)
+        await self._send({"type": "http.response.body", "body": data, "more_body": False})
+
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        if not self.started:
+            await self.start(status, [*headers, (b"content-length", str(len(body)).encode())])
+            self.produced = self.produced or bool(body)
+        await self.finish(body)
+
+
+def header_value(text: str) -> bytes:
+    """A header value that can hold anything: CR, LF and what is not Latin-1 never get through."""
+    return text.encode("ascii", "replace").translate(_PLAIN)[:1024]
+
+
+_PLAIN = bytes(b if 32 <= b < 127 else 32 for b in range(256))

@@ -1,0 +1,63 @@
+"""What to book when a call ended: the provider's own figures where they can be believed, else our count. Pure."""
+
+from dataclasses import dataclass
+
+from turnout.calls.units import Nanos, Tokens
+from turnout.calls.usage import Price, Usage, cost
+
+ABSURD = 100_000_000
+"""No call has ever held so many tokens; more than this is a broken counter or a lie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Our own view of a call."""
+
+    prompt: Tokens
+    output: Tokens
+    exact_prompt: bool = True
+    """False: the prompt is a byte bound, not a count; a smaller report is no reason to doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    usage: Usage
+    cost: Nanos
+    charged: Nanos
+    """What budgets are charged: the larger of the reported and half of our own count while a report is in doubt."""
+    estimated: bool = False
+    disputed: bool = False
+
+
+def plausible(usage: Usage) -> bool:
+    buckets = (
+        usage.uncached,
+        usage.cache_read,
+        usage.cache_write_5m,
+        usage.cache_write_1h,
+        usage.output,
+        usage.reasoning,
+    )
+    return all(type(bucket) is int and 0 <= bucket <= ABSURD for bucket in buckets) and sum(buckets) <= ABSURD
+
+
+def settle(reported: Usage | None, counted: Counted, price: Price | None) -> Settled:
+    """T19: zero, negative, absurd or missing usage never makes a call free and never bills 1e18 tokens."""
+    own = Usage(uncached=counted.prompt, output=counted.output)
+    rate = price if price is not None else _NOTHING
+    own_cost = cost(own, rate)
+    if reported is None or not plausible(reported):
+        return Settled(own, own_cost, own_cost, estimated=True, disputed=reported is not None)
+    paid = cost(reported, rate)
+    silent = reported.prompt == 0 and counted.prompt > 0 and reported.produced == 0 and counted.output > 0
+    short = counted.exact_prompt and counted.prompt >= 64 and reported.prompt * 2 < counted.prompt
+    short = short or (counted.output >= 64 and reported.produced * 2 < counted.output)
+    if silent:
+        return Settled(own, own_cost, own_cost, estimated=True, disputed=True)
+    if short:
+        half = cost(Usage(uncached=Tokens(counted.prompt // 2), output=Tokens(counted.output // 2)), rate)
+        return Settled(reported, paid, Nanos(max(paid, half)), disputed=True)
+    return Settled(reported, paid, paid)
+
+
+_NOTHING = Price(0, 0, 0, 0, 0, 0)
