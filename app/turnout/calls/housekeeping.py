@@ -1,0 +1,177 @@
+"""Side requests a client makes for itself, told by their shape: titles, compaction, routing, memory, fill-in-the-middle.
+
+They never need the dear model. Recognition reads the outline only and looks at the first characters of each text,
+so it costs microseconds whatever the request's size. A request that offers tools is work, except where a compaction
+prompt is the newest thing said. Token counting has a path of its own and is marked there (`Housekeeping.COUNT`).
+"""
+
+from turnout.calls.outline import Outline
+from turnout.calls.units import Dialect, Housekeeping
+
+_HEAD = 1_500
+"""Instructions stand at the beginning; text further down is the conversation they are about."""
+_GIANT = 65_536
+"""Characters. Cline's summarise call was one text of 117,957 under a system line of 96."""
+_ONE_LINE = 400
+
+_FIM_MARKS = (
+    "<|fim_prefix|>",
+    "<|fim_begin|>",
+    "<｜fim▁begin｜>",
+    "<fim_prefix>",
+    "<|fim_suffix|>",
+    "<fim_suffix>",
+    "[SUFFIX]",
+    "<PRE>",
+    "<|editable_region_start|>",
+)
+
+_SUMMARY_ASKS = (
+    "your task is to create a detailed summary of",
+    "critical: respond with text only. do not call any tools",
+    "provide a detailed prompt for continuing our conversation above",
+    "provide a detailed but concise summary of our conversation above",
+    "create a new anchored summary from the conversation",
+    "update the anchored summary",
+    "you are performing a context checkpoint compaction",
+    "summarize our conversation so far",
+    "summarize the conversation history so far",
+    "summarize the conversation so far",
+    "first, reason in your scratchpad. then, generate the <state_snapshot>",
+    "the messages above are a conversation to summarize",
+    "the conversation history before this point was compacted",
+)
+"""How compaction prompts begin; they may come with the session's tools."""
+
+_SUMMARY_SYSTEMS = (
+    "you are a helpful ai assistant tasked with summarizing conversations",
+    "you are the component that summarizes internal chat history",
+    "you are a specialized system component responsible for distilling chat history",
+    "you are an anchored context summarization assistant",
+    "you are a context summarization assistant",
+    "you are a conversation summarizer",
+)
+_SUMMARY_TEXTS = ("summarize this conversation to maintain context", "*briefly* summarize this partial conversation")
+
+_TITLE_TEXTS = (
+    "title generator",
+    "generate a title for this conversation",
+    "generate a short title for",
+    "generate a concise title for",
+    "generate a concise, 3-5 word title",
+    "generate a concise, sentence-case title",
+    "generate a succinct title",
+    "generate a brief title",
+    "write a 5-10 word title",
+    "title for this chat",
+    "title for the chat",
+    "title for the conversation",
+    "title for this session",
+    "title of the conversation",
+    "title for the following conversation",
+    "title of the coding session",
+    "title for a chatbot conversation",
+    "if this message indicates a new conversation topic",
+    "in under 50 characters",
+    "git branch name",
+)
+_ROUTER_TEXTS = ("task routing ai", "complexity_score", "you are a routing agent", "which model should handle")
+_MEMORY_TEXTS = (
+    "memory extraction",
+    "managed memory",
+    "memory-extraction",
+    "extract durable memories",
+    "extract memories",
+    "memory consolidation",
+    "dream memory",
+)
+_OTHER_TEXTS = (
+    "read heartbeat.md if it exists",
+    "your task is to process bash commands that an ai coding agent wants to run",
+    "[suggestion mode:",
+    "extract any file paths that this command reads or modifies",
+    "generate 1-3 broad tags",
+    "follow-up questions or prompts that the user might naturally ask",
+    "analyze *only* the content and structure of your immediately preceding response",
+    "generate commit messages",
+    "write a commit message for",
+    "generate a commit message",
+)
+
+
+def recognise(outline: Outline) -> Housekeeping | None:
+    """What kind of side request this is; None: a person's or an agent's own work."""
+    if _completes_code(outline):
+        return Housekeeping.FIM
+    ask = outline.ask[:_HEAD].lower()
+    if ask.startswith(_SUMMARY_ASKS):
+        return Housekeeping.SUMMARY
+    if outline.tools:
+        return Housekeeping.MEMORY if _says(outline.system[:_HEAD].lower(), _MEMORY_TEXTS) else None
+    return _toolless(outline, ask)
+
+
+def _toolless(outline: Outline, ask: str) -> Housekeeping | None:
+    system = outline.system[:_HEAD].lower()
+    if _says(system, _SUMMARY_SYSTEMS) or _says(ask, _SUMMARY_TEXTS):
+        return Housekeeping.SUMMARY
+    if _says(system, _ROUTER_TEXTS) or _is_gemini_router(outline):
+        return Housekeeping.ROUTER
+    if _says(system, _MEMORY_TEXTS) or _says(ask, _MEMORY_TEXTS):
+        return Housekeeping.MEMORY
+    if _is_title(outline, system, ask):
+        return Housekeeping.TITLE
+    if _says(system, _OTHER_TEXTS) or _says(ask, _OTHER_TEXTS) or (outline.max_output == 1 and not outline.images):
+        return Housekeeping.OTHER
+    if _is_giant(outline):
+        return Housekeeping.SUMMARY
+    return None
+
+
+def _says(text: str, phrases: tuple[str, ...]) -> bool:
+    return any(phrase in text for phrase in phrases)
+
+
+def _completes_code(outline: Outline) -> bool:
+    """A prompt with a suffix, or fill-in-the-middle marks: an editor completing at the cursor."""
+    if outline.dialect not in (Dialect.OPENAI_COMPLETIONS, Dialect.OLLAMA_GENERATE):
+        return False
+    if outline.extras.get("suffix"):
+        return True
+    prompt = outline.ask or (outline.texts[0] if outline.texts else "")
+    return any(mark in prompt for mark in _FIM_MARKS)
+
+
+def _is_title(outline: Outline, system: str, ask: str) -> bool:
+    if outline.turns > 4:
+        return False
+    # Claude Code: a schema, no tools, and the session in a tag; thinking is switched off.
+    if outline.schema and ask.startswith("<session>"):
+        return True
+    if _says(system, _TITLE_TEXTS) or _says(ask, _TITLE_TEXTS):
+        return True
+    # opencode puts the instruction in a user part before the ask, where `peel` has taken it away.
+    return any(_says(text[:200].lower(), _TITLE_TEXTS) for text in outline.texts[:6])
+
+
+def _is_gemini_router(outline: Outline) -> bool:
+    """Gemini CLI rates the ask by a schema before it answers; the session's context comes along."""
+    return (
+        outline.dialect is Dialect.GEMINI
+        and outline.schema
+        and not outline.stream
+        and any(text.startswith("<session_context>") for text in outline.texts[:8])
+    )
+
+
+def _is_giant(outline: Outline) -> bool:
+    """A whole conversation pasted as one text under a one-line system prompt and an output cap: compaction."""
+    return (
+        outline.asks == 1
+        and outline.turns <= 2
+        and len(outline.ask) >= _GIANT
+        and 0 < len(outline.system) <= _ONE_LINE
+        and outline.max_output is not None
+        and outline.stream
+        and not outline.schema
+    )
