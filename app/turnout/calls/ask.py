@@ -126,7 +126,8 @@ _MESSAGES = (
     "[ERROR] You did not use a tool in your previous response",
     "[NO TOOL USED]",
     "[TASK RESUMPTION]",
-    "[SYSTEM] You ",
+    "[SYSTEM] This run is not complete until you call",
+    "[SYSTEM] You still have team obligations",
     # aider: its few-shot examples, files and repository map are user turns
     "I switched to a new code base. Please don't consider the above files",
     "I have *added these files to the chat*",

@@ -50,6 +50,7 @@ _SUMMARY_SYSTEMS = (
     "you are an anchored context summarization assistant",
     "you are a context summarization assistant",
     "you are a conversation summarizer",
+    "summarize the provided coding session into a concise continuation note",
 )
 _SUMMARY_TEXTS = ("summarize this conversation to maintain context", "*briefly* summarize this partial conversation")
 
