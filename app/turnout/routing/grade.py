@@ -1,0 +1,264 @@
+"""The fast grader: LOW, MEDIUM or HIGH for an ask, with a confidence and a reason from a fixed list.
+
+A linear model over `features.features`, weights as signed bytes in one file. Two logits are kept, LOW and HIGH each
+against MEDIUM; a temperature fitted on sources the model had not seen makes the confidence honest. The safety dial
+moves `safety` from LOW's logit to HIGH's: how dear a hard ask sent to a small model is.
+
+What it cannot do: tell within one kind of work which question is harder; see `calibration` for that.
+"""
+
+import json
+import math
+import zlib
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from turnout.calls.units import Grade
+from turnout.errors import SettingsError
+from turnout.routing.calibration import Calibration
+from turnout.routing.facts import Grading
+from turnout.routing.features import FEATURE_NAMES, Features, features
+from turnout.routing.lexicon import CLASS_NAMES
+
+MAGIC = b"turnout-grader 1\n"
+CLIP = 3.0
+"""A dense feature further than this from its mean, in standard deviations, counts as this far."""
+
+_GRADES = (Grade.LOW, Grade.MEDIUM, Grade.HIGH)
+_NOTHING = "nothing to read"
+_UNSURE = "no clear sign"
+
+_CLASS_REASONS: Mapping[str, str] = {
+    "build": "asks to build something",
+    "fix": "asks to fix something",
+    "refactor": "asks to rework something",
+    "test": "asks for tests",
+    "explain": "asks for an explanation",
+    "summarise": "asks for a summary",
+    "prose": "asks for prose",
+    "creative": "creative writing",
+    "rephrase": "asks to reword or translate",
+    "compare": "asks to compare or discuss",
+    "extract": "asks to pick something out",
+    "classify": "asks for a label",
+    "options": "offers options to choose from",
+    "lookup": "looks up a fact",
+    "errand": "an errand or tool request",
+    "setting": "about a setting",
+    "codeobject": "about code",
+    "tech": "names a language or tool",
+    "error": "shows an error",
+    "math": "mathematics",
+    "quantity": "arithmetic in words",
+    "logic": "logic or reasoning",
+    "design": "design or analysis",
+    "passage": "about a given text",
+    "step": "wants reasoned steps",
+    "small": "small talk or a short reply",
+    "writing": "asks to write",
+    "constraint": "states constraints",
+    "question": "a question",
+    "data": "about data",
+}
+_SHAPE_REASONS: Mapping[str, str] = {
+    "log_length": "long ask",
+    "length": "long ask",
+    "under_60": "short ask",
+    "under_150": "short ask",
+    "over_1500": "long text",
+    "over_5000": "long text",
+    "fenced": "holds code",
+    "code_lines": "holds code",
+    "identifiers": "holds code",
+    "trace": "shows an error",
+    "option_lines": "offers options to choose from",
+    "speaker_lines": "holds a conversation",
+    "latex": "mathematics",
+    "arithmetic": "mathematics",
+    "ends_asking": "a question",
+}
+_REASONS: tuple[str, ...] = tuple(
+    _SHAPE_REASONS.get(name) or _CLASS_REASONS.get(name.removeprefix("asks_"), "") for name in FEATURE_NAMES
+)
+REASONS: frozenset[str] = frozenset((*filter(None, _REASONS), _NOTHING, _UNSURE))
+"""Every reason there is; a reason never holds a word of the prompt that is not here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A model as `packaging/grader/train.py` wrote it."""
+
+    version: str
+    trained_on: str
+    places: Mapping[str, int]
+    low: "array[int]"
+    high: "array[int]"
+    unit: float
+    """What a weight of one is worth."""
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    dense_low: tuple[float, ...]
+    dense_high: tuple[float, ...]
+    bias: tuple[float, float]
+    temperature: float
+
+
+def read_weights(data: bytes) -> Weights:
+    """Raises SettingsError when the file is not one of ours, is cut, or was made for other features."""
+    hint = "Install Turnout again, or train the weights anew with packaging/grader/train.py."
+    if not data.startswith(MAGIC):
+        raise SettingsError("the grader's weights are not in a format this version reads", hint=hint)
+    try:
+        plain = zlib.decompress(data[len(MAGIC) :])
+        head, _, rest = plain.partition(b"\n")
+        meta = json.loads(head)
+        count = int(meta["keys"])
+        names, low, high = rest[: -2 * count], array("b", rest[-2 * count : -count]), array("b", rest[-count:])
+        keys = names.decode().split("\n")
+        weights = Weights(
+            str(meta["version"]),
+            str(meta["trained_on"]),
+            dict(zip(keys, range(count), strict=True)),
+            low,
+            high,
+            float(meta["unit"]),
+            tuple(map(float, meta["mean"])),
+            tuple(map(float, meta["scale"])),
+            tuple(map(float, meta["dense_low"])),
+            tuple(map(float, meta["dense_high"])),
+            (float(meta["bias"][0]), float(meta["bias"][1])),
+            float(meta["temperature"]),
+        )
+    except (zlib.error, ValueError, KeyError, TypeError, IndexError) as error:
+        raise SettingsError(f"the grader's weights are damaged ({type(error).__name__})", hint=hint) from None
+    if meta["features"] != list(FEATURE_NAMES):
+        raise SettingsError("the grader's weights were made for other features", hint=hint)
+    return weights
+
+
+@dataclass(frozen=True, slots=True)
+class Grader:
+    weights: Weights
+    calibration: Calibration | None = None
+
+    @property
+    def version(self) -> str:
+        """Part of the intent cache's key: another model or calibration, another answer."""
+        tail = f"+{self.calibration.version}" if self.calibration else ""
+        return f"{self.weights.version}{tail}"
+
+    def calibrated(self, calibration: Calibration | None) -> "Grader":
+        return replace(self, calibration=calibration)
+
+    def grade(self, ask: str, *, tools: int = 0, safety: float = 0.3, confidence: float = 0.45) -> Grading:
+        """`score` is P(HIGH), 0..1; below `confidence` (the likeliest grade's probability) the grade is None.
+
+        `tools` is taken for the interface's sake: agents offer tools with every ask, so it says nothing of the work.
+        """
+        del tools
+        if not ask.strip():
+            return Grading(None, 0.0, 0.0, _NOTHING)
+        seen = features(ask)
+        plain = self.logits(seen)
+        score = _softmax(*plain)[2]
+        dialled = _softmax(plain[0] - safety, plain[1] + safety)
+        best = max(range(3), key=dialled.__getitem__)
+        sure = dialled[best]
+        return Grading(
+            _GRADES[best] if sure >= confidence else None,
+            round(score, 6),
+            round(sure, 6),
+            self._reason(seen, best),
+            seen.dense,
+            self.calibration.difficulty((*seen.dense, *plain)) if self.calibration else None,
+        )
+
+    def logits(self, seen: Features) -> tuple[float, float]:
+        """LOW's and HIGH's log-odds against MEDIUM."""
+        weights = self.weights
+        low = high = found = 0
+        place = weights.places.get
+        lows, highs = weights.low, weights.high
+        for key in seen.keys:
+            at = place(key)
+            if at is not None:
+                low += lows[at]
+                high += highs[at]
+                found += 1
+        share = weights.unit / math.sqrt(found + 1)
+        sum_low, sum_high = weights.bias[0] + low * share, weights.bias[1] + high * share
+        for value, mean, scale, to_low, to_high in zip(
+            seen.dense, weights.mean, weights.scale, weights.dense_low, weights.dense_high, strict=True
+        ):
+            if to_low or to_high:
+                far = (value - mean) * scale
+                if far > CLIP:
+                    far = CLIP
+                elif far < -CLIP:
+                    far = -CLIP
+                sum_low += far * to_low
+                sum_high += far * to_high
+        return sum_low / weights.temperature, sum_high / weights.temperature
+
+    def _reason(self, seen: Features, best: int) -> str:
+        """The label of the feature that speaks most for the chosen grade against the other two."""
+        weights = self.weights
+        loudest, says = 0.05, _UNSURE
+        for value, label, mean, scale, to_low, to_high in zip(
+            seen.dense, _REASONS, weights.mean, weights.scale, weights.dense_low, weights.dense_high, strict=True
+        ):
+            if not label or not value:
+                continue
+            far = max(-CLIP, min(CLIP, (value - mean) * scale))
+            if far <= 0:
+                continue
+            against = (to_high / 2, (to_low + to_high) / 2, to_low / 2)[best]
+            gain = far * ((to_low, 0.0, to_high)[best] - against)
+            if gain > loudest:
+                loudest, says = gain, label
+        return says
+
+
+def load_grader(weights: bytes) -> Grader:
+    """From the bytes of `resources/grader/weights.bin`."""
+    return Grader(read_weights(weights))
+
+
+def answer(
+    grader: Grader,
+    row: Mapping[str, object],
+    *,
+    safety: float = 0.3,
+    confidence: float = 0.45,
+    abstain: Grade = Grade.MEDIUM,
+) -> dict[str, object]:
+    """One line of `turnout grade --jsonl`: an abstention prints the grade that the abstain rule's tier stands for.
+
+    Once calibrated, `score` is the difficulty learned from the user's own calls; before, it is P(HIGH).
+    """
+    prompt = row.get("prompt")
+    tools = row.get("tools")
+    got = grader.grade(
+        prompt if isinstance(prompt, str) else "",
+        tools=len(tools) if isinstance(tools, list) else 0,
+        safety=safety,
+        confidence=confidence,
+    )
+    return {
+        "id": row.get("id"),
+        "grade": (got.grade or abstain).value,
+        "score": got.score if got.difficulty is None else got.difficulty,
+        "confidence": got.confidence,
+        "reason": got.reason,
+    }
+
+
+def _softmax(low: float, high: float) -> tuple[float, float, float]:
+    top = max(low, 0.0, high)
+    parts = (math.exp(low - top), math.exp(-top), math.exp(high - top))
+    whole = sum(parts)
+    return parts[0] / whole, parts[1] / whole, parts[2] / whole
+
+
+assert len(CLASS_NAMES) == len(_CLASS_REASONS)
