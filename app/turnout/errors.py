@@ -131,6 +131,12 @@ class EngineStatusError(UpstreamError):
         super().__init__(message, hint=hint)
         self.answer_status = answer_status
         self.retry_after_s = retry_after_s
+        self.kind = ""
+        """The vendor's own error type, where it told one."""
+        self.headers: list[tuple[bytes, bytes]] = []
+        """Rate limits and ids to relay with it."""
+        self.raw: bytes | None = None
+        """The engine's body, when the client speaks its dialect."""
 
 
 class NoEngineError(UpstreamError):

@@ -1,0 +1,87 @@
+"""Money in memory: what every budget bucket has settled and held. Rebuilt from the ledger at start, changed on the loop only.
+
+One atomic step: between reading `used` and calling `hold` nothing is awaited, so two calls cannot spend the same credit (I02).
+A hold ends exactly once (I03): `settle` of an unknown id changes nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from turnout.calls.units import Nanos, Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One bucket a call is charged to."""
+
+    key: str
+    unit: str
+    """usd | calls | tokens"""
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """What one call takes, in every unit a budget may count."""
+
+    nanos: Nanos = Nanos(0)
+    tokens: Tokens = Tokens(0)
+    calls: int = 1
+
+    def of(self, unit: str) -> int:
+        return {"usd": int(self.nanos), "tokens": int(self.tokens), "calls": self.calls}[unit]
+
+
+@dataclass(slots=True)
+class Open:
+    charges: tuple[Charge, ...]
+    amount: Amount
+
+
+@dataclass(slots=True)
+class Books:
+    settled: dict[str, int] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)
+    added: dict[str, int] = field(default_factory=dict)
+    """Credit the user added to a bucket, over its cap."""
+    open: dict[str, Open] = field(default_factory=dict)
+
+    def used(self, key: str) -> int:
+        return self.settled.get(key, 0) + self.held.get(key, 0)
+
+    def hold(self, call_id: str, charges: Iterable[Charge], amount: Amount) -> None:
+        """Opens a hold, or changes an open one (the next step of a plan has its own worst case)."""
+        self._release(call_id)
+        kept = tuple(charges)
+        self.open[call_id] = Open(kept, amount)
+        for charge in kept:
+            self.held[charge.key] = self.held.get(charge.key, 0) + amount.of(charge.unit)
+
+    def settle(self, call_id: str, amount: Amount) -> bool:
+        """False when there is no such hold: it was settled before."""
+        kept = self._release(call_id)
+        if kept is None:
+            return False
+        for charge in kept.charges:
+            self.settled[charge.key] = self.settled.get(charge.key, 0) + amount.of(charge.unit)
+        return True
+
+    def release(self, call_id: str) -> bool:
+        """Nothing was spent: the engine never saw the request."""
+        return self._release(call_id) is not None
+
+    def _release(self, call_id: str) -> Open | None:
+        kept = self.open.pop(call_id, None)
+        if kept is None:
+            return None
+        for charge in kept.charges:
+            rest = self.held.get(charge.key, 0) - kept.amount.of(charge.unit)
+            if rest:
+                self.held[charge.key] = rest
+            else:
+                self.held.pop(charge.key, None)
+        return kept
+
+    def forget(self, live: Mapping[str, object] | set[str]) -> None:
+        """Drops windows that ended; open holds keep theirs."""
+        for key in [key for key in self.settled if key not in live and key not in self.held]:
+            del self.settled[key]

@@ -1,0 +1,86 @@
+"""What passes between client and engine in one call, and what was seen of it: the values `perform` works on."""
+
+from dataclasses import dataclass, field
+
+from turnout.calls.client import Call
+from turnout.calls.reply import Failed, StopReason
+from turnout.calls.request import Request
+from turnout.calls.units import Dialect, Json
+from turnout.calls.usage import Usage
+from turnout.proxy.answer import Answer, Headers
+from turnout.wire.dialect import Codec, ReplyContext
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One client request, as it came, and the client's side of the answer."""
+
+    call: Call
+    codec: Codec
+    body: bytes
+    doc: Json
+    headers: Headers
+    """As the client sent them, lower-case names; `engines.headers` decides which cross."""
+    answer: Answer
+    query: str = ""
+    path_model: str = ""
+    stream: bool = False
+    hop: int = 1
+    array: bool = False
+    """Gemini: the stream is a JSON array, not SSE."""
+    legacy: bool = False
+    route_headers: Headers = field(default_factory=list)
+    """`x-turnout-*` of the plan; sent with the status line."""
+    _request: Request | None = None
+
+    @property
+    def heard(self) -> Dialect:
+        return self.call.outline.dialect
+
+    def request(self) -> Request:
+        """The whole request as nouns; read once, and only when something must be translated."""
+        if self._request is None:
+            self._request = self.codec.read_request(
+                self.doc, path_model=self.path_model, stream=self.stream if self.path_model else None
+            )
+        return self._request
+
+    def reply_context(self, now_s: int, model: str) -> ReplyContext:
+        outline = self.call.outline
+        return ReplyContext(
+            call_id=self.call.id,
+            model=model,
+            now_s=now_s,
+            include_usage=outline.include_usage,
+            tools=outline.tools > 0,
+            request=self._request,
+            array=self.array,
+        )
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was seen of one attempt so far; settled from even when it broke off."""
+
+    status: str = "ok"
+    reported: Usage | None = None
+    model: str = ""
+    """As the engine named it."""
+    text: list[str] = field(default_factory=list)
+    """Output text, kept only to be counted when the engine reports no usage; dropped with the call."""
+    raw: list[bytes] = field(default_factory=list)
+    """The same in the fast lane, as bytes; read only when it is needed."""
+    raw_size: int = 0
+    chunks: int = 0
+    ended: bool = False
+    stop: StopReason | None = None
+    failed: Failed | None = None
+    first_byte_ms: int | None = None
+    busy_s: float = 0.0
+    queue_s: float = 0.0
+    dropped: tuple[str, ...] = ()
+    dialect: Dialect | None = None
+    """What the engine was spoken to in."""
+    error: str = ""
+    sent: bool = False
+    """The engine may have read the request: it can be billed."""

@@ -1,0 +1,561 @@
+"""One attempt at one engine: body out, answer back to the client, everything of note left in `Seen`.
+
+Two lanes through the same attempt. Fast: the engine speaks the client's dialect, so bytes pass through, only the model's
+name is patched and usage is sniffed. Translated: events between two dialects. What goes wrong before the first output byte
+is raised (the pipeline may try the next step); after it, it is told inside the stream.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from turnout.calls.reply import (
+    Began,
+    Ended,
+    Event,
+    Failed,
+    RefusalDelta,
+    TextDelta,
+    ThinkingDelta,
+    ToolArguments,
+    ToolBegan,
+    UsageSeen,
+)
+from turnout.calls.request import Written
+from turnout.calls.units import Dialect
+from turnout.engines.engine import Engine, Reply, read_whole, said_in_error, status_error
+from turnout.engines.headers import downstream
+from turnout.errors import (
+    BadRequestError,
+    EngineStatusError,
+    EngineTimeoutError,
+    EngineUnreachableError,
+    KeysError,
+    NoEngineError,
+    TurnoutError,
+    UpstreamError,
+)
+from turnout.proxy.answer import Headers
+from turnout.proxy.clock import GoneError, Limits
+from turnout.proxy.exchange import Exchange, Seen
+from turnout.routing.plan import Step
+from turnout.wire import fields
+from turnout.wire.codec import codec
+from turnout.wire.dialect import Codec, ReplyReader, ReplyWriter, Target
+from turnout.wire.repair import ToolRepair
+from turnout.wire.sniff import Sniffer, sniff_whole, sniffer
+from turnout.wire.splice import UsageStrip, with_include_usage, with_model
+
+WHOLE_LIMIT = 64_000_000
+"""Bytes of one unstreamed answer."""
+RAW_KEPT = 1_000_000
+"""Bytes of a fast-lane stream kept to count output from, when no usage comes."""
+STREAM_LIMIT = 256_000_000
+"""Bytes of one stream: an endless one ends here (T18)."""
+EARLY_S = 10.0
+"""After this long without engine headers a stream gets its 200 and keep-alives."""
+FALLS_THROUGH = frozenset({401, 403, 404, 408, 429, 503, 529})
+_PROBES_RESPONSES = frozenset({404, 405, 501})
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request ready for one engine."""
+
+    dialect: Dialect
+    body: bytes
+    fast: bool
+    written: Written
+    strip_usage: bool = False
+
+
+def prepare(exchange: Exchange, step: Step, engine: Engine, target: Target) -> Outgoing:
+    """Raises NoEngineError when this provider cannot serve what was asked (embeddings at Anthropic)."""
+    heard = exchange.heard
+    spoken = engine.spoken(heard, hole=_has_hole(exchange))
+    if spoken is None:
+        raise NoEngineError(
+            f"{engine.provider.name} has no endpoint for {heard.value}.",
+            hint="Name a provider that has one in the tier or rule.",
+        )
+    if spoken is heard and step.max_output is None and not exchange.legacy:
+        body = exchange.body if heard is Dialect.GEMINI else with_model(exchange.body, exchange.doc, target.model)
+        path = ""
+        if heard is Dialect.GEMINI:
+            verb = "streamGenerateContent?alt=sse" if exchange.stream and not exchange.array else "generateContent"
+            verb = "streamGenerateContent" if exchange.array else verb
+            path = f"models/{target.model}:{verb}"
+        strip = (
+            heard in (Dialect.OPENAI_CHAT, Dialect.OPENAI_COMPLETIONS)
+            and exchange.stream
+            and not exchange.call.outline.include_usage
+        )
+        if strip:
+            body = with_include_usage(body, exchange.doc)
+        return Outgoing(spoken, body, True, Written(body, path=path), strip)
+    written = codec(spoken).write_request(exchange.request(), target)
+    return Outgoing(spoken, written.body, False, written)
+
+
+def _has_hole(exchange: Exchange) -> bool:
+    doc = exchange.doc
+    return isinstance(doc, dict) and bool(doc.get("suffix"))
+
+
+class Attempt:
+    """Carries one step out; `seen` is valid whatever way it ends."""
+
+    def __init__(
+        self, exchange: Exchange, step: Step, engine: Engine, target: Target, *, drain_s: float, now_s: int
+    ) -> None:
+        self.exchange = exchange
+        self.step = step
+        self.engine = engine
+        self.target = target
+        self.seen = Seen()
+        self._drain_s = 0.0 if step.candidate.sovereign else drain_s
+        self._now_s = now_s
+        self._limits: Limits | None = None
+        self._early: asyncio.TimerHandle | None = None
+        self._pinger: asyncio.Task[None] | None = None
+        self._headers: Headers = []
+        self._writer: ReplyWriter | None = None
+
+    async def run(self) -> None:
+        """Raises TurnoutError only when nothing was produced; GoneError never."""
+        provider, answer = self.engine.provider, self.exchange.answer
+        limits = Limits(
+            first_byte_s=provider.first_byte_s, idle_s=provider.idle_s, total_s=provider.total_s, who=provider.name
+        )
+        self._limits = limits
+        try:
+            async with limits:
+                answer.on_gone(lambda: limits.client_gone(self._drain_s))
+                await self._exchange(limits)
+        except GoneError:
+            self.seen.status = "aborted"
+        except UpstreamError as error:
+            self.seen.status = _status_of(error)
+            self.seen.error = error.message
+            if answer.gone:
+                self.seen.status = "aborted"
+            elif answer.produced:
+                await self._fail_inside(error)
+            else:
+                raise
+        finally:
+            answer.on_gone(None)
+            self._stop_early()
+        if answer.gone and self.seen.status == "ok" and not self.seen.ended:
+            self.seen.status = "aborted"
+
+    async def _exchange(self, limits: Limits) -> None:
+        while True:
+            outgoing = prepare(self.exchange, self.step, self.engine, self.target)
+            self.seen.dialect = outgoing.dialect
+            self.seen.dropped = outgoing.written.dropped
+            self._arm_early()
+            self.seen.sent = True
+            try:
+                reply = await self.engine.send(
+                    outgoing.dialect,
+                    outgoing.body,
+                    client=self.exchange.headers,
+                    same_dialect=outgoing.fast,
+                    stream=self.exchange.stream,
+                    hop=self.exchange.hop,
+                    query=self.exchange.query if outgoing.fast else "",
+                    path=outgoing.written.path,
+                    dialect_headers=outgoing.written.headers,
+                )
+            except UpstreamError:
+                self.seen.sent = False
+                raise
+            try:
+                limits.beat()
+                self._disarm_early()
+                if reply.status in _PROBES_RESPONSES and outgoing.dialect is Dialect.OPENAI_RESPONSES:
+                    body = await read_whole(reply, WHOLE_LIMIT)
+                    if b"model" not in body.lower() and self.engine.lacks_responses(reply.status):
+                        continue
+                    self._refused(outgoing, reply, body)
+                if reply.status >= 300:
+                    self._refused(outgoing, reply, await read_whole(reply, WHOLE_LIMIT))
+                if outgoing.dialect is Dialect.OPENAI_RESPONSES:
+                    self.engine.has_responses()
+                await self._relay(outgoing, reply, limits)
+                return
+            finally:
+                await reply.aclose()
+
+    # --- what the engine refused ---
+
+    def _refused(self, outgoing: Outgoing, reply: Reply, body: bytes) -> None:
+        """Always raises. A redirect is never followed: it would carry the key to wherever it points (T11)."""
+        self.seen.status = f"status_{reply.status}"
+        name = self.engine.provider.name
+        if 300 <= reply.status < 400:
+            raise UpstreamError(
+                f"{name} answered with a redirect ({reply.status}), which Turnout never follows.",
+                hint="Correct this provider's base_url in turnout.toml.",
+            )
+        try:
+            message, kind = said_in_error(fields.load(body))
+        except BadRequestError:
+            message, kind = "", ""
+        error = status_error(
+            name, reply.status, message or f"answered with status {reply.status} and no readable error.", reply.headers
+        )
+        error.kind = kind
+        error.headers = downstream(reply.headers)
+        if outgoing.fast and message:
+            error.raw = body
+        raise error
+
+    # --- the answer ---
+
+    async def _relay(self, outgoing: Outgoing, reply: Reply, limits: Limits) -> None:
+        kind = next((value for name, value in reply.headers if name.lower() == b"content-type"), b"").lower()
+        self._headers = downstream(reply.headers)
+        streamed = b"event-stream" in kind or b"ndjson" in kind or (self._array(outgoing) and b"json" in kind)
+        if b"text/html" in kind:
+            body = await read_whole(reply, WHOLE_LIMIT)
+            raise UpstreamError(
+                f"{self.engine.provider.name} answered with a web page ({len(body)} bytes of HTML), not with a model's answer.",
+                hint="Check this provider's base_url in turnout.toml; something else may be listening there.",
+            )
+        if self.exchange.stream and streamed:
+            if outgoing.fast:
+                await self._stream_fast(outgoing, reply, limits)
+            else:
+                await self._stream_translated(outgoing, reply, limits)
+        elif self.exchange.stream:
+            await self._whole_to_stream(outgoing, reply)
+        elif streamed and not self._array(outgoing):
+            await self._stream_to_whole(outgoing, reply, limits)
+        else:
+            await self._whole(outgoing, reply)
+
+    def _array(self, outgoing: Outgoing) -> bool:
+        return self.exchange.array and outgoing.fast
+
+    async def _begin(self) -> None:
+        """The status line of a stream; nothing when it went out early."""
+        self._note_first_byte()
+        self._stop_pinging()
+        if not self.exchange.answer.started:
+            await self.exchange.answer.start(200, self._stream_headers())
+
+    def _stream_headers(self) -> Headers:
+        kind = "application/json" if self.exchange.array else self.exchange.codec.stream_type
+        return [
+            (b"content-type", kind.encode()),
+            (b"cache-control", b"no-cache"),
+            *self._headers,
+            *self.exchange.route_headers,
+            *self._dropped_header(),
+        ]
+
+    def _dropped_header(self) -> Headers:
+        dropped = self.seen.dropped
+        return [(b"x-turnout-dropped", ", ".join(dropped).encode("ascii", "replace")[:1000])] if dropped else []
+
+    def _note_first_byte(self) -> None:
+        if self.seen.first_byte_ms is None and self._limits is not None:
+            self.seen.first_byte_ms = round(self._limits.elapsed_s() * 1000)
+
+    async def _stream_fast(self, outgoing: Outgoing, reply: Reply, limits: Limits) -> None:
+        answer, seen = self.exchange.answer, self.seen
+        strip = UsageStrip() if outgoing.strip_usage else None
+        smell = sniffer(outgoing.dialect)
+        mender = self._mender(outgoing)
+        size = 0
+        try:
+            async for chunk in reply:
+                limits.beat()
+                size += len(chunk)
+                seen.chunks += 1
+                smell.feed(chunk)
+                if seen.raw_size < RAW_KEPT:
+                    seen.raw.append(chunk)
+                    seen.raw_size += len(chunk)
+                if not answer.started or seen.first_byte_ms is None:
+                    await self._begin()
+                out = chunk if strip is None else strip.feed(chunk)
+                if mender is not None:
+                    out = mender.feed(chunk, out)
+                await answer.write(out)
+                if size > STREAM_LIMIT:
+                    raise UpstreamError(f"{self.engine.provider.name}'s stream passed {STREAM_LIMIT // 1_000_000} MB.")
+        finally:
+            self._sniffed(smell)
+        tail = strip.end() if strip is not None else b""
+        if mender is not None:
+            tail = mender.end(tail)
+        if not smell.ended and smell.failed is None:
+            await self._begin()
+            await answer.write(tail)
+            raise UpstreamError(
+                f"{self.engine.provider.name} cut the stream before its end.", hint="Send the request again."
+            )
+        await self._begin()
+        await answer.finish(tail + smell.closing())
+
+    def _mender(self, outgoing: Outgoing) -> "Mender | None":
+        """Tool calls written as text are only a local model's fault, and only where the client offered tools."""
+        if not self.step.candidate.sovereign or not self.exchange.call.outline.tool_names:
+            return None
+        if outgoing.dialect in (Dialect.OPENAI_RESPONSES, Dialect.OPENAI_COMPLETIONS, Dialect.OLLAMA_GENERATE):
+            return None
+        out = self.exchange.codec
+        return Mender(
+            out.reply_reader(),
+            out.reply_writer(self.exchange.reply_context(self._now_s, self._model())),
+            ToolRepair(self.exchange.call.outline.tool_names),
+        )
+
+    def _model(self) -> str:
+        return self.step.candidate.model
+
+    def _sniffed(self, smell: Sniffer) -> None:
+        seen = self.seen
+        seen.reported = smell.usage
+        seen.ended = smell.ended
+        seen.stop = smell.stop
+        seen.failed = smell.failed
+        seen.busy_s = smell.busy_s
+        seen.model = smell.model
+        if smell.failed is not None:
+            seen.status = "broken"
+            seen.error = smell.failed.message
+
+    async def _stream_translated(self, outgoing: Outgoing, reply: Reply, limits: Limits) -> None:
+        answer = self.exchange.answer
+        reader = codec(outgoing.dialect).reply_reader()
+        writer = self._made_writer()
+        repair = self._repair()
+        size = 0
+        async for chunk in reply:
+            limits.beat()
+            size += len(chunk)
+            self.seen.chunks += 1
+            out = self._turn(reader.feed(chunk), writer, repair)
+            if out:
+                await self._begin()
+                await answer.write(out)
+            if size > STREAM_LIMIT:
+                raise UpstreamError(f"{self.engine.provider.name}'s stream passed {STREAM_LIMIT // 1_000_000} MB.")
+        out = self._turn(reader.end(), writer, repair, last=True)
+        if self.seen.failed is not None and not answer.produced:
+            raise UpstreamError(self.seen.failed.message)
+        await self._begin()
+        await answer.write(out)
+        await answer.finish()
+
+    def _repair(self) -> ToolRepair | None:
+        names = self.exchange.call.outline.tool_names
+        return ToolRepair(names) if names and self.step.candidate.sovereign else None
+
+    def _turn(
+        self, events: Iterable[Event], writer: ReplyWriter, repair: ToolRepair | None, *, last: bool = False
+    ) -> bytes:
+        if repair is not None:
+            events = [*repair.feed(events), *(repair.end() if last else ())]
+        parts: list[bytes] = []
+        for event in events:
+            self._note(event)
+            if isinstance(event, Failed) and not self.exchange.answer.produced and not any(parts):
+                # Nothing was told yet: the pipeline may still try another engine.
+                continue
+            parts.append(writer.write(event))
+        return b"".join(parts)
+
+    def _note(self, event: Event) -> None:
+        seen = self.seen
+        if isinstance(event, TextDelta | ThinkingDelta | RefusalDelta):
+            seen.text.append(event.text)
+        elif isinstance(event, ToolArguments):
+            seen.text.append(event.fragment)
+        elif isinstance(event, ToolBegan):
+            seen.text.append(event.name)
+        elif isinstance(event, UsageSeen):
+            seen.reported = event.usage
+            seen.busy_s, seen.queue_s = event.busy_s, event.queue_s
+        elif isinstance(event, Began):
+            seen.model = event.model
+        elif isinstance(event, Ended):
+            seen.ended, seen.stop = True, event.reason
+        elif isinstance(event, Failed):
+            seen.failed, seen.status, seen.error = event, "broken", event.message
+
+    def _made_writer(self) -> ReplyWriter:
+        if self._writer is None:
+            if self.exchange.heard is not self.seen.dialect:
+                self.exchange.request()
+            self._writer = self.exchange.codec.reply_writer(self.exchange.reply_context(self._now_s, self._model()))
+        return self._writer
+
+    async def _whole_to_stream(self, outgoing: Outgoing, reply: Reply) -> None:
+        """Plain JSON to a streaming client breaks eight of ten clients, so it is told as a stream."""
+        events = self._read_events(codec(outgoing.dialect), await read_whole(reply, WHOLE_LIMIT))
+        writer = self._made_writer()
+        repair = self._repair()
+        out = self._turn(events, writer, repair, last=True)
+        if self.seen.failed is not None:
+            raise UpstreamError(self.seen.failed.message)
+        await self._begin()
+        await self.exchange.answer.write(out)
+        await self.exchange.answer.finish()
+
+    async def _stream_to_whole(self, outgoing: Outgoing, reply: Reply, limits: Limits) -> None:
+        reader: ReplyReader = codec(outgoing.dialect).reply_reader()
+        events: list[Event] = []
+        size = 0
+        async for chunk in reply:
+            limits.beat()
+            size += len(chunk)
+            if size > WHOLE_LIMIT:
+                raise UpstreamError(
+                    f"{self.engine.provider.name}'s answer is larger than {WHOLE_LIMIT // 1_000_000} MB."
+                )
+            events += reader.feed(chunk)
+        events += reader.end()
+        await self._tell_whole(events)
+
+    async def _whole(self, outgoing: Outgoing, reply: Reply) -> None:
+        body = await read_whole(reply, WHOLE_LIMIT)
+        if outgoing.fast and not self._mends(outgoing, body):
+            try:
+                doc = fields.load_reply(body)
+            except BadRequestError as error:
+                raise UpstreamError(
+                    f"{self.engine.provider.name} answered with something that is not JSON ({len(body)} bytes)."
+                ) from error
+            self._sniffed(sniff_whole(outgoing.dialect, doc))
+            if self.seen.failed is not None:
+                raise UpstreamError(f"{self.engine.provider.name}: {self.seen.failed.message}")
+            self.seen.raw = [body]
+            self._note_first_byte()
+            kind = b"application/json"
+            await self._tell(kind, body)
+            return
+        await self._tell_whole(self._read_events(codec(outgoing.dialect), body))
+
+    def _mends(self, outgoing: Outgoing, body: bytes) -> bool:
+        """Whether a local model's whole answer may hold a tool call written as text."""
+        return self._mender(outgoing) is not None and (b"<tool_call" in body or b"<function=" in body or b"```" in body)
+
+    def _read_events(self, dialect: Codec, body: bytes) -> list[Event]:
+        try:
+            return dialect.read_reply(fields.load_reply(body))
+        except BadRequestError as error:
+            raise UpstreamError(
+                f"{self.engine.provider.name} answered with something that is not its own dialect: {error.message}"
+            ) from error
+
+    async def _tell_whole(self, events: list[Event]) -> None:
+        repair = self._repair()
+        if repair is not None:
+            events = [*repair.feed(events), *repair.end()]
+        for event in events:
+            self._note(event)
+        if self.seen.failed is not None:
+            raise UpstreamError(f"{self.engine.provider.name}: {self.seen.failed.message}")
+        self._note_first_byte()
+        if self.exchange.heard is not self.seen.dialect:
+            self.exchange.request()
+        body = self.exchange.codec.write_reply(events, self.exchange.reply_context(self._now_s, self._model()))
+        await self._tell(b"application/json", body)
+
+    async def _tell(self, kind: bytes, body: bytes) -> None:
+        """A whole answer waits here until its cost is known: the pipeline adds the headers and sends it."""
+        self.whole = (kind, body)
+
+    whole: tuple[bytes, bytes] | None = None
+
+    def whole_headers(self) -> Headers:
+        return [*self._headers, *self.exchange.route_headers, *self._dropped_header()]
+
+    # --- early 200, keep-alives, failures inside a stream ---
+
+    def _arm_early(self) -> None:
+        if self.exchange.stream and not self.exchange.answer.started and self._early is None:
+            loop = asyncio.get_running_loop()
+            self._early = loop.call_later(EARLY_S, self._start_pinging)
+
+    def _start_pinging(self) -> None:
+        self._pinger = asyncio.get_running_loop().create_task(self._ping())
+
+    async def _ping(self) -> None:
+        """Gemini CLI gives up after 60 s without headers; the others keep waiting but like to hear a sign of life."""
+        answer, writer = self.exchange.answer, self._made_writer()
+        await answer.start(200, self._stream_headers())
+        while True:
+            await answer.keep_alive(writer.ping())
+            await asyncio.sleep(EARLY_S)
+
+    def _disarm_early(self) -> None:
+        if self._early is not None:
+            self._early.cancel()
+            self._early = None
+
+    def _stop_pinging(self) -> None:
+        if self._pinger is not None:
+            self._pinger.cancel()
+            self._pinger = None
+
+    def _stop_early(self) -> None:
+        self._disarm_early()
+        self._stop_pinging()
+
+    async def _fail_inside(self, error: TurnoutError) -> None:
+        await tell_failure(self.exchange, self._made_writer(), error)
+
+
+async def tell_failure(exchange: Exchange, writer: ReplyWriter, error: TurnoutError) -> None:
+    """The 200 is out: the failure becomes the dialect's own error event, and the stream is closed."""
+    status = error.answer_status if isinstance(error, EngineStatusError) else error.status
+    await exchange.answer.write(writer.write(Failed(error.said, status=status)))
+    await exchange.answer.finish()
+
+
+def may_fall_back(error: TurnoutError, *, sovereign: bool) -> bool:
+    """Before the first output byte only. Never on a 400 (it is wrong everywhere), never where a cloud may have billed."""
+    if isinstance(error, EngineStatusError):
+        return error.answer_status in FALLS_THROUGH
+    if isinstance(error, EngineUnreachableError | NoEngineError | KeysError):
+        return True
+    return sovereign and isinstance(error, UpstreamError)
+
+
+def _status_of(error: UpstreamError) -> str:
+    if isinstance(error, EngineStatusError):
+        return f"status_{error.answer_status}"
+    if isinstance(error, EngineTimeoutError):
+        return "timeout"
+    return "unreachable" if error.code == "turnout_engine_unreachable" else "broken"
+
+
+class Mender:
+    """The fast lane for a local model with tools: raw bytes go through until a tool call written as text shows up.
+
+    From that point on the events are written anew; the writer was fed everything before, so its state is right.
+    """
+
+    def __init__(self, reader: ReplyReader, writer: ReplyWriter, repair: ToolRepair) -> None:
+        self._reader, self._writer, self._repair = reader, writer, repair
+        self._rewriting = False
+
+    def feed(self, chunk: bytes, out: bytes) -> bytes:
+        events = self._reader.feed(chunk)
+        mended = list(self._repair.feed(events))
+        written = b"".join(self._writer.write(event) for event in mended)
+        if not self._rewriting and mended == events:
+            return out
+        self._rewriting = True
+        return written
+
+    def end(self, tail: bytes) -> bytes:
+        mended = [*self._repair.feed(self._reader.end()), *self._repair.end()]
+        written = b"".join(self._writer.write(event) for event in mended)
+        return written if self._rewriting else tail

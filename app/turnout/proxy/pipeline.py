@@ -1,0 +1,347 @@
+"""One call from top to bottom: decide, hold, write the hold down, perform, settle. The only place that reads the clock.
+
+`serve` never raises: what goes wrong becomes an answer in the client's own dialect and a row in the ledger.
+"""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, replace
+
+from turnout.calls.client import Call
+from turnout.calls.record import Attempt as AttemptRow
+from turnout.calls.record import CallRecord
+from turnout.calls.units import Nanos, Status, Tokens
+from turnout.calls.usage import Usage, cost
+from turnout.errors import (
+    BudgetRefusal,
+    EngineStatusError,
+    LedgerError,
+    LedgerRefusal,
+    LoopRefusal,
+    NoEngineError,
+    Refusal,
+    TurnoutError,
+    UpstreamError,
+)
+from turnout.proxy.answer import Headers, header_value
+from turnout.proxy.exchange import Exchange, Seen
+from turnout.proxy.perform import Attempt, may_fall_back, tell_failure
+from turnout.proxy.settling import Counted, Settled, settle
+from turnout.proxy.state import Decided, State
+from turnout.routing.plan import Plan, Step
+
+log = logging.getLogger("turnout.pipeline")
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True)
+class Progress:
+    """What `finally` settles from, wherever the call stood."""
+
+    plan: Plan | None = None
+    decided: Decided | None = None
+    step: Step | None = None
+    seen: Seen | None = None
+    attempts: tuple[AttemptRow, ...] = ()
+    settled: Settled | None = None
+    error: TurnoutError | None = None
+    held: bool = False
+    spent: Nanos = Nanos(0)
+    usage: Usage = Usage()
+    last: Attempt | None = None
+
+
+class Pipeline:
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def serve(self, exchange: Exchange) -> None:
+        started = time.monotonic()
+        progress = Progress()
+        answer = exchange.answer
+        answer.watch()
+        try:
+            await self._serve(exchange, progress)
+        except TurnoutError as error:
+            progress.error = error
+            await self._tell(exchange, progress, error)
+        except Exception:  # the boundary: whatever breaks in us is a row, a log line and a clean answer
+            log.exception("call %s broke", exchange.call.id)
+            progress.error = TurnoutError(
+                "Turnout itself failed on this call.", hint="See the log; `turnout doctor` helps."
+            )
+            await self._tell(exchange, progress, progress.error)
+        finally:
+            try:
+                self._settle(exchange, progress, started)
+            finally:
+                answer.close()
+
+    async def _serve(self, exchange: Exchange, progress: Progress) -> None:
+        state, call = self._state, exchange.call
+        decided = await state.decided(call)
+        plan = progress.plan = decided.plan
+        progress.decided = decided
+        exchange.route_headers = route_headers(call, plan, state.credit_left(decided))
+        error: TurnoutError | None = None
+        for number, step in enumerate(plan.steps):
+            if number and not state.can_hold(decided, step):
+                break
+            progress.step = step
+            await self._hold(exchange, progress, step)
+            try:
+                await self._attempt(exchange, progress, step)
+                return
+            except TurnoutError as failed:
+                error = failed
+                state.noticed_failure(step, failed, last=number + 1 == len(plan.steps))
+                if exchange.answer.produced or exchange.answer.gone:
+                    raise
+                if not may_fall_back(failed, sovereign=step.candidate.sovereign):
+                    raise
+        raise error or NoEngineError("No engine could be tried.", hint="`turnout doctor` says what is wrong.")
+
+    async def _hold(self, exchange: Exchange, progress: Progress, step: Step) -> None:
+        """On disk before any upstream is contacted (I01); a ledger that cannot be written refuses paid calls (I11)."""
+        assert progress.plan is not None and progress.decided is not None
+        self._state.hold(progress.decided, step, progress.spent)
+        progress.held = True
+        try:
+            await self._state.ledger_held(self._held_row(exchange, progress, step))
+        except LedgerError as error:
+            if step.hold > 0:
+                self._state.books.release(exchange.call.id)
+                progress.held = False
+                raise LedgerRefusal(
+                    "The ledger cannot be written, so nothing that costs money is sent.",
+                    hint=f"{error.said} `turnout doctor` says more; local models keep working.",
+                ) from error
+            log.warning("call %s goes on unrecorded until the ledger can be written again", exchange.call.id)
+
+    async def _attempt(self, exchange: Exchange, progress: Progress, step: Step) -> None:
+        state = self._state
+        engine = state.engine(step.candidate.provider)
+        target = state.target(exchange, step)
+        attempt = Attempt(exchange, step, engine, target, drain_s=state.settings.drain_s, now_s=now_ms() // 1000)
+        progress.seen, progress.last = attempt.seen, attempt
+        begun = time.monotonic()
+        state.began(exchange.call, step)
+        try:
+            await attempt.run()
+        finally:
+            row = self._attempt_row(exchange, progress, attempt, round((time.monotonic() - begun) * 1000))
+            progress.attempts = (*progress.attempts, row)
+            progress.spent = Nanos(progress.spent + row.cost)
+            progress.usage = progress.usage + row.usage
+        if attempt.whole is not None:
+            kind, body = attempt.whole
+            headers: Headers = [
+                (b"content-type", kind),
+                *attempt.whole_headers(),
+                *cost_headers(progress.spent, state.saved(progress.plan, progress.usage, progress.spent)),
+            ]
+            await exchange.answer.whole(200, headers, body)
+
+    def _attempt_row(self, exchange: Exchange, progress: Progress, attempt: Attempt, duration_ms: int) -> AttemptRow:
+        seen, candidate = attempt.seen, attempt.step.candidate
+        price = candidate.price or candidate.hold_price
+        failed = seen.status not in ("ok", "aborted", "broken", "timeout")
+        if not seen.sent or failed:
+            # Refused or never read: nothing was billed. A timeout may have been, so it is settled from our own count.
+            settled = Settled(Usage(), Nanos(0), Nanos(0))
+        else:
+            settled = settle(seen.reported, self._counted(exchange, progress, attempt), price)
+        progress.settled = settled
+        self._state.learn(exchange.call, candidate, settled, seen)
+        return AttemptRow(
+            provider=candidate.provider,
+            model=candidate.model,
+            tier=attempt.step.tier or candidate.tier or self._state.tier_of(candidate),
+            status=seen.status,
+            hold=attempt.step.hold,
+            cost=settled.charged,
+            usage=settled.usage,
+            first_byte_ms=seen.first_byte_ms,
+            duration_ms=duration_ms,
+            error=seen.error[:500],
+        )
+
+    def _counted(self, exchange: Exchange, progress: Progress, attempt: Attempt) -> Counted:
+        state, seen = self._state, attempt.seen
+        estimate = progress.decided.estimate if progress.decided is not None else Tokens(0)
+        output = Tokens(0)
+        if seen.reported is None or seen.reported.produced == 0:
+            output = state.count_output(seen, exchange.heard)
+        return Counted(estimate, output, exact_prompt=progress.decided is not None and progress.decided.exact)
+
+    # --- the row ---
+
+    def _held_row(self, exchange: Exchange, progress: Progress, step: Step) -> CallRecord:
+        row = self._base_row(exchange, progress)
+        return replace(
+            row,
+            provider=step.candidate.provider,
+            model=step.candidate.model,
+            tier=step.tier or step.candidate.tier,
+            status=Status.HELD,
+            hold=Nanos(step.hold + progress.spent),
+        )
+
+    def _base_row(self, exchange: Exchange, progress: Progress) -> CallRecord:
+        call, plan, decided = exchange.call, progress.plan, progress.decided
+        row = CallRecord(
+            id=call.id,
+            at_ms=call.at_ms,
+            client=call.client.name,
+            developer=call.developer,
+            department=call.client.department,
+            project=call.project,
+            session=call.session,
+            parent_session=call.parent_session,
+            dialect=call.outline.dialect.value,
+            asked_model=call.outline.model[:200],
+            stream=exchange.stream,
+            config=self._state.config_hash,
+        )
+        if plan is None or decided is None:
+            return row
+        grading = decided.grading
+        return replace(
+            row,
+            grade=plan.grade,
+            score=plan.score,
+            confidence=plan.confidence,
+            difficulty=grading.difficulty if grading is not None else None,
+            features=grading.features if grading is not None else (),
+            rule=plan.rule,
+            reason=plan.reason,
+            switch=plan.switch,
+            observed=plan.observed,
+            signals=plan.signals,
+            estimate=int(decided.estimate),
+            buckets=plan.buckets,
+            unpriced=any(step.candidate.price is None for step in plan.steps[:1]),
+        )
+
+    def _settle(self, exchange: Exchange, progress: Progress, started: float) -> None:
+        """Exactly once, in every ending (I03)."""
+        state, call = self._state, exchange.call
+        row = self._base_row(exchange, progress)
+        duration_ms = round((time.monotonic() - started) * 1000)
+        plan, step, seen, settled = progress.plan, progress.step, progress.seen, progress.settled
+        error = progress.error
+        row = replace(row, status=_status(progress, exchange), duration_ms=duration_ms, attempts=progress.attempts)
+        if error is not None:
+            row = replace(row, error=error.message[:500], code=error.code)
+            if isinstance(error, Refusal) and not row.rule:
+                row = replace(row, reason=error.message[:300], rule=state.refused_by(error))
+        if step is not None:
+            candidate = step.candidate
+            row = replace(
+                row,
+                provider=candidate.provider,
+                model=candidate.model,
+                tier=step.tier or candidate.tier or state.tier_of(candidate),
+                hold=step.hold,
+                unpriced=candidate.price is None,
+            )
+        if seen is not None and settled is not None and plan is not None:
+            row = replace(
+                row,
+                usage=progress.usage,
+                cost=progress.spent,
+                estimated=settled.estimated and seen.status in ("ok", "aborted", "broken", "timeout"),
+                disputed=settled.disputed,
+                baseline=state.baseline_cost(plan, progress.usage, call),
+                all_fast=state.all_fast_cost(progress.usage),
+                energy=state.energy(step, seen) if step is not None else Nanos(0),
+                first_byte_ms=seen.first_byte_ms,
+                queue_ms=round(seen.queue_s * 1000),
+                dropped=seen.dropped,
+            )
+        state.settled(call, row, progress.held, progress.decided, now_ms())
+
+    # --- telling the client ---
+
+    async def _tell(self, exchange: Exchange, progress: Progress, error: TurnoutError) -> None:
+        answer = exchange.answer
+        if answer.done or answer.gone:
+            return
+        try:
+            if answer.started:
+                writer = exchange.codec.reply_writer(
+                    exchange.reply_context(now_ms() // 1000, exchange.call.outline.model)
+                )
+                await tell_failure(exchange, writer, error)
+                return
+            await answer.whole(*error_answer(exchange, error))
+        except (OSError, RuntimeError):  # the client left while it was told
+            log.info("call %s: client left before its error", exchange.call.id)
+
+
+def error_answer(exchange: Exchange, error: TurnoutError) -> tuple[int, Headers, bytes]:
+    """Status, headers and body of an error in the client's dialect; the engine's own body where it is the same dialect."""
+    headers: Headers = [(b"content-type", b"application/json"), *exchange.route_headers]
+    status = error.status
+    body: bytes | None = None
+    if isinstance(error, EngineStatusError):
+        status = error.answer_status
+        headers += error.headers
+        if error.retry_after_s is not None and not any(name == b"retry-after" for name, _ in error.headers):
+            headers.append((b"retry-after", str(round(error.retry_after_s)).encode()))
+        body = error.raw
+    if isinstance(error, Refusal):
+        headers.append((b"x-turnout-refusal", error.code.encode()))
+        headers.append((b"x-should-retry", b"false"))
+    if not any(name == b"x-turnout-call" for name, _ in headers):
+        headers.append((b"x-turnout-call", exchange.call.id.encode()))
+    return status, headers, body if body is not None else exchange.codec.write_error(error)
+
+
+def route_headers(call: Call, plan: Plan, credit_left: Nanos | None) -> Headers:
+    """The plan; the final model is in the ledger, for a fallback may change it after these are sent."""
+    first = plan.steps[0]
+    headers: Headers = [
+        (b"x-turnout-call", call.id.encode()),
+        (b"x-turnout-tier", first.tier.value.encode() if first.tier is not None else b"none"),
+        (b"x-turnout-model", header_value(first.candidate.name)),
+        (b"x-turnout-rule", header_value(plan.rule)),
+        (b"x-turnout-reason", header_value(plan.reason)),
+    ]
+    if plan.grade is not None:
+        headers.append((b"x-turnout-grade", plan.grade.value.encode()))
+    if credit_left is not None:
+        headers.append((b"x-turnout-credit-usd", usd(credit_left).encode()))
+    if plan.clamped is not None:
+        headers.append((b"x-turnout-clamped", str(int(plan.clamped)).encode()))
+    if plan.observed:
+        headers.append((b"x-turnout-observed", header_value(plan.observed)))
+    return headers
+
+
+def cost_headers(spent: Nanos, saved: Nanos) -> Headers:
+    return [(b"x-turnout-cost-usd", usd(spent).encode()), (b"x-turnout-saved-usd", usd(saved).encode())]
+
+
+def usd(nanos: int) -> str:
+    """Decimal dollars, all nine digits that matter, no exponent: 1_500_000 -> 0.0015."""
+    sign, whole = ("-" if nanos < 0 else ""), abs(int(nanos))
+    text = f"{whole // 1_000_000_000}.{whole % 1_000_000_000:09d}".rstrip("0").rstrip(".")
+    return sign + text
+
+
+def _status(progress: Progress, exchange: Exchange) -> Status:
+    error, seen = progress.error, progress.seen
+    if isinstance(error, Refusal):
+        return Status.REFUSED
+    if error is not None:
+        return Status.ABORTED if exchange.answer.gone and seen is not None else Status.FAILED
+    if seen is None:
+        return Status.ABORTED if exchange.answer.gone else Status.FAILED
+    if seen.status == "aborted":
+        return Status.ABORTED
+    return Status.SETTLED if seen.status == "ok" else Status.FAILED

@@ -1,0 +1,82 @@
+"""What is remembered of conversations between their calls, bounded: the oldest are forgotten (the ledger keeps theirs)."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+
+from turnout.calls.units import Nanos
+from turnout.proxy.attribution import SILENCE_MS, Session
+from turnout.routing.facts import Memory
+
+KEPT = 5_000
+
+
+@dataclass(slots=True)
+class Live:
+    """One session; `routing.loops` keeps its own counters in `loop`."""
+
+    id: str
+    client: str
+    parent: str = ""
+    memory: Memory = field(default_factory=Memory)
+    loop: object = None
+    spent: Nanos = Nanos(0)
+    calls: int = 0
+    last_at_ms: int = 0
+    stopped: str = ""
+    """Why the user or the loop guard stopped it; empty: it runs."""
+    allowed_turns: int = 0
+    allowed_usd: Nanos = Nanos(0)
+
+
+class Sessions:
+    def __init__(self) -> None:
+        self._live: OrderedDict[str, Live] = OrderedDict()
+        self._generation: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def all(self) -> list[Live]:
+        return list(self._live.values())
+
+    def named(self, session: Session, client: str, now_ms: int) -> Live:
+        """The live session; one made from the conversation starts anew after an hour's silence."""
+        id_ = session.id
+        live = self._live.get(self._now(id_))
+        if live is not None and session.derived and now_ms - live.last_at_ms > SILENCE_MS:
+            self._generation[id_] = self._generation.get(id_, 0) + 1
+            live = None
+        if live is None:
+            live = Live(self._now(id_), client, session.parent)
+            self._live[live.id] = live
+            if len(self._live) > KEPT:
+                forgotten, _ = self._live.popitem(last=False)
+                self._generation.pop(forgotten.partition("~")[0], None)
+        else:
+            self._live.move_to_end(live.id)
+        return live
+
+    def _now(self, id_: str) -> str:
+        generation = self._generation.get(id_, 0)
+        return f"{id_}~{generation}" if generation else id_
+
+    def find(self, id_: str) -> Live | None:
+        return self._live.get(id_)
+
+    def root(self, live: Live) -> str:
+        """The session tree's top: a subagent belongs to its parent's."""
+        seen: set[str] = set()
+        top = live
+        while top.parent and top.parent not in seen:
+            seen.add(top.parent)
+            above = self._live.get(top.parent)
+            if above is None:
+                return top.parent
+            top = above
+        return top.id
+
+    def restore(self, id_: str, client: str, memory: Memory, at_ms: int, parent: str = "") -> None:
+        self._live[id_] = Live(id_, client, parent, memory, last_at_ms=at_ms)
+
+    def remember(self, live: Live, **changes: object) -> None:
+        live.memory = replace(live.memory, **changes)  # type: ignore[arg-type]  # the fields are Memory's own

@@ -1,0 +1,626 @@
+"""Live state of the proxy, changed on the event loop only: settings and rules in force, money held, sessions, engines' health.
+
+`facts` is a frozen snapshot; between taking it and `hold` nothing is awaited, so two calls cannot spend the same credit.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, tzinfo
+
+from turnout.calls.client import Call
+from turnout.calls.provider import Provider
+from turnout.calls.record import CallRecord
+from turnout.calls.units import Dialect, Family, Mode, Nanos, Status, Tier, Tokens
+from turnout.calls.usage import Usage, cost
+from turnout.control.messages import Notice, Running, Waiting
+from turnout.engines.engine import Engine
+from turnout.errors import BudgetRefusal, LoopRefusal, NoEngineError, Refusal, TurnoutError
+from turnout.proxy.attribution import Session, ask_hash
+from turnout.proxy.books import Amount, Books, Charge
+from turnout.proxy.exchange import Exchange, Seen
+from turnout.proxy.intents import Intents
+from turnout.proxy.learned import Learned
+from turnout.proxy.roster import Catalogue, Known, build
+from turnout.proxy.sessions import Live, Sessions
+from turnout.proxy.settling import Settled
+from turnout.routing import budget as budgets
+from turnout.routing import loops
+from turnout.routing.decide import decide
+from turnout.routing.facts import Candidate, Facts, Grading, LoopStanding, Roster, SecretVerdict, Standing
+from turnout.routing.plan import Need, Plan, Step
+from turnout.routing.rules import RuleSet
+from turnout.settings.model import Settings
+from turnout.wire.dialect import Target
+
+log = logging.getLogger("turnout.state")
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A plan with everything it was decided on; the pipeline holds and settles from it."""
+
+    plan: Plan
+    call: Call
+    live: Live
+    estimate: Tokens
+    exact: bool
+    """The estimate is a count, not a byte bound."""
+    grading: Grading | None
+    secret: SecretVerdict | None
+    charges: tuple[Charge, ...]
+    standings: tuple[Standing, ...]
+
+
+@dataclass(slots=True)
+class Totals:
+    """Today's figures for the tray; the ledger has the truth, these only save a query a second."""
+
+    day: str = ""
+    spent: int = 0
+    saved: int = 0
+    calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One version of settings and rules; a call uses exactly one (I20)."""
+
+    settings: Settings
+    rules: RuleSet
+    rules_error: str = ""
+    settings_error: str = ""
+
+    @property
+    def hash(self) -> str:
+        return f"{self.settings.hash}.{self.rules.hash}"
+
+
+@dataclass(slots=True)
+class Edges:
+    """What the state needs of the outside, as functions, so that nothing here opens a file or a socket."""
+
+    catalogue: Catalogue
+    held: Callable[[CallRecord], Awaitable[None]]
+    settle: Callable[[CallRecord], None]
+    remember: Callable[[str, Live], None]
+    count_now: Callable[[tuple[str, ...], str], Tokens | None]
+    """Texts, model -> tokens, or None when that would take too long here."""
+    count_slow: Callable[[tuple[str, ...], str], Tokens]
+    """The same for a thread."""
+    corrected: Callable[[str, Tokens], Tokens]
+    """Model, our count -> what its provider will likely bill."""
+    observe_count: Callable[[str, int, int], None]
+    """Model, our count, the provider's: estimates converge."""
+    scan: Callable[[tuple[str, ...]], SecretVerdict]
+    grade: Callable[[Call, RuleSet], Grading]
+    engine: Callable[[Provider], Engine]
+    zone: Callable[[], tzinfo]
+
+
+@dataclass(slots=True)
+class Ask:
+    """A call held back until somebody answers."""
+
+    waiting: Waiting
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    allowed: bool = False
+
+
+class State:
+    def __init__(self, config: Config, edges: Edges) -> None:
+        self.config = config
+        self.edges = edges
+        self.known: dict[str, Known] = {}
+        self.books = Books()
+        self.sessions = Sessions()
+        self.intents = Intents()
+        self.learned = Learned()
+        self.mode = Mode.AUTO
+        self.paused_until_ms: int | None = None
+        self.running: dict[str, Running] = {}
+        self.asks: dict[str, Ask] = {}
+        self.notices: deque[Notice] = deque(maxlen=200)
+        self.clients_seen: dict[str, int] = {}
+        self.totals = Totals()
+        self.listeners = 0
+        """Trays and windows that hear events; with none of them an `ask` is refused at once."""
+        self.changed = asyncio.Event()
+        self._engines: dict[str, Engine] = {}
+        self._roster: Roster | None = None
+        self._down: dict[str, tuple[float, int]] = {}
+        self._noticed = 0
+        self._told: set[tuple[str, int]] = set()
+
+    # --- configuration ---
+
+    @property
+    def settings(self) -> Settings:
+        return self.config.settings
+
+    @property
+    def config_hash(self) -> str:
+        return self.config.hash
+
+    def take(self, config: Config) -> None:
+        """A new version of settings and rules; calls under way keep the one they began with."""
+        old, self.config = self.config, config
+        if config.settings != old.settings:
+            for name, provider in old.settings.providers.items():
+                if config.settings.providers.get(name) != provider:
+                    self._engines.pop(name, None)
+                    self.known.pop(name, None)
+        self._roster = None
+        self.tell()
+
+    def learn_models(self, provider: str, known: Known) -> None:
+        if self.known.get(provider) != known:
+            self.known[provider] = known
+            self._roster = None
+            self.tell()
+
+    def roster(self) -> Roster:
+        if self._roster is None:
+            self._roster = build(self.settings, self.known, self.edges.catalogue)
+        return self._roster
+
+    def engine(self, name: str) -> Engine:
+        engine = self._engines.get(name)
+        if engine is None:
+            provider = self.settings.providers.get(name)
+            if provider is None:
+                raise NoEngineError(
+                    f"There is no provider {name!r}.", hint="`turnout models list` shows what is set up."
+                )
+            engine = self._engines[name] = self.edges.engine(provider)
+        return engine
+
+    def tell(self) -> None:
+        self.changed.set()
+
+    # --- deciding ---
+
+    async def decided(self, call: Call, session: Session) -> Decided:
+        """Fetches what the rules turn out to need, decides, and waits for the user where a rule says `ask`.
+
+        Raises a Refusal or NoEngineError. The return is synchronous with the last `facts`: hold before any await.
+        """
+        now_ms = time.time_ns() // 1_000_000
+        live = self.sessions.named(session, call.client.name, now_ms)
+        if live.id != call.session:
+            call = replace(call, session=live.id)
+        live.last_at_ms = now_ms
+        self.clients_seen[call.client.name] = now_ms
+        loop_state = loops.observe(live.loop, call, now_ms)
+        live.loop = loop_state
+        estimate: Tokens | None = None
+        exact = True
+        grading: Grading | None = None
+        secret: SecretVerdict | None = None
+        waited: set[str] = set()
+        while True:
+            facts = self.facts(call, live, estimate=estimate, grading=grading, secret=secret)
+            try:
+                outcome = decide(call, facts)
+            except (BudgetRefusal, LoopRefusal) as refusal:
+                self.refused_notice(call, refusal)
+                raise
+            if outcome is Need.TOKENS:
+                estimate, exact = await self._count(call)
+            elif outcome is Need.GRADE:
+                grading = self._graded(call)
+            elif outcome is Need.SECRET:
+                secret = await self._scanned(call)
+            elif isinstance(outcome, Plan):
+                if outcome.waits and outcome.waits not in waited:
+                    waited.add(outcome.waits)
+                    await self._ask(call, live, outcome)
+                    continue
+                charges = self._charges(outcome, facts)
+                return Decided(
+                    outcome, call, live, estimate or Tokens(0), exact, grading, secret, charges, facts.standings
+                )
+
+    def facts(
+        self,
+        call: Call,
+        live: Live,
+        *,
+        estimate: Tokens | None,
+        grading: Grading | None,
+        secret: SecretVerdict | None,
+    ) -> Facts:
+        now_ms = time.time_ns() // 1_000_000
+        now = datetime.fromtimestamp(now_ms / 1000, self.edges.zone())
+        roster = self.roster()
+        if self._down:
+            roster = self._without_down(roster)
+        rules = self.config.rules
+        return Facts(
+            now=now,
+            now_ms=now_ms,
+            rules=rules,
+            roster=roster,
+            mode=self.mode_now(now_ms),
+            memory=live.memory,
+            standings=self.standings(call, live, now, rules),
+            loops=self.loop_standings(call, live, rules),
+            estimate=estimate,
+            grading=grading,
+            secret=secret,
+            likely_output=self.learned.likely_output(call.client.name),
+            ceiling_output=self.learned.ceiling_output(call.client.name),
+            engine_health={name: known.state for name, known in self.known.items()},
+        )
+
+    def mode_now(self, now_ms: int) -> Mode:
+        """Paused is pass-through for a while: calls go where they were meant to, budgets and `private` still hold."""
+        until = self.paused_until_ms
+        if until is not None and (until == 0 or now_ms < until):
+            return Mode.PASSTHROUGH
+        return self.mode
+
+    def standings(self, call: Call, live: Live, now: datetime, rules: RuleSet) -> tuple[Standing, ...]:
+        return tuple(
+            Standing(
+                budget=bucket.budget,
+                key=bucket.key,
+                scope=bucket.scope,
+                used=self.books.used(bucket.key),
+                limit=bucket.budget.limit + self.books.added.get(bucket.key, 0),
+                renews=bucket.renews,
+            )
+            for bucket in budgets.buckets(rules.budgets, call, now, tree=self.sessions.root(live))
+        )
+
+    def loop_standings(self, call: Call, live: Live, rules: RuleSet) -> tuple[LoopStanding, ...]:
+        return loops.standings(
+            rules.loops,
+            live.loop,
+            call,
+            spent=live.spent,
+            allowed_turns=live.allowed_turns,
+            allowed_usd=live.allowed_usd,
+            stopped=bool(live.stopped),
+        )
+
+    def _charges(self, plan: Plan, facts: Facts) -> tuple[Charge, ...]:
+        units = {standing.key: standing.budget.unit for standing in facts.standings}
+        return tuple(Charge(key, units[key]) for key in plan.buckets if key in units)
+
+    async def _count(self, call: Call) -> tuple[Tokens, bool]:
+        texts, model = call.outline.texts, call.outline.model
+        counted = self.edges.count_now(texts, model)
+        if counted is None:
+            counted = await asyncio.to_thread(self.edges.count_slow, texts, model)
+        return Tokens(counted + 800 * call.outline.images), True
+
+    def _graded(self, call: Call) -> Grading:
+        """From the intent cache, else the grader: a tool loop repeats one ask, so most look-ups hit (80 % in one session)."""
+        key = f"{ask_hash(call.outline.ask)}.{int(call.outline.tools > 0)}"
+        found = self.intents.get(key)
+        if found is not None:
+            return replace(found, cached=True)
+        try:
+            graded = self.edges.grade(call, self.config.rules)
+        except Exception:  # the boundary to the grader: whatever breaks in it, the call goes on by the abstain rule
+            log.exception("the grader failed on call %s", call.id)
+            return Grading(None, 0.5, 0.0, "the grader failed", by="none")
+        self.intents.put(key, graded)
+        return graded
+
+    async def _scanned(self, call: Call) -> SecretVerdict:
+        texts = call.outline.texts
+        try:
+            if sum(map(len, texts)) > 50_000:
+                return await asyncio.to_thread(self.edges.scan, texts)
+            return self.edges.scan(texts)
+        except Exception:  # the boundary to the scanner: it fails closed
+            log.exception("the secret scanner failed on call %s", call.id)
+            return SecretVerdict(found=True, failed=True)
+
+    # --- asking the user ---
+
+    async def _ask(self, call: Call, live: Live, plan: Plan) -> None:
+        """Holds the call back, no header sent yet, until the tray or the CLI answers; nobody there: refused at once."""
+        what, _, key = plan.waits.partition("\n")
+        seconds = self._ask_seconds(what)
+        refusal: Refusal = (
+            LoopRefusal(
+                f"The loop guard stopped this session: {what}.",
+                hint=f"`turnout session allow {live.id}` lets it go on.",
+            )
+            if what.startswith("loop")
+            else BudgetRefusal(
+                f"Budget {what!r} is used up.",
+                hint="Raise it in the tray, or `turnout budget credit`, then send again.",
+            )
+        )
+        self.notice(
+            "loop" if isinstance(refusal, LoopRefusal) else "budget",
+            refusal.message,
+            refusal.hint,
+            f"sessions/{live.id}",
+        )
+        if not self.listeners:
+            raise refusal
+        ask = Ask(
+            Waiting(
+                call.id, call.client.name, live.id, what, key or what, time.time_ns() // 1_000_000 + int(seconds * 1000)
+            )
+        )
+        self.asks[call.id] = ask
+        self.tell()
+        try:
+            async with asyncio.timeout(seconds):
+                await ask.answered.wait()
+        except TimeoutError:
+            raise refusal from None
+        finally:
+            del self.asks[call.id]
+            self.tell()
+        if not ask.allowed:
+            raise refusal
+
+    def _ask_seconds(self, what: str) -> float:
+        rules = self.config.rules
+        for budget in rules.budgets:
+            if budget.name == what:
+                return budget.ask_timeout_s
+        return rules.loops[0].ask_timeout_s if rules.loops else 45.0
+
+    def answer(self, *, session: str = "", key: str = "", allowed: bool) -> int:
+        """Lets waiting calls go on (or not); how many there were."""
+        matching = [
+            a
+            for a in self.asks.values()
+            if (session and a.waiting.session == session) or (key and a.waiting.key == key)
+        ]
+        for ask in matching:
+            ask.allowed = allowed
+            ask.answered.set()
+        return len(matching)
+
+    # --- money ---
+
+    def hold(self, decided: Decided, step: Step, spent: Nanos) -> None:
+        tokens = Tokens(decided.estimate + (step.max_output or 0))
+        self.books.hold(decided.call.id, decided.charges, Amount(Nanos(step.hold + spent), tokens))
+        self.tell()
+
+    def can_hold(self, decided: Decided, step: Step) -> bool:
+        """Whether a later step's own worst case still fits every budget, this call's present hold given back."""
+        present = self.books.open.get(decided.call.id)
+        limits = {standing.key: standing.limit for standing in decided.standings}
+        for charge in decided.charges:
+            if charge.unit != "usd":
+                continue
+            mine = present.amount.of("usd") if present is not None else 0
+            if self.books.used(charge.key) - mine + step.hold > limits[charge.key]:
+                return False
+        return True
+
+    def credit_left(self, decided: Decided) -> Nanos | None:
+        """Under the tightest dollar budget this call falls under; None: there is none."""
+        lefts = [
+            standing.limit - self.books.used(standing.key)
+            for standing in decided.standings
+            if standing.budget.unit == "usd" and standing.key in decided.plan.buckets
+        ]
+        return Nanos(max(0, min(lefts))) if lefts else None
+
+    async def ledger_held(self, row: CallRecord) -> None:
+        await self.edges.held(row)
+
+    def settled(self, call: Call, row: CallRecord, held: bool, decided: Decided | None, now_ms: int) -> None:
+        """Exactly once per call; a call that never got a hold is only written down."""
+        self.running.pop(call.id, None)
+        if held:
+            tokens = Tokens(row.usage.prompt + row.usage.produced)
+            self.books.settle(call.id, Amount(row.cost, tokens))
+        if decided is not None:
+            self._remember(decided, row, now_ms)
+            self._thresholds(decided)
+        self._total(row, now_ms)
+        self.edges.settle(row)
+        self.tell()
+
+    def _remember(self, decided: Decided, row: CallRecord, now_ms: int) -> None:
+        live, plan, outline = decided.live, decided.plan, decided.call.outline
+        live.spent = Nanos(live.spent + row.cost)
+        live.calls += 1
+        if row.status not in (Status.SETTLED, Status.ABORTED):
+            if plan.private and not live.memory.private:
+                live.memory = replace(live.memory, private=True)
+            return
+        memory = live.memory
+        if outline.housekeeping is None and row.provider:
+            name = f"{row.provider}/{row.model}"
+            cached = row.usage.cache_read + row.usage.cache_write_5m + row.usage.cache_write_1h
+            memory = replace(
+                memory,
+                model=name,
+                tier=row.tier,
+                grade=plan.grade,
+                ask_hash=ask_hash(outline.ask) if outline.ask else memory.ask_hash,
+                sealed_by=outline.sealed_by or memory.sealed_by,
+                rule=plan.rule,
+                warm=Tokens(cached or (row.usage.prompt if row.tier is not Tier.LOCAL else 0)),
+                cache_ttl_s=3600 if row.usage.cache_write_1h else 300,
+            )
+        live.memory = replace(memory, private=memory.private or plan.private, last_at_ms=now_ms, calls=memory.calls + 1)
+        self.edges.remember(live.id, live)
+
+    def _total(self, row: CallRecord, now_ms: int) -> None:
+        day = datetime.fromtimestamp(now_ms / 1000, self.edges.zone()).strftime("%Y-%m-%d")
+        if self.totals.day != day:
+            self.totals = Totals(day)
+        self.totals.spent += row.cost
+        self.totals.saved += max(0, row.baseline - row.cost) if row.baseline else 0
+        self.totals.calls += 1
+
+    def _thresholds(self, decided: Decided) -> None:
+        for standing in decided.standings:
+            if standing.key not in decided.plan.buckets or standing.limit <= 0:
+                continue
+            used = self.books.settled.get(standing.key, 0)
+            for percent in (95, 80, 50):
+                if used * 100 >= standing.limit * percent:
+                    if (standing.key, percent) not in self._told:
+                        self._told.update((standing.key, p) for p in (95, 80, 50) if p <= percent)
+                        self.notice(
+                            "budget",
+                            f"{percent} % of {standing.budget.name} used",
+                            f"{standing.scope}: {percent} % reached.",
+                            "budgets",
+                        )
+                    break
+
+    # --- what things would have cost ---
+
+    def baseline_cost(self, plan: Plan, usage: Usage, call: Call) -> Nanos:
+        """The asked model's price where it has one (else the baseline's), on the same tokens with their cache reads."""
+        asked = plan.baseline or self.roster().baseline
+        if asked is None or asked.price is None:
+            return Nanos(0)
+        return cost(usage, asked.price)
+
+    def all_fast_cost(self, usage: Usage) -> Nanos:
+        line = self.roster().tiers.get(Tier.FAST, ())
+        price = next((c.price for c in line if c.price is not None), None)
+        return cost(usage, price) if price is not None else Nanos(0)
+
+    def saved(self, plan: Plan | None, usage: Usage, spent: Nanos) -> Nanos:
+        asked = (plan.baseline if plan is not None else None) or self.roster().baseline
+        if asked is None or asked.price is None:
+            return Nanos(0)
+        return Nanos(cost(usage, asked.price) - spent)
+
+    def energy(self, step: Step, seen: Seen) -> Nanos:
+        """Electricity of a local call: measured busy time x the user's watts and price."""
+        if not step.candidate.sovereign or seen.busy_s <= 0:
+            return Nanos(0)
+        from fnmatch import fnmatch
+
+        for override in self.settings.prices:
+            if override.watts and override.usd_per_kwh and fnmatch(step.candidate.name, override.pattern):
+                return Nanos(round(seen.busy_s * override.watts / 3_600_000 * override.usd_per_kwh * 1e9))
+        return Nanos(0)
+
+    def tier_of(self, candidate: Candidate) -> Tier | None:
+        """A model outside the tiers: local when it is inside our walls, else by what it costs against the fast tier."""
+        if candidate.tier is not None:
+            return candidate.tier
+        if candidate.sovereign:
+            return Tier.LOCAL
+        fast = next((c.price for c in self.roster().tiers.get(Tier.FAST, ()) if c.price is not None), None)
+        if fast is None or candidate.price is None:
+            return Tier.HIGH
+        return Tier.FAST if candidate.price.output <= fast.output * 2 else Tier.HIGH
+
+    # --- engines ---
+
+    def target(self, exchange: Exchange, step: Step, estimate: Tokens) -> Target:
+        candidate, outline = step.candidate, exchange.call.outline
+        wanted = step.max_output if step.max_output is not None else outline.max_output
+        window: int | None = None
+        limit: int | None = int(wanted) if wanted is not None else None
+        if candidate.family is Family.OLLAMA:
+            room = min(int(wanted or 4_096), 8_192)
+            pinned = self.settings.providers[candidate.provider].num_ctx
+            window = pinned or self.learned.window(candidate.name, int(estimate * 1.1) + room + 256, candidate.context)
+            if limit is not None:
+                limit = max(256, min(limit, window - int(estimate)))
+        elif candidate.max_output is not None and limit is not None:
+            limit = min(limit, int(candidate.max_output))
+        sealed = outline.sealed_by or exchange.decided_sealed
+        return Target(
+            model=candidate.model,
+            max_output=limit
+            if (limit != outline.max_output or exchange.heard.family is not candidate.family)
+            else None,
+            num_ctx=window,
+            thinks=candidate.thinks,
+            vendor_history=sealed is None or sealed is candidate.family,
+            include_usage=True,
+            legacy_max_tokens="api.openai.com" not in self.settings.providers[candidate.provider].base_url,
+        )
+
+    def _without_down(self, roster: Roster) -> Roster:
+        now = time.monotonic()
+        down = {name for name, (until, _) in self._down.items() if until > now}
+        if not down:
+            return roster
+
+        def marked(line: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+            return tuple(replace(c, healthy=False) if c.provider in down else c for c in line)
+
+        return replace(roster, tiers={tier: marked(line) for tier, line in roster.tiers.items()})
+
+    def noticed_failure(self, step: Step, error: TurnoutError, *, last: bool) -> None:
+        """A provider that cannot be reached goes last for a while: 2 s, doubling to a minute while it stays away."""
+        name = step.candidate.provider
+        if error.code in ("turnout_engine_unreachable", "turnout_keys"):
+            _, count = self._down.get(name, (0.0, 0))
+            self._down[name] = (time.monotonic() + min(60.0, 2.0 * 2**count), min(count + 1, 5))
+            self.notice(
+                "engine" if error.code != "turnout_keys" else "key", f"{name} cannot be used", error.said, "models"
+            )
+        elif not last:
+            self.notice("fallback", f"{name} failed, trying the next", error.message, "calls")
+
+    def reached(self, provider: str) -> None:
+        self._down.pop(provider, None)
+
+    def began(self, call: Call, step: Step) -> None:
+        self.running[call.id] = Running(
+            id=call.id,
+            client=call.client.name,
+            model=step.candidate.name,
+            tier=(step.tier or self.tier_of(step.candidate) or Tier.HIGH).value,
+            started_ms=time.time_ns() // 1_000_000,
+            session=call.session,
+        )
+
+    def learn(self, call: Call, candidate: Candidate, settled: Settled, seen: Seen, estimate: Tokens) -> None:
+        if seen.status == "ok":
+            self.reached(candidate.provider)
+        if seen.status == "ok" and not settled.estimated:
+            self.learned.answered(call.client.name, candidate.name, settled.usage.produced)
+            if not settled.disputed and estimate > 0:
+                self.edges.observe_count(candidate.name, int(estimate), int(settled.usage.prompt))
+
+    def count_output(self, text: str) -> Tokens:
+        if not text:
+            return Tokens(0)
+        if len(text) > 200_000:
+            # A count of this much would hold the loop; four characters a token is what long outputs come to.
+            return Tokens(len(text) // 3)
+        counted = self.edges.count_now((text,), "")
+        return counted if counted is not None else Tokens(len(text) // 3 + 1)
+
+    # --- telling people ---
+
+    def notice(self, kind: str, title: str, text: str, target: str = "") -> None:
+        self._noticed += 1
+        self.notices.append(Notice(self._noticed, time.time_ns() // 1_000_000, kind, title, text, target))
+        self.tell()
+
+    def refused_notice(self, call: Call, refusal: Refusal) -> None:
+        kind = "loop" if isinstance(refusal, LoopRefusal) else "budget"
+        last = self.notices[-1] if self.notices else None
+        if last is None or last.kind != kind or last.text != refusal.said:
+            self.notice(kind, f"{call.client.name} was stopped", refusal.said, f"sessions/{call.session}")
+
+
+def refused_by(refusal: Refusal) -> str:
+    """The row's `rule` for a call that never got a plan."""
+    return {"turnout_budget": "budget", "turnout_loop": "loop guard", "turnout_ledger": "ledger"}.get(
+        refusal.code, "policy"
+    )
+
+
+EMBEDS = frozenset({Dialect.OPENAI_EMBEDDINGS, Dialect.OLLAMA_EMBED})

@@ -1,0 +1,257 @@
+"""OpenAI's older /v1/completions: a raw prompt, with a suffix for fill-in-the-middle (editors complete code with it)."""
+
+from collections.abc import Iterable
+
+import orjson
+
+from turnout.calls.outline import Outline
+from turnout.calls.reply import Began, Ended, Event, Failed, RefusalDelta, StopReason, TextDelta, UsageSeen
+from turnout.calls.request import Message, Request, Role, Text, Written
+from turnout.calls.units import Dialect, Json, Tokens
+from turnout.calls.usage import Usage
+from turnout.errors import BadRequestError, TurnoutError
+from turnout.wire import errors_json, sse
+from turnout.wire.dialect import ReplyContext, Target
+from turnout.wire.fields import (
+    dump,
+    flag_or,
+    integer_or,
+    number_or,
+    obj,
+    positive_or,
+    said,
+    said_int,
+    said_items,
+    said_text,
+    strings_or,
+    text_or,
+)
+from turnout.wire.openai_chat import FINISHES, STOPS, usage_json, usage_of
+from turnout.wire.outlining import Gatherer
+
+_KNOWN = frozenset(
+    [
+        "model",
+        "prompt",
+        "suffix",
+        "stream",
+        "stream_options",
+        "max_tokens",
+        "temperature",
+        "top_p",
+        "seed",
+        "frequency_penalty",
+        "presence_penalty",
+        "stop",
+        "user",
+    ]
+)
+
+
+def _prompt(body: dict[str, Json]) -> str:
+    prompt = body.get("prompt", "")
+    if isinstance(prompt, list) and len(prompt) == 1:
+        prompt = prompt[0]
+    if not isinstance(prompt, str):
+        raise BadRequestError("must be one string", path="prompt", hint="Send one prompt a request.")
+    return prompt
+
+
+class OpenAICompletions:
+    stream_type = "text/event-stream"
+
+    def outline(self, doc: Json, *, path_model: str = "", stream: bool | None = None) -> Outline:
+        body = obj(doc)
+        seen = Gatherer()
+        seen.begin()
+        prompts = strings_or(body, "prompt") if not isinstance(body.get("prompt"), str) else (text_or(body, "prompt"),)
+        for one in prompts:
+            seen.add_human(one)
+        suffix = text_or(body, "suffix")
+        if suffix:
+            seen.add_text(suffix)
+        return seen.outline(
+            Dialect.OPENAI_COMPLETIONS,
+            text_or(body, "model"),
+            stream=bool(flag_or(body, "stream")),
+            include_usage=said(body.get("stream_options"), "include_usage") is True,
+            max_output=positive_or(body, "max_tokens") or 16,
+            extras={"suffix": "1"} if suffix else {},
+        )
+
+    def read_request(self, doc: Json, *, path_model: str = "", stream: bool | None = None) -> Request:
+        body = obj(doc)
+        prompt = _prompt(body)
+        return Request(
+            dialect=Dialect.OPENAI_COMPLETIONS,
+            model=text_or(body, "model"),
+            messages=(Message(Role.USER, (Text(prompt),)),),
+            stream=bool(flag_or(body, "stream")),
+            include_usage=said(body.get("stream_options"), "include_usage") is True,
+            max_output=Tokens(positive_or(body, "max_tokens") or 16),
+            temperature=number_or(body, "temperature"),
+            top_p=number_or(body, "top_p"),
+            seed=integer_or(body, "seed"),
+            frequency_penalty=number_or(body, "frequency_penalty"),
+            presence_penalty=number_or(body, "presence_penalty"),
+            stop=strings_or(body, "stop"),
+            user=text_or(body, "user"),
+            prompt=prompt,
+            suffix=text_or(body, "suffix") or None,
+            extras={key: value for key, value in body.items() if key not in _KNOWN},
+        )
+
+    def write_request(self, request: Request, target: Target) -> Written:
+        body: dict[str, Json] = {"model": target.model, "prompt": request.prompt}
+        if request.suffix:
+            body["suffix"] = request.suffix
+        limit = target.max_output if target.max_output is not None else request.max_output
+        if limit is not None:
+            body["max_tokens"] = int(limit)
+        for key in ("temperature", "top_p", "seed", "frequency_penalty", "presence_penalty"):
+            if getattr(request, key) is not None:
+                body[key] = getattr(request, key)
+        if request.stop:
+            body["stop"] = list(request.stop)
+        if request.stream:
+            body["stream"] = True
+            body["stream_options"] = {"include_usage": True}
+        same = request.dialect is Dialect.OPENAI_COMPLETIONS
+        if same:
+            body |= request.extras
+        return Written(dump(body), () if same else tuple(request.extras))
+
+    def reply_reader(self) -> "Reader":
+        return Reader()
+
+    def read_reply(self, doc: Json) -> list[Event]:
+        choice = next(iter(said_items(doc, "choices")), None)
+        if choice is None:
+            return [Failed(said_text(doc, "error", "message") or "the engine's answer holds no choices[0]")]
+        found: list[Event] = [Began(said_text(doc, "id"), said_text(doc, "model"), max(0, said_int(doc, "created")))]
+        if said_text(choice, "text"):
+            found.append(TextDelta(said_text(choice, "text")))
+        if said(doc, "usage") is not None:
+            found.append(UsageSeen(usage_of(said(doc, "usage"))))
+        return [*found, Ended(STOPS.get(said_text(choice, "finish_reason"), StopReason.END))]
+
+    def reply_writer(self, context: ReplyContext) -> "Writer":
+        return Writer(context)
+
+    def write_reply(self, events: Iterable[Event], context: ReplyContext) -> bytes:
+        words, usage, finish = "", Usage(), "stop"
+        for event in events:
+            if isinstance(event, TextDelta | RefusalDelta):
+                words += event.text
+            elif isinstance(event, UsageSeen):
+                usage = event.usage
+            elif isinstance(event, Ended):
+                finish = FINISHES[event.reason]
+        return dump(
+            {
+                "id": f"cmpl-{context.call_id}",
+                "object": "text_completion",
+                "created": context.now_s,
+                "model": context.model,
+                "choices": [{"index": 0, "text": words, "logprobs": None, "finish_reason": finish}],
+                "usage": usage_json(usage),
+            }
+        )
+
+    def write_error(self, error: TurnoutError) -> bytes:
+        return errors_json.openai(error)
+
+
+class Reader:
+    def __init__(self) -> None:
+        self._decoder = sse.Decoder()
+        self._began = False
+        self._stop: StopReason | None = None
+        self._over = False
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        try:
+            events = self._decoder.feed(chunk)
+        except sse.Overflow:
+            self._over = True
+            return [Failed("one event of the stream is larger than 16 MB")]
+        return [found for event in events for found in self._event(event.data)]
+
+    def end(self) -> list[Event]:
+        found = [one for event in self._decoder.end() for one in self._event(event.data)]
+        if self._over:
+            return found
+        self._over = True
+        last: Event = (
+            Ended(self._stop) if self._stop is not None else Failed("the engine's stream was cut off before its end")
+        )
+        return [*found, last]
+
+    def _event(self, data: bytes) -> list[Event]:
+        if self._over:
+            return []
+        if data.strip() == b"[DONE]":
+            self._over = True
+            return (
+                [Ended(self._stop)] if self._stop is not None else [Failed("the stream ended without a finish_reason")]
+            )
+        try:
+            doc: Json = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            self._over = True
+            return [Failed("the engine's stream holds something that is not JSON")]
+        if said(doc, "error") is not None:
+            self._over = True
+            return [Failed(said_text(doc, "error", "message") or "the engine reported an error")]
+        found: list[Event] = []
+        if not self._began:
+            self._began = True
+            found.append(Began(said_text(doc, "id"), said_text(doc, "model"), max(0, said_int(doc, "created"))))
+        if said(doc, "usage") is not None:
+            found.append(UsageSeen(usage_of(said(doc, "usage"))))
+        for choice in said_items(doc, "choices")[:1]:
+            if said_text(choice, "text"):
+                found.append(TextDelta(said_text(choice, "text")))
+            if said_text(choice, "finish_reason"):
+                self._stop = STOPS.get(said_text(choice, "finish_reason"), StopReason.END)
+        return found
+
+
+class Writer:
+    def __init__(self, context: ReplyContext) -> None:
+        self._context = context
+        self._usage: Usage | None = None
+        self._closed = False
+
+    def write(self, event: Event) -> bytes:
+        if self._closed:
+            return b""
+        if isinstance(event, TextDelta | RefusalDelta):
+            return self._chunk([{"index": 0, "text": event.text, "logprobs": None, "finish_reason": None}])
+        if isinstance(event, UsageSeen):
+            self._usage = event.usage
+        elif isinstance(event, Ended):
+            self._closed = True
+            out = self._chunk([{"index": 0, "text": "", "logprobs": None, "finish_reason": FINISHES[event.reason]}])
+            if self._context.include_usage:
+                out += self._chunk([], self._usage or Usage())
+            return out + sse.DONE
+        elif isinstance(event, Failed):
+            self._closed = True
+            return sse.data(dump({"error": errors_json.openai_object(event.message, event.status)})) + sse.DONE
+        return b""
+
+    def ping(self) -> bytes:
+        return sse.COMMENT
+
+    def _chunk(self, choices: list[Json], usage: Usage | None = None) -> bytes:
+        doc: dict[str, Json] = {
+            "id": f"cmpl-{self._context.call_id}",
+            "object": "text_completion",
+            "created": self._context.now_s,
+            "model": self._context.model,
+            "choices": choices,
+        }
+        if usage is not None:
+            doc["usage"] = usage_json(usage)
+        return sse.data(dump(doc))

@@ -1,0 +1,158 @@
+"""What can be learned of an answer while its bytes pass through: usage, whether it ended, an error told inside.
+
+A plain chunk costs a few substring searches at C speed; only lines that hold something of note are parsed.
+"""
+
+from dataclasses import dataclass
+
+import orjson
+
+from turnout.calls.reply import Began as BeganEvent
+from turnout.calls.reply import Ended, Event, Failed, StopReason, UsageSeen
+from turnout.calls.units import Dialect, Json
+from turnout.calls.usage import Usage
+from turnout.wire.codec import codec
+from turnout.wire.dialect import ReplyReader
+
+_MARKS: dict[Dialect, tuple[bytes, ...]] = {
+    Dialect.OPENAI_CHAT: (
+        b'"usage":{',
+        b'"usage": {',
+        b'"finish_reason":"',
+        b'"finish_reason": "',
+        b"[DONE]",
+        b'"error"',
+    ),
+    Dialect.OPENAI_COMPLETIONS: (
+        b'"usage":{',
+        b'"usage": {',
+        b'"finish_reason":"',
+        b'"finish_reason": "',
+        b"[DONE]",
+        b'"error"',
+    ),
+    Dialect.OPENAI_RESPONSES: (b"response.completed", b"response.incomplete", b"response.failed", b'"error"'),
+    Dialect.ANTHROPIC: (
+        b"message_start",
+        b"message_delta",
+        b"message_stop",
+        b"event: error",
+        b'"type":"error"',
+        b'"type": "error"',
+    ),
+    Dialect.OLLAMA_CHAT: (b'"done":true', b'"done": true', b'"error"'),
+    Dialect.OLLAMA_GENERATE: (b'"done":true', b'"done": true', b'"error"'),
+    Dialect.GEMINI: (b"usageMetadata", b"finishReason", b'"error"'),
+}
+_NDJSON = frozenset({Dialect.OLLAMA_CHAT, Dialect.OLLAMA_GENERATE})
+
+
+@dataclass(slots=True)
+class Sniffer:
+    """`feed` every chunk; read the rest when the stream is over."""
+
+    dialect: Dialect
+    usage: Usage | None = None
+    stop: StopReason | None = None
+    ended: bool = False
+    """The dialect's own end was seen; a chat stream also counts as ended with a finish_reason and no [DONE]."""
+    failed: Failed | None = None
+    model: str = ""
+    busy_s: float = 0.0
+    queue_s: float = 0.0
+    _done_seen: bool = False
+    _tail: bytes = b""
+    _reader: ReplyReader | None = None
+
+    def feed(self, chunk: bytes) -> None:
+        marks = _MARKS[self.dialect]
+        tail = self._tail
+        data = tail + chunk if tail else chunk
+        for mark in marks:
+            if mark in data:
+                break
+        else:
+            # A mark cut in two is found with the next chunk: the unfinished line is carried while it is short.
+            cut = data.rfind(b"\n") + 1
+            rest = data[cut:]
+            self._tail = rest if len(rest) <= 65_536 else rest[-64:]
+            return
+        cut = data.rfind(b"\n") + 1
+        self._tail = data[cut:]
+        for line in data[:cut].splitlines():
+            self._line(line)
+        if len(self._tail) > 4_000_000:
+            self._tail = b""
+
+    def finish(self) -> None:
+        rest, self._tail = self._tail, b""
+        for line in rest.splitlines():
+            self._line(line)
+
+    def closing(self) -> bytes:
+        """What a finished chat stream still lacks: some servers leave out [DONE], and clients wait for it."""
+        chat = self.dialect in (Dialect.OPENAI_CHAT, Dialect.OPENAI_COMPLETIONS)
+        return b"data: [DONE]\n\n" if chat and self.ended and not self._done_seen else b""
+
+    def _line(self, line: bytes) -> None:
+        if self.dialect not in _NDJSON:
+            if not line.startswith(b"data:"):
+                return
+            line = line[5:].strip()
+            if line == b"[DONE]":
+                self._done_seen = True
+                return
+        if not any(mark in line for mark in _MARKS[self.dialect]) and self.model:
+            return
+        try:
+            doc: Json = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            return
+        if isinstance(doc, dict):
+            self._doc(doc)
+
+    def _doc(self, doc: dict[str, Json]) -> None:
+        """One event through the dialect's own reader, in a stream of its own kind."""
+        reader = codec(self.dialect).reply_reader()
+        if self.dialect is Dialect.ANTHROPIC:
+            self._anthropic(doc)
+            return
+        framed = orjson.dumps(doc)
+        framed = framed + b"\n" if self.dialect in _NDJSON else b"data: " + framed + b"\n\n"
+        events = reader.feed(framed)
+        if self.dialect in (Dialect.OPENAI_CHAT, Dialect.OPENAI_COMPLETIONS, Dialect.GEMINI):
+            events = [*events, *(event for event in reader.end() if isinstance(event, Ended))]
+        self._take(events)
+
+    def _anthropic(self, doc: dict[str, Json]) -> None:
+        """message_start tells input, message_delta output: they are one usage."""
+        kind = doc.get("type")
+        if kind not in ("message_start", "message_delta", "message_stop", "error"):
+            return
+        if self._reader is None:
+            self._reader = codec(Dialect.ANTHROPIC).reply_reader()
+        self._take(self._reader.feed(b"data: " + orjson.dumps(doc) + b"\n\n"))
+
+    def _take(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, UsageSeen):
+                self.usage = event.usage
+                self.busy_s, self.queue_s = event.busy_s, event.queue_s
+            elif isinstance(event, Ended):
+                self.ended = True
+                self.stop = event.reason
+            elif isinstance(event, Failed):
+                self.failed = event
+            elif isinstance(event, BeganEvent) and event.model:
+                self.model = event.model
+
+
+def sniffer(dialect: Dialect) -> Sniffer:
+    return Sniffer(dialect)
+
+
+def sniff_whole(dialect: Dialect, doc: Json) -> Sniffer:
+    """The same of an unstreamed answer."""
+    found = Sniffer(dialect)
+    found._take(codec(dialect).read_reply(doc))
+    return found
