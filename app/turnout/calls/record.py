@@ -12,7 +12,7 @@ class Attempt:
 
     provider: str
     model: str
-    tier: Tier
+    tier: Tier | None
     status: str
     """ok | refused | unreachable | timeout | status_NNN | broken | aborted"""
     hold: Nanos = Nanos(0)

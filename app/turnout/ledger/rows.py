@@ -1,0 +1,234 @@
+"""A CallRecord as a row of the ledger, and as the JSON that SURFACE's `calls` promises."""
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from turnout.calls.record import Attempt, CallRecord
+from turnout.calls.units import Grade, Json, Nanos, Status, Tier, Tokens
+from turnout.calls.usage import Usage
+
+_USAGE = ("uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output", "reasoning")
+COLUMNS: tuple[str, ...] = tuple(
+    name
+    for field in fields(CallRecord)
+    if field.name != "attempts"
+    for name in (_USAGE if field.name == "usage" else (field.name,))
+)
+INSERT = f"INSERT OR REPLACE INTO calls ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  our own column names
+ATTEMPT = "INSERT OR REPLACE INTO attempts VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+Value = str | int | float | bytes | None
+
+
+def values(record: CallRecord) -> tuple[Value, ...]:
+    """In the order of COLUMNS."""
+    r, u = record, record.usage
+    return (
+        r.id,
+        r.at_ms,
+        r.client,
+        r.developer,
+        r.department,
+        r.project,
+        r.session,
+        r.parent_session,
+        r.dialect,
+        r.asked_model,
+        r.provider,
+        r.model,
+        r.tier.value if r.tier is not None else None,
+        r.grade.value if r.grade is not None else None,
+        r.score,
+        r.confidence,
+        r.difficulty,
+        r.rule,
+        r.reason,
+        r.status.value,
+        r.estimated,
+        r.disputed,
+        r.unpriced,
+        u.uncached,
+        u.cache_read,
+        u.cache_write_5m,
+        u.cache_write_1h,
+        u.output,
+        u.reasoning,
+        r.hold,
+        r.cost,
+        r.baseline,
+        r.all_fast,
+        r.overhead,
+        r.energy,
+        r.estimate,
+        r.first_byte_ms,
+        r.duration_ms,
+        r.queue_ms,
+        r.stream,
+        _packed(r.dropped),
+        r.error,
+        r.code,
+        r.switch,
+        r.observed,
+        r.config,
+        orjson.dumps(r.signals).decode() if r.signals else "",
+        _packed(r.features),
+        _packed(r.buckets),
+        r.note,
+    )
+
+
+def _packed(values: tuple[object, ...]) -> str:
+    return orjson.dumps(values).decode() if values else ""
+
+
+def record_of(row: tuple[Value, ...], attempts: tuple[Attempt, ...] = ()) -> CallRecord:
+    d: dict[str, Any] = dict(zip(COLUMNS, row, strict=True))
+    usage = Usage(*(Tokens(_int(d.pop(name))) for name in _USAGE))
+    tier, grade = d.pop("tier"), d.pop("grade")
+    for name in ("dropped", "features", "buckets"):
+        d[name] = tuple(orjson.loads(str(d[name]))) if d[name] else ()
+    d["signals"] = orjson.loads(str(d["signals"])) if d["signals"] else {}
+    for name in ("estimated", "disputed", "unpriced", "stream"):
+        d[name] = bool(d[name])
+    return CallRecord(
+        **d
+        | {
+            "status": Status(d["status"]),
+            "tier": Tier(tier) if tier else None,
+            "grade": Grade(grade) if grade else None,
+            "usage": usage,
+            "attempts": attempts,
+        }
+    )
+
+
+def _int(value: Value) -> int:
+    return int(value) if isinstance(value, int | float) else 0
+
+
+def attempt_values(call: str, number: int, attempt: Attempt) -> tuple[Value, ...]:
+    a, u = attempt, attempt.usage
+    return (
+        call,
+        number,
+        a.provider,
+        a.model,
+        a.tier.value if a.tier is not None else None,
+        a.status,
+        a.hold,
+        a.cost,
+        u.uncached,
+        u.cache_read,
+        u.cache_write_5m,
+        u.cache_write_1h,
+        u.output,
+        u.reasoning,
+        a.first_byte_ms,
+        a.duration_ms,
+        a.error,
+    )
+
+
+def attempt_of(row: tuple[Value, ...]) -> Attempt:
+    _, _, provider, model, tier, status, hold, cost, *rest = row
+    usage = Usage(*(Tokens(_int(n)) for n in rest[:6]))
+    first, duration, error = rest[6:9]
+    return Attempt(
+        str(provider),
+        str(model),
+        Tier(tier) if tier else None,
+        str(status),
+        Nanos(_int(hold)),
+        Nanos(_int(cost)),
+        usage,
+        _int(first) if first is not None else None,
+        _int(duration),
+        str(error or ""),
+    )
+
+
+def usd(nanos: int) -> str:
+    """Decimal dollars to the nano, no exponent, no trailing zeros: 1_500_000 -> 0.0015."""
+    sign, whole = ("-" if nanos < 0 else ""), abs(int(nanos))
+    text = f"{whole // 1_000_000_000}.{whole % 1_000_000_000:09d}".rstrip("0").rstrip(".")
+    return sign + text
+
+
+def rfc3339(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at_ms % 1000:03d}Z"
+
+
+def row_json(record: CallRecord) -> dict[str, Json]:
+    """One row of `calls --json`; keys are fixed by the surface, more may follow them."""
+    r, u = record, record.usage
+    doc: dict[str, Json] = {
+        "id": r.id,
+        "at": rfc3339(r.at_ms),
+        "client": r.client,
+        "developer": r.developer,
+        "department": r.department,
+        "project": r.project,
+        "session": r.session,
+        "asked_model": r.asked_model,
+        "provider": r.provider,
+        "model": r.model,
+        "tier": r.tier.value if r.tier is not None else None,
+        "grade": r.grade.value if r.grade is not None else None,
+        "confidence": r.confidence,
+        "rule": r.rule,
+        "reason": r.reason,
+        "status": r.status.value,
+        "estimated": r.estimated,
+        "attempts": max(1, len(r.attempts)) if r.provider else len(r.attempts),
+        "tokens": {
+            "uncached": u.uncached,
+            "cache_read": u.cache_read,
+            "cache_write_5m": u.cache_write_5m,
+            "cache_write_1h": u.cache_write_1h,
+            "output": u.output,
+            "reasoning": u.reasoning,
+        },
+        "cost_usd": usd(r.cost),
+        "baseline_usd": usd(r.baseline),
+        "saved_usd": usd(r.baseline - r.cost if r.baseline else 0),
+        "first_byte_ms": r.first_byte_ms,
+        "duration_ms": r.duration_ms,
+        "parent_session": r.parent_session,
+        "dialect": r.dialect,
+        "score": r.score,
+        "disputed": r.disputed,
+        "unpriced": r.unpriced,
+        "hold_usd": usd(r.hold),
+        "all_fast_usd": usd(r.all_fast),
+        "energy_usd": usd(r.energy),
+        "overhead_usd": usd(r.overhead),
+        "estimate_tokens": r.estimate,
+        "queue_ms": r.queue_ms,
+        "stream": r.stream,
+        "dropped": list(r.dropped),
+        "error": r.error,
+        "code": r.code,
+        "switch": r.switch,
+        "observed": r.observed,
+        "config": r.config,
+        "signals": dict(r.signals),
+        "note": r.note,
+    }
+    if r.attempts:
+        doc["attempt_rows"] = [
+            {
+                "provider": a.provider,
+                "model": a.model,
+                "tier": a.tier.value if a.tier is not None else None,
+                "status": a.status,
+                "hold_usd": usd(a.hold),
+                "cost_usd": usd(a.cost),
+                "first_byte_ms": a.first_byte_ms,
+                "duration_ms": a.duration_ms,
+                "error": a.error,
+            }
+            for a in r.attempts
+        ]
+    return doc
