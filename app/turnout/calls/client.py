@@ -28,6 +28,8 @@ class Call:
     outline: Outline
     session: str
     """The client's session id, or one made of client + hash of system and first ask."""
+    session_derived: bool = False
+    """The client named no session: it was made from the conversation."""
     parent_session: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Lower-case names; without auth and hop-by-hop headers. What `match` rules may read."""

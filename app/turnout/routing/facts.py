@@ -31,6 +31,9 @@ class Candidate:
     tools: bool = True
     images: bool = True
     thinks: bool = True
+    prefill_per_s: int | None = None
+    """Prompt tokens a second, as measured on a local engine; None: not known."""
+    decode_per_s: int | None = None
 
     @property
     def name(self) -> str:
@@ -155,3 +158,5 @@ class Facts:
     """Held when the client sends no max_tokens."""
     engine_health: Mapping[str, str] = field(default_factory=dict)
     """provider -> up | down | loading"""
+    ask_hash: str = ""
+    """`routing.conversation.ask_hash` of the ask, where the caller has it already; empty: made when it is needed."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from turnout.calls.units import Grade, Nanos, Tier, Tokens
+from turnout.errors import Refusal
 from turnout.routing.facts import Candidate
 
 
@@ -25,6 +26,8 @@ class Step:
     max_output: Tokens | None = None
     """Set when a budget clamped the output, else None: the client's own figure stands."""
     tier: Tier | None = None
+    buckets: tuple[str, ...] = ()
+    """Keys of the standings this very step is charged to: tier and model budgets differ from step to step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +51,6 @@ class Plan:
     """Every signal that was computed and its value."""
     baseline: Candidate | None = None
     waits: str = ""
-    """`on_exceed = "ask"`: the budget's or loop's name to wait for; empty: go on."""
+    """`on_exceed = "ask"`: what to wait for, as "name\\nkey" (a budget's name and bucket, or "loop..." and the session); empty: go on."""
+    refusal: Refusal | None = None
+    """Raise this when nobody answers what the plan waits for."""

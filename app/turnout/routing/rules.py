@@ -13,6 +13,7 @@ class Signal:
     name: str
     kind: str
     args: Mapping[str, object] = field(default_factory=dict)
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)

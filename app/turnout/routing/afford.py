@@ -1,0 +1,227 @@
+"""Steps with their worst case, what a rule lets a call cost, and budgets: the last part of a decision.
+
+The worst case is held, all of it, for every budget at once. Where it does not fit, output is lowered to what remains (not
+under `budget.FLOOR`); only where that does not help either the budget's `on_exceed` speaks.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from turnout.calls.client import Call
+from turnout.calls.units import Nanos, Tier, Tokens
+from turnout.calls.usage import Price, Usage, cost
+from turnout.errors import BudgetRefusal, PolicyRefusal
+from turnout.routing.budget import FLOOR, applies, is_free, lacking, refusal, strictest
+from turnout.routing.conversation import RANK
+from turnout.routing.facts import Candidate, Facts, Standing
+from turnout.routing.money import dollars
+from turnout.routing.plan import Need, Plan, Step
+from turnout.routing.route import Routed
+from turnout.routing.rules import Rule
+from turnout.routing.tracks import Stop, above, below, fitting, ordered, tier_line
+
+MOST_STEPS = 6
+MOST_OUTPUT = Tokens(2_000_000)
+"""What is held at most where a client asks for 10^12 tokens of output and the model's own limit is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A step as the budgets allow it; `failing`: those it does not fit, even clamped."""
+
+    step: Step
+    failing: tuple[Standing, ...] = ()
+
+
+def afforded(call: Call, facts: Facts, found: Routed, rule: Rule | None) -> Plan | Need:
+    """Raises BudgetRefusal, or PolicyRefusal for `max_usd_per_call`. Rule, signals and privacy are the caller's to fill in."""
+    if facts.estimate is None and not is_free(call):
+        return Need.TOKENS
+    stops = _stops(call, facts, found, rule)
+    if isinstance(stops, Need):
+        return stops
+    if rule is not None and rule.max_usd_per_call is not None:
+        stops = _under(rule, rule.max_usd_per_call, stops, call, facts)
+    fits = [fit(stop, call, facts) for stop in stops]
+    first, reason, waits = fits[0], found.reason, None
+    if first.failing:
+        worst = strictest(first.failing)
+        if worst.budget.on_exceed == "refuse":
+            raise _refused(worst, first.step, call, facts)
+        if worst.budget.on_exceed == "ask":
+            waits = worst
+        else:
+            lower = _downgraded(call, facts, found, fits)
+            if isinstance(lower, Need):
+                return lower
+            if not lower:
+                raise _refused(worst, first.step, call, facts, cheaper_tried=True)
+            fits, first = lower, lower[0]
+            where = first.step.tier.value if first.step.tier is not None else first.step.candidate.name
+            reason = f'{reason}; budget "{worst.budget.name}": down to {where}'
+    steps = tuple(one.step for at, one in enumerate(fits) if at == 0 or not one.failing)[:MOST_STEPS]
+    graded = found.graded
+    return Plan(
+        steps=steps,
+        rule="",
+        reason=reason,
+        grade=graded.grade if graded is not None else None,
+        score=graded.score if graded is not None else None,
+        confidence=graded.confidence if graded is not None else None,
+        pinned=found.pinned and not first.failing and steps[0].candidate == found.line[0].candidate,
+        switch=found.switch,
+        clamped=steps[0].max_output,
+        buckets=steps[0].buckets,
+        waits=f"{waits.budget.name}\n{waits.key}" if waits is not None else "",
+        refusal=_refused(waits, first.step, call, facts) if waits is not None else None,
+    )
+
+
+def _stops(call: Call, facts: Facts, found: Routed, rule: Rule | None) -> list[Stop] | Need:
+    """The line, then what the rule says a failure leads to."""
+    on_failure = rule.on_failure if rule is not None else ("next",)
+    stops = list(found.line) if "next" in on_failure else list(found.line[:1])
+    tier = stops[0].tier
+    for word in on_failure:
+        tiers = above(tier) if word == "up" else below(tier) if word == "down" else ()
+        for at in tiers:
+            more = fitting(tier_line(facts, at, found.walls), call, facts)
+            if isinstance(more, Need):
+                return more
+            if more:
+                stops.extend(ordered(more))
+                break
+    seen: set[str] = set()
+    return [stop for stop in stops if not (stop.candidate.name in seen or seen.add(stop.candidate.name))]  # type: ignore[func-returns-value]
+
+
+# --- what a step costs ---
+
+
+def rate(candidate: Candidate, facts: Facts) -> Price | None:
+    """What is held by; None: nothing, for a sovereign engine without a price."""
+    if candidate.price is not None:
+        return candidate.price
+    if candidate.hold_price is not None:
+        return candidate.hold_price
+    return None if candidate.sovereign else _dearest(facts)
+
+
+def _dearest(facts: Facts) -> Price | None:
+    """For a model whose provider has no price at all: the dearest model of the roster stands in, never zero."""
+    prices = (one.hold_price or one.price for line in facts.roster.tiers.values() for one in line)
+    return max(
+        (price for price in prices if price is not None), key=lambda price: (price.output, price.uncached), default=None
+    )
+
+
+def _input_rate(price: Price, call: Call) -> int:
+    """The dearest bucket that the prompt may land in: an hour's cache write only where the client marks what to cache."""
+    writes = price.cache_write_1h if call.outline.cache_marks else 0
+    return max(price.uncached, price.cache_write_5m, writes)
+
+
+def worst_output(candidate: Candidate, call: Call, facts: Facts) -> Tokens:
+    asked = call.outline.max_output
+    wanted = asked if asked is not None else facts.ceiling_output
+    return Tokens(max(0, min(wanted, candidate.max_output or candidate.context or MOST_OUTPUT)))
+
+
+def worst_cost(candidate: Candidate, call: Call, facts: Facts, output: Tokens) -> Nanos:
+    price = rate(candidate, facts)
+    if price is None or facts.estimate is None:
+        return Nanos(0)
+    at = price.at(facts.estimate)
+    millionths = facts.estimate * _input_rate(at, call) + output * max(at.output, at.reasoning)
+    return Nanos(-(-millionths // 1_000_000))
+
+
+def likely_cost(candidate: Candidate, call: Call, facts: Facts) -> Nanos:
+    """With the output that calls like this one usually have."""
+    price = rate(candidate, facts)
+    if price is None or facts.estimate is None:
+        return Nanos(0)
+    output = min(facts.likely_output, worst_output(candidate, call, facts))
+    return cost(Usage(uncached=facts.estimate, output=Tokens(output)), price)
+
+
+def _under(rule: Rule, most: Nanos, stops: list[Stop], call: Call, facts: Facts) -> list[Stop]:
+    kept = [stop for stop in stops if likely_cost(stop.candidate, call, facts) <= most]
+    if not kept:
+        likely = min(likely_cost(stop.candidate, call, facts) for stop in stops)
+        raise PolicyRefusal(
+            f'Rule "{rule.name}" allows {dollars(most)} a call, and this one would likely cost {dollars(likely)}.',
+            hint="Shorten the conversation, ask for a cheaper tier, or raise max_usd_per_call in rules.toml.",
+        )
+    return kept
+
+
+# --- budgets ---
+
+
+def fit(stop: Stop, call: Call, facts: Facts) -> Fit:
+    candidate = stop.candidate
+    if is_free(call):
+        return Fit(Step(candidate, Nanos(0), tier=stop.tier))
+    output = worst_output(candidate, call, facts)
+    mine = [one for one in facts.standings if applies(one, candidate, stop.tier)]
+    keys = tuple(one.key for one in mine)
+    hold = worst_cost(candidate, call, facts, output)
+    step = Step(candidate, hold, None, stop.tier, keys)
+    if not _failing(mine, hold, output, facts):
+        return Fit(step)
+    room = min((_room(one, candidate, call, facts) for one in mine), default=output)
+    if FLOOR <= room < output:
+        lowered = Tokens(room)
+        hold = worst_cost(candidate, call, facts, lowered)
+        if not _failing(mine, hold, lowered, facts):
+            return Fit(Step(candidate, hold, lowered, stop.tier, keys))
+    return Fit(step, _failing(mine, step.hold, output, facts))
+
+
+def _failing(standings: Iterable[Standing], hold: Nanos, output: Tokens, facts: Facts) -> tuple[Standing, ...]:
+    tokens = (facts.estimate or 0) + output
+    return tuple(one for one in standings if lacking(one, nanos=hold, tokens=tokens))
+
+
+def _room(standing: Standing, candidate: Candidate, call: Call, facts: Facts) -> int:
+    """Output tokens that what is left pays for; negative where it does not even pay for the prompt."""
+    estimate = facts.estimate or Tokens(0)
+    unit = standing.budget.unit
+    if unit == "tokens":
+        return standing.left - estimate
+    if unit == "calls":
+        return MOST_OUTPUT if standing.left >= 1 else -1
+    price = rate(candidate, facts)
+    if price is None:
+        return MOST_OUTPUT
+    at = price.at(estimate)
+    each = max(at.output, at.reasoning)
+    left = standing.left * 1_000_000 - estimate * _input_rate(at, call)
+    if left < 0:
+        return -1
+    return left // each if each else MOST_OUTPUT
+
+
+def _downgraded(call: Call, facts: Facts, found: Routed, fits: list[Fit]) -> list[Fit] | Need:
+    """What fits of the line itself (but nothing dearer), then of the tiers below, nearest first."""
+    first = fits[0].step
+    rank = RANK[first.tier] if first.tier is not None else RANK[Tier.HIGH]
+    kept = [one for one in fits[1:] if not one.failing and (one.step.tier is None or RANK[one.step.tier] <= rank)]
+    for tier in below(first.tier):
+        line = fitting(tier_line(facts, tier, found.walls), call, facts)
+        if isinstance(line, Need):
+            return line
+        kept.extend(one for one in (fit(stop, call, facts) for stop in ordered(line)) if not one.failing)
+    seen: set[str] = set()
+    unique: list[Fit] = []
+    for one in kept:
+        if one.step.candidate.name not in seen:
+            seen.add(one.step.candidate.name)
+            unique.append(one)
+    return unique
+
+
+def _refused(standing: Standing, step: Step, call: Call, facts: Facts, *, cheaper_tried: bool = False) -> BudgetRefusal:
+    tokens = (facts.estimate or 0) + worst_output(step.candidate, call, facts)
+    return refusal(standing, nanos=step.hold, tokens=tokens, cheaper_tried=cheaper_tried)

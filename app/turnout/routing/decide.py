@@ -1,0 +1,149 @@
+"""The decision: one call and what is known now in, a Plan out, or what is missing for it. Pure; refusals are raised.
+
+In this order: loop guard; first matching rule (observe rules are noted, and the client gets what it asked for); the route's
+line of models (`route`); steps with their worst case; what the rule allows a call to cost; budgets. Production, the editor's
+preview, `rules explain` and `rules replay` all come through `decide`, so they cannot disagree.
+
+What nothing overrides - not observe mode, pass-through, `x-turnout-tier` or `x-turnout-route: asked`: rules that say
+`private` or `block`, budgets, loops, and a conversation's being private once it was.
+"""
+
+from dataclasses import dataclass, replace
+
+from turnout.calls.client import Call
+from turnout.calls.units import Mode, Tier
+from turnout.errors import LoopRefusal, PolicyRefusal
+from turnout.routing import loops
+from turnout.routing.afford import afforded
+from turnout.routing.budget import is_free
+from turnout.routing.facts import Candidate, Facts
+from turnout.routing.plan import Need, Plan
+from turnout.routing.route import Wish, routed
+from turnout.routing.rules import Rule
+from turnout.routing.signals import Gap, Reading, raw_facts
+from turnout.routing.tracks import embeds
+
+OVERRIDE = {"tier": "x-turnout-tier", "asked": "x-turnout-route: asked", "passthrough": "pass-through"}
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What the rules say of a call."""
+
+    rule: Rule | None
+    """The rule in effect; None: none matched, or the client's own wish stands."""
+    wish: Wish
+    name: str
+    private: bool
+    observed: str = ""
+
+
+class UntoldError(Exception):
+    """A replay reached a signal whose value was not written down."""
+
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(rule.name)
+        self.rule = rule
+
+
+def decide(call: Call, facts: Facts) -> Plan | Need:
+    return decided(Reading(call, facts))
+
+
+def decided(reading: Reading) -> Plan | Need:
+    """`decide` over a reading of one's own, to look afterwards at what was read."""
+    call, facts = reading.call, reading.facts
+    waits = None if is_free(call) else stopped_by_loop(call, facts)
+    matched = match(reading)
+    if isinstance(matched, Need):
+        return matched
+    found = routed(reading, matched.wish, private=matched.private, name=matched.name)
+    if isinstance(found, Need):
+        return found
+    plan = afforded(call, facts, found, matched.rule)
+    if isinstance(plan, Need):
+        return plan
+    plan = replace(
+        plan,
+        rule=matched.name,
+        private=matched.private,
+        observed=matched.observed,
+        signals={**reading.shown, **raw_facts(call)},
+        baseline=_baseline(call, facts),
+    )
+    if waits is not None and not plan.waits:
+        why, refusal = waits
+        plan = replace(plan, waits=f"loop: {why}\n{call.session}", refusal=refusal)
+    return plan
+
+
+def stopped_by_loop(call: Call, facts: Facts) -> tuple[str, LoopRefusal] | None:
+    """Raises LoopRefusal where a loop refuses; what to wait for where it asks."""
+    waits: tuple[str, LoopRefusal] | None = None
+    for standing in facts.loops:
+        why = loops.exceeded(standing)
+        if why:
+            refusal = loops.refusal(standing, why, call.session)
+            if standing.loop.on_exceed != "ask" or standing.stopped:
+                raise refusal
+            waits = waits or (why, refusal)
+    return waits
+
+
+def match(reading: Reading) -> Matched | Need:
+    """The first rule that holds. Under a wish of the client's own, and after an observe rule, only those that say `private` or
+    `block` still count; such a rule then decides the route too.
+    """
+    call, facts = reading.call, reading.facts
+    over = _override(call, facts)
+    sticky = facts.memory.private
+    observed = ""
+    effect: Matched | None = None
+    if over is not None:
+        effect = Matched(None, over[0], over[1], sticky)
+    for rule in facts.rules.rules:
+        guards = rule.private or rule.route == "block"
+        if effect is not None and not (guards and not rule.observe):
+            continue
+        holds = reading.truth(rule.when)
+        if holds is False:
+            continue
+        if isinstance(holds, Need):
+            return holds
+        if isinstance(holds, Gap):
+            raise UntoldError(rule)
+        if rule.observe:
+            observed = f"{rule.name}: {rule.route}"
+            effect = Matched(None, Wish("asked"), rule.name, sticky)
+            continue
+        if rule.route == "block":
+            raise PolicyRefusal(
+                f'Rule "{rule.name}" blocks this call.',
+                hint="Change the rule in rules.toml, or what it matches, if it should go through.",
+            )
+        return Matched(rule, Wish("asked" if embeds(call) else rule.route), rule.name, rule.private or sticky, observed)
+    if effect is not None:
+        return replace(effect, observed=observed, wish=Wish("asked") if embeds(call) else effect.wish)
+    if embeds(call):
+        return Matched(None, Wish("asked"), "embeddings as asked", sticky)
+    return Matched(None, Wish("grade"), "no rule matched: by grade", sticky)
+
+
+def _override(call: Call, facts: Facts) -> tuple[Wish, str] | None:
+    if facts.mode is Mode.PASSTHROUGH:
+        return Wish("asked"), OVERRIDE["passthrough"]
+    if call.as_asked:
+        return Wish("asked"), OVERRIDE["asked"]
+    if call.wanted_tier is not None:
+        return Wish(call.wanted_tier.value), OVERRIDE["tier"]
+    return None
+
+
+def _baseline(call: Call, facts: Facts) -> Candidate | None:
+    """What savings compare with: the model the client named, where that is one, else the roster's."""
+    name = call.outline.model
+    if name and name != "auto" and name not in {tier.value for tier in Tier}:
+        named = facts.roster.named.get(name)
+        if named is not None:
+            return named
+    return facts.roster.baseline

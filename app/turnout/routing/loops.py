@@ -1,0 +1,307 @@
+"""The loop guard's counters, pure. What a session has done since a person last said something truly new.
+
+For each call, in this order: `observe` (None for a session's first call) gives the state with this call counted in;
+`standings` says how every [[loop]] stands before it, for `Facts.loops`; then either `refused` takes the step back, or
+`concluded` says at the end how it went. The caller keeps the state with the session and never looks inside.
+
+What counts as a step: a call that is no retry (`x-stainless-retry-count`, or the body that just failed, sent again within
+seconds), no side request of the client's own and no token count. A truly new ask starts everything anew; an ask near-identical
+to an earlier one of the session is a nudge (2,327 of them in 132 s were seen from one agent) and starts nothing.
+
+The same request counts once it has been answered and comes again: a hundred copies at the same time are a fan-out, no loop.
+In a session that we only derived (the client named none), calls that stand on the very same history with another last
+message are separate questions, an evaluation say, and not one agent's steps.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from zlib import crc32
+
+from turnout.calls.client import Call
+from turnout.calls.units import Dialect, Housekeeping, Nanos
+from turnout.errors import LoopRefusal
+from turnout.routing.budget import scope_value
+from turnout.routing.facts import LoopStanding
+from turnout.routing.likeness import Sketch, alike, sketch
+from turnout.routing.money import dollars
+from turnout.routing.rules import Loop
+
+NOTHING = Nanos(0)
+RETRY_WITHIN_MS = 30_000
+"""Clients' own retries after a failure come within seconds; agents' steps carry another body."""
+INHERITS_WITHIN_MS = 600_000
+SIDE_WITHIN_MS = 60_000
+LONG_RUN = 50
+"""Turns without a new ask from which a run is watched across a compaction of its conversation."""
+_ASKS_KEPT = 8
+_BODIES_KEPT = 32
+_MINUTE_MS = 60_000
+_NOT_CHAT = frozenset({Dialect.OPENAI_EMBEDDINGS, Dialect.OLLAMA_EMBED})
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """One body of the session. A round is an answer followed by the same body again."""
+
+    rounds: int = 0
+    answered: bool = False
+    failed_at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LoopState:
+    turns: int = 0
+    """Steps since the last truly new ask, this one included."""
+    step: bool = False
+    """Whether the call at hand is a step."""
+    new: bool = False
+    """Whether it brought a truly new ask."""
+    body: str = ""
+    tool_run: int = 0
+    last_tool_call: str = ""
+    asks: tuple[Sketch, ...] = ()
+    ask_mark: int = 0
+    """Of the newest ask's very text, so that a tool loop's unchanged ask costs one checksum."""
+    asks_seen: int = 0
+    shape: tuple[int, int] = (0, 0)
+    minute: tuple[int, ...] = ()
+    """Times of the steps of the last minute, this one included."""
+    bodies: dict[str, Repeat] = field(default_factory=dict)
+    spent_before: Nanos = Nanos(0)
+    """What the session had spent when the last truly new ask came."""
+    system_mark: int = 0
+    at_ms: int = 0
+    refused_at_ms: int = 0
+    client: str = ""
+
+
+def observe(state: LoopState | None, call: Call, now_ms: int, *, spent: Nanos = NOTHING) -> LoopState:
+    """The state with this call in it. `spent` is what the session has cost so far."""
+    before = state if state is not None else LoopState(client=call.client.name)
+    if not is_work(call):
+        return replace(before, step=False, new=False, body="", at_ms=now_ms)
+    repeat = before.bodies.get(call.body_hash) if call.body_hash else None
+    if call.retry > 0 or (
+        repeat is not None and repeat.failed_at_ms and now_ms - repeat.failed_at_ms <= RETRY_WITHIN_MS
+    ):
+        return replace(before, step=False, new=False, body=call.body_hash, at_ms=now_ms)
+    if repeat is not None and not repeat.answered and not repeat.failed_at_ms:
+        # The same body is still under way: a fan-out of copies, not a loop.
+        return replace(before, step=False, new=False, body=call.body_hash, at_ms=now_ms)
+    if repeat is None and _is_sibling(before, call):
+        return replace(_with_body(before, call), step=False, new=False, at_ms=now_ms)
+    state = _with_ask(before, call, spent)
+    state = _with_body(state, call)
+    recent = tuple(at for at in state.minute if 0 <= now_ms - at < _MINUTE_MS)
+    return replace(
+        state,
+        turns=state.turns + 1,
+        step=True,
+        minute=(*recent, now_ms)[-5_000:],
+        tool_run=_tool_run(before, call),
+        last_tool_call=call.outline.last_tool_calls[-1] if call.outline.last_tool_calls else "",
+        shape=_shape(call),
+        system_mark=_mark(call.outline.system),
+        at_ms=now_ms,
+    )
+
+
+def is_work(call: Call) -> bool:
+    """Not a side request, a token count or an embedding: those come in bursts by nature."""
+    return call.outline.housekeeping is None and call.outline.dialect not in _NOT_CHAT
+
+
+def refused(state: LoopState, now_ms: int) -> LoopState:
+    """This call was not let through: it is no turn, or letting the session go on for 50 turns would not outlast its own knocking."""
+    if not state.step:
+        return replace(state, refused_at_ms=now_ms)
+    return replace(state, turns=state.turns - 1, minute=state.minute[:-1], step=False, refused_at_ms=now_ms)
+
+
+def concluded(state: LoopState, body_hash: str, *, ok: bool, now_ms: int) -> LoopState:
+    """The call with this body ended; `ok`: it was answered."""
+    if not body_hash:
+        return state
+    known = state.bodies.get(body_hash, Repeat())
+    ended = replace(known, answered=True, failed_at_ms=0) if ok else replace(known, failed_at_ms=now_ms)
+    return replace(state, bodies=_kept({**state.bodies, body_hash: ended}))
+
+
+def standings(
+    loops: Iterable[Loop],
+    state: LoopState,
+    call: Call,
+    *,
+    spent: Nanos = NOTHING,
+    allowed_turns: int = 0,
+    allowed_usd: Nanos = NOTHING,
+    stopped: bool = False,
+    tree: str = "",
+) -> tuple[LoopStanding, ...]:
+    """How each loop that covers this call stands without it. A truly new ask is never stopped by what was before it."""
+    found: list[LoopStanding] = []
+    for loop in loops:
+        value = scope_value(loop.scope, call, tree)
+        if loop.who not in ("each", value):
+            continue
+        mine = 1 if state.step else 0
+        repeat = state.bodies.get(state.body) if state.body else None
+        found.append(
+            LoopStanding(
+                loop=loop,
+                scope=value,
+                turns=max(0, state.turns - mine),
+                same_request=repeat.rounds if repeat is not None else 0,
+                same_tool_call=state.tool_run,
+                spent=Nanos(max(0, spent - state.spent_before)),
+                per_minute=max(0, len(state.minute) - mine),
+                allowed_turns=allowed_turns,
+                allowed_usd=allowed_usd,
+                stopped=stopped and not state.new,
+            )
+        )
+    return tuple(found)
+
+
+def exceeded(standing: LoopStanding) -> str:
+    """What was exceeded, for people; empty: the call may go on."""
+    loop = standing.loop
+    if standing.stopped:
+        return "it was stopped by hand"
+    if loop.turns is not None and standing.turns >= loop.turns + standing.allowed_turns:
+        return f"{standing.turns} turns since the last new ask (limit {loop.turns + standing.allowed_turns})"
+    if loop.same_request is not None and standing.same_request >= loop.same_request + standing.allowed_turns:
+        return f"the same request {standing.same_request} times before (limit {loop.same_request})"
+    if loop.same_tool_call is not None and standing.same_tool_call >= loop.same_tool_call + standing.allowed_turns:
+        return f"the same tool call {standing.same_tool_call} times (limit {loop.same_tool_call})"
+    if loop.usd is not None and standing.spent >= loop.usd + standing.allowed_usd:
+        return f"{dollars(standing.spent)} since the last new ask (limit {dollars(loop.usd + standing.allowed_usd)})"
+    if loop.per_minute is not None and standing.per_minute >= loop.per_minute + standing.allowed_turns:
+        return f"{standing.per_minute} calls in a minute (limit {loop.per_minute})"
+    return ""
+
+
+def refusal(standing: LoopStanding, why: str, session: str) -> LoopRefusal:
+    return LoopRefusal(
+        f"The loop guard stopped this session: {why}.",
+        hint=f"Say something new, or let it go on from the tray or with `turnout session allow {session} --turns 50`.",
+    )
+
+
+# --- a conversation that goes on under another name ---
+
+
+def watched(state: LoopState) -> bool:
+    """Whether what this session did may have to be carried over to a session that comes after it."""
+    return state.refused_at_ms > 0 or state.turns >= LONG_RUN
+
+
+def heir(call: Call, earlier: Iterable[LoopState], now_ms: int) -> LoopState | None:
+    """For the first call of a session that was only derived: the run that it continues, if it does.
+
+    A client that compacts its history (or starts it anew by itself) begins a new conversation as far as anyone can tell from
+    outside, and would be free of its counters: the runaway at hand did so five times. It is the same run when the same client
+    says under the same system text either nothing new, or comes with a history that nobody saw begin; and its side request
+    (the compaction itself) belongs to a run that was stopped within the last minute. `earlier` are `watched` states.
+    """
+    mark = _mark(call.outline.system)
+    newest: LoopState | None = None
+    for state in earlier:
+        if state.client != call.client.name or now_ms - state.at_ms > INHERITS_WITHIN_MS:
+            continue
+        if _continues(state, call, mark, now_ms) and (newest is None or state.at_ms > newest.at_ms):
+            newest = state
+    if newest is None:
+        return None
+    if not is_work(call):
+        return newest
+    shown = sketch(call.outline.ask)
+    return replace(newest, asks=(*newest.asks, shown)[-_ASKS_KEPT:], ask_mark=_mark(call.outline.ask))
+
+
+def _continues(state: LoopState, call: Call, mark: int, now_ms: int) -> bool:
+    if call.outline.housekeeping in (Housekeeping.SUMMARY, Housekeeping.OTHER):
+        return state.refused_at_ms > 0 and now_ms - state.refused_at_ms <= SIDE_WITHIN_MS
+    if mark != state.system_mark or not is_work(call):
+        return False
+    if call.outline.turns >= 6:
+        return True
+    shown = sketch(call.outline.ask)
+    return any(alike(shown, known) for known in state.asks)
+
+
+# --- parts of `observe` ---
+
+
+def _mark(text: str) -> int:
+    return crc32(text.encode("utf-8", "surrogatepass")) ^ len(text)
+
+
+def _shape(call: Call) -> tuple[int, int]:
+    """Of the history without the newest ask: its messages, and its length. Cheap, and another history gives another."""
+    outline = call.outline
+    return outline.turns, sum(map(len, outline.texts)) - len(outline.ask)
+
+
+def _is_sibling(before: LoopState, call: Call) -> bool:
+    return (
+        call.session_derived
+        and call.outline.ask_is_last
+        and before.turns > 0
+        and not before.refused_at_ms
+        and _shape(call) == before.shape
+    )
+
+
+def _with_ask(state: LoopState, call: Call, spent: Nanos) -> LoopState:
+    """Starts anew when a person has said something that is not near-identical to what was said before."""
+    ask = call.outline.ask
+    mark = _mark(ask)
+    if not ask or (state.asks and mark == state.ask_mark):
+        return replace(state, new=False, ask_mark=mark if ask else state.ask_mark)
+    shown = sketch(ask)
+    known = any(alike(shown, one) for one in state.asks)
+    asks = state.asks if known else (*state.asks, shown)[-_ASKS_KEPT:]
+    if known:
+        return replace(state, new=False, ask_mark=mark)
+    return replace(state, new=True, turns=0, bodies={}, asks=asks, ask_mark=mark, spent_before=spent, refused_at_ms=0)
+
+
+def _with_body(state: LoopState, call: Call) -> LoopState:
+    body = call.body_hash
+    if not body:
+        return replace(state, body="")
+    known = state.bodies.get(body, Repeat())
+    if known.answered:
+        known = replace(known, rounds=known.rounds + 1, answered=False)
+    return replace(state, body=body, bodies=_kept({**state.bodies, body: replace(known, failed_at_ms=0)}))
+
+
+def _kept(bodies: dict[str, Repeat]) -> dict[str, Repeat]:
+    while len(bodies) > _BODIES_KEPT:
+        del bodies[next(iter(bodies))]
+    return bodies
+
+
+def _tool_run(before: LoopState, call: Call) -> int:
+    """Calls at the end of the history that go round: one call repeated, or the same two or three in turn at least three times.
+
+    The outline keeps the last 12; a longer run of one call is carried on from the state.
+    """
+    calls = call.outline.last_tool_calls
+    if not calls:
+        return 0
+    run = 1
+    while run < len(calls) and calls[-run - 1] == calls[-1]:
+        run += 1
+    if run == len(calls) and before.last_tool_call == calls[-1] and before.tool_run >= run:
+        return before.tool_run + (0 if call.body_hash and call.body_hash in before.bodies else 1)
+    for period in (2, 3):
+        rounds = 1
+        while calls[-period * (rounds + 1) : -period * rounds] == calls[-period:] and period * (rounds + 1) <= len(
+            calls
+        ):
+            rounds += 1
+        if rounds >= 3:
+            run = max(run, rounds * period)
+    return run

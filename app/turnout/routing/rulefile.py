@@ -1,0 +1,520 @@
+"""rules.toml read and judged: text in, a RuleSet or every error with its line, column and the nearest right name out.
+
+A file is taken whole or not at all. Numbers are read as decimals, so a dollar amount never passes through a float.
+"""
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from turnout.calls.units import CREDIT_NANOS, Tier, Tokens
+from turnout.errors import SettingsError
+from turnout.routing import expression
+from turnout.routing.budget import PERIODS, SCOPES
+from turnout.routing.checks import MOST, Table, Taking, nearest
+from turnout.routing.firstrules import default_rules_text
+from turnout.routing.kinds import KINDS, ArgError
+from turnout.routing.places import Path, Places, places
+from turnout.routing.rules import Budget, Context, Expression, Grades, Loop, Probe, Rule, RuleSet, Signal
+from turnout.routing.signals import test_of
+
+__all__ = ["Checked", "check_rules", "default_rules_text", "read_rules", "rules_hash"]
+
+ROUTES = ("high", "fast", "local", "grade", "pinned", "asked", "block")
+ON_FAILURE = ("next", "up", "down", "refuse")
+ON_EXCEED = ("downgrade", "refuse", "ask")
+MODES = ("enforce", "observe")
+TIERS = tuple(tier.value for tier in Tier)
+LONGEST = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What there is to say of a file. `rules` is None exactly where there are errors."""
+
+    rules: RuleSet | None
+    errors: tuple[SettingsError, ...] = ()
+    warnings: tuple[SettingsError, ...] = ()
+
+
+def read_rules(text: str, roster_names: Collection[str] = (), file: str = "rules.toml") -> RuleSet:
+    """Raises SettingsError: the first of `check_rules`, with how many more there are."""
+    checked = check_rules(text, roster_names, file)
+    if checked.rules is not None:
+        return checked.rules
+    first, more = checked.errors[0], len(checked.errors) - 1
+    if not more:
+        raise first
+    also = f"There {'is 1 more error' if more == 1 else f'are {more} more errors'}: `turnout rules check` lists all."
+    raise SettingsError(
+        first.bare, file=first.file, line=first.line, column=first.column, hint=f"{first.hint} {also}".strip()
+    )
+
+
+def check_rules(text: str, roster_names: Collection[str] = (), file: str = "rules.toml") -> Checked:
+    """All errors and warnings, in the order of the file. `roster_names` (a roster's `named`): what `provider/model` may say;
+    empty: not known here, so not judged."""
+    try:
+        raw = parsed(text, file)
+    except SettingsError as error:
+        return Checked(None, (error,))
+    return _Reader(raw, _places(text), roster_names, file).read(rules_hash(text))
+
+
+def rules_hash(text: str) -> str:
+    """Short, of the very text: which version of the rules a ledger row was decided under."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+
+
+_AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+def parsed(text: str, file: str) -> Table:
+    if len(text) > LONGEST:
+        raise SettingsError(
+            f"the file has {len(text):,} characters, {LONGEST:,} are allowed", file=file, line=1, column=1
+        )
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        said = str(error)
+        found = _AT.search(said)
+        if found is not None and found[1]:
+            line, column = int(found[1]), int(found[2])
+        else:
+            lines = text.split("\n")
+            line, column = len(lines), len(lines[-1]) + 1
+        raise SettingsError(
+            f"not valid TOML: {_AT.sub('', said).rstrip('.')}",
+            file=file,
+            line=line,
+            column=column,
+            hint="Check quotes, brackets and = there.",
+        ) from None
+    except (ValueError, ArithmeticError, RecursionError):
+        # Beyond the format itself: a number of thousands of digits, brackets thousands deep.
+        raise SettingsError("a number or a nesting in it is beyond all measure", file=file, line=1, column=1) from None
+
+
+def _places(text: str) -> Places:
+    try:
+        return places(text)
+    except (ValueError, IndexError, RecursionError):
+        return Places({}, {}, {})
+
+
+class _Reader(Taking):
+    def __init__(self, raw: Table, at: Places, roster: Collection[str], file: str) -> None:
+        super().__init__(raw, at, file)
+        self.roster = roster
+
+    def read(self, hash_: str) -> Checked:
+        self.known(self.raw, (), TOP, "table or key")
+        grades = self._grade_table()
+        signals = self._signals()
+        rules = self._rules(signals)
+        found = RuleSet(
+            rules=rules,
+            signals=signals,
+            budgets=self._budgets(),
+            loops=self._loops(),
+            grades=grades,
+            context=self._context(),
+            probes=self._probes(),
+            hash=hash_,
+        )
+        self._reachable(rules)
+        self.warnings.sort(key=_order)
+        if self.errors:
+            return Checked(None, tuple(sorted(self.errors, key=_order)), tuple(self.warnings))
+        return Checked(found, (), tuple(self.warnings))
+
+    # --- [grade] and [context] ---
+
+    def _grade_table(self) -> Grades:
+        table, path = self.table("grade"), ("grade",)
+        self.known(table, path, ("abstain", "confidence", "safety", "llm", "llm_timeout_s", "plus"))
+        default = Grades()
+        abstain = self.choice(table, path, "abstain", TIERS, default.abstain)
+        if abstain == "local":
+            self.warn(
+                'abstain = "local" sends what could not be graded to the weakest tier',
+                self.at.value("grade", "abstain"),
+            )
+        return Grades(
+            abstain=abstain,
+            confidence=self.number(table, path, "confidence", default.confidence, most=1),
+            safety=self.number(table, path, "safety", default.safety, most=10),
+            llm=self.text(table, path, "llm", default.llm),
+            llm_timeout_s=self.number(table, path, "llm_timeout_s", default.llm_timeout_s, most=600),
+            plus=self.flag(table, path, "plus", default.plus),
+        )
+
+    def _context(self) -> Context:
+        table, path = self.table("context"), ("context",)
+        self.known(table, path, ("compress", "reference"))
+        default = Context()
+        compress = self._inner(table, path, "compress", ("after_turns", "to", "mode"))
+        reference = self._inner(table, path, "reference", ("over_tokens", "mode"))
+        modes = ("off", "observe", "on")
+        inner = (*path, "compress")
+        to = compress.get("to", default.compress_to)
+        if not isinstance(to, str) or not (to in TIERS or "/" in to):
+            self.error("to must be a tier or provider/model", self.at.value(*inner, "to"), nearest(to, TIERS))
+            to = default.compress_to
+        return Context(
+            compress_mode=self.choice(compress, inner, "mode", modes, default.compress_mode),
+            compress_after_turns=self.count(compress, inner, "after_turns", most=100_000)
+            or default.compress_after_turns,
+            compress_to=to,
+            reference_mode=self.choice(reference, (*path, "reference"), "mode", modes, default.reference_mode),
+            reference_over=Tokens(
+                self.count(reference, (*path, "reference"), "over_tokens", most=10**9) or default.reference_over
+            ),
+        )
+
+    def _inner(self, table: Table, path: Path, key: str, allowed: Collection[str]) -> Table:
+        value = table.get(key, {})
+        if not isinstance(value, dict):
+            self.error(f'{key} must be a table like {{ mode = "off" }}', self.at.value(*path, key))
+            return {}
+        self.known(value, (*path, key), allowed)
+        return value
+
+    # --- [signals] ---
+
+    def _signals(self) -> Mapping[str, Signal]:
+        table = self.table("signals")
+        if len(table) > MOST:
+            self.error(f"there are {len(table)} signals, {MOST} are allowed", self.at.key("signals"))
+            return {}
+        return {name: signal for name, value in table.items() if (signal := self._signal(name, value)) is not None}
+
+    def _signal(self, name: str, value: object) -> Signal | None:
+        path: Path = ("signals", name)
+        before = len(self.errors)
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name) or name in expression.RESERVED:
+            self.error(
+                f"{name!r} cannot be a signal's name; letters, digits, _ and -, no word of the language",
+                self.at.key(*path),
+            )
+        if not isinstance(value, dict):
+            self.error(f'signal {name} must be a table like {{ kind = "secret" }}', self.at.value(*path))
+            return None
+        kind = value.get("kind")
+        if not isinstance(kind, str) or kind not in KINDS:
+            said = (
+                f"signal {name} has no kind"
+                if kind is None
+                else f"unknown kind {kind!r}"
+                if isinstance(kind, str)
+                else "kind must be a text"
+            )
+            self.error(said, self.at.value(*path, "kind"), nearest(kind, KINDS))
+            return None
+        spec = KINDS[kind]
+        self.known(value, path, ("kind", *spec.args), f"key for kind {kind}:")
+        args: dict[str, object] = {}
+        for key, check in spec.args.items():
+            if key in value:
+                try:
+                    args[key] = check(value[key])
+                except ArgError as error:
+                    place = self.at.inside((*path, key), error.column) if error.column else self.at.value(*path, key)
+                    self.error(
+                        f"{key} {error.message}" if error.message.startswith("must") else f"{key}: {error.message}",
+                        place,
+                        nearest(value[key], error.choices),
+                    )
+        missing = [key for key in spec.all_of if key not in value]
+        if missing:
+            self.error(f"signal {name} of kind {kind} needs {' and '.join(missing)}", self.at.key(*path))
+        if spec.one_of and not any(key in value for key in spec.one_of):
+            self.error(f"signal {name} of kind {kind} needs {' or '.join(spec.one_of)}", self.at.key(*path))
+        if len(self.errors) > before:
+            return None
+        self._contradiction(name, args, path)
+        signal = Signal(name, kind, args, self.at.key(*path).line)
+        try:
+            test_of(signal)
+        except Exception as error:  # noqa: BLE001  the boundary: RE2 may refuse a list of globs for its size
+            self.error(f"signal {name} cannot be used: {type(error).__name__}", self.at.key(*path))
+            return None
+        return signal
+
+    def _contradiction(self, name: str, args: Mapping[str, object], path: Path) -> None:
+        low = max((v for k in ("gte", "gt") if isinstance(v := args.get(k), int | float)), default=None)
+        high = min((v for k in ("lte", "lt") if isinstance(v := args.get(k), int | float)), default=None)
+        if low is not None and high is not None and low > high:
+            self.error(f"signal {name} can never be true: its bounds exclude each other", self.at.key(*path))
+
+    # --- [[rule]] ---
+
+    def _rules(self, signals: Mapping[str, Signal]) -> tuple[Rule, ...]:
+        found: list[Rule] = []
+        named: dict[str, int] = {}
+        written = self.raw.get("signals")
+        known = set(signals) | set(written if isinstance(written, dict) else ())
+        for path, table in self.tables("rule"):
+            rule = self._rule(path, table, known)
+            place = self.at.key(*path, "name")
+            if rule.name in named:
+                self.error(
+                    f"there is a rule {rule.name!r} already, in line {named[rule.name]}",
+                    place,
+                    "Give each rule a name of its own.",
+                )
+            named.setdefault(rule.name, place.line)
+            found.append(rule)
+        return tuple(found)
+
+    def _rule(self, path: Path, table: Table, known: Collection[str]) -> Rule:
+        self.known(table, path, ("name", "when", "route", "private", "max_usd_per_call", "on_failure", "mode"))
+        name = self.text(table, path, "name", f"rule {int(path[1]) + 1}")
+        when, text = self._when(table, path, known)
+        private = self.flag(table, path, "private", False)
+        return Rule(
+            name=name,
+            when=when,
+            route=self._route(table, path, private),
+            private=private,
+            max_usd_per_call=self.money(table, path, "max_usd_per_call"),
+            on_failure=self._on_failure(table, path),
+            observe=self.choice(table, path, "mode", MODES, "enforce") == "observe",
+            line=self.at.key(*path).line,
+            when_text=text,
+        )
+
+    def _when(self, table: Table, path: Path, known: Collection[str]) -> tuple[Expression, str]:
+        where: Path = (*path, "when")
+        text = table.get("when")
+        if not isinstance(text, str):
+            said = (
+                'a rule needs `when`; write when = "true" for always'
+                if text is None
+                else 'when must be a text, like "secret and not loop"'
+            )
+            self.error(said, self.at.value(*where))
+            return expression.FALSE, ""
+        try:
+            found = expression.parse(text)
+        except expression.ExpressionError as error:
+            self.error(f"when: {error.message}", self.at.inside(where, error.column))
+            return expression.FALSE, text
+        for name, column in found.names:
+            if name not in known:
+                hint = (
+                    "Write and, or, not in small letters."
+                    if name.lower() in expression.RESERVED
+                    else nearest(name, known)
+                )
+                self.error(
+                    f"when: there is no signal {name!r}",
+                    self.at.inside(where, column),
+                    hint or "Name it under [signals] first.",
+                )
+        return found.of, text
+
+    def _route(self, table: Table, path: Path, private: bool) -> str:
+        place = self.at.value(*path, "route")
+        route = table.get("route")
+        if not isinstance(route, str):
+            self.error("a rule needs `route`: " + ", ".join((*ROUTES, "provider/model")), place)
+            return "block"
+        if route not in ROUTES:
+            if "/" not in route:
+                self.error(f"unknown route {route!r}", place, nearest(route, [*ROUTES, *self.roster]))
+            elif self.roster and route not in self.roster:
+                self.error(f"impossible route: no provider here has {route!r}", place, nearest(route, [*self.roster]))
+        if private and route == "high":
+            self.error(
+                "impossible route: a private rule cannot go to tier high, which is a cloud's",
+                place,
+                'Write route = "local", or name the provider/model inside your walls.',
+            )
+        elif private and route == "fast":
+            self.warn("a private rule to tier fast uses only the sovereign models in it", place)
+        return route
+
+    def _on_failure(self, table: Table, path: Path) -> tuple[str, ...]:
+        value = table.get("on_failure", ["next"])
+        listed = [value] if isinstance(value, str) else value
+        place = self.at.value(*path, "on_failure")
+        if not isinstance(listed, list) or not listed or not all(isinstance(one, str) for one in listed):
+            self.error("on_failure must be a list of " + ", ".join(ON_FAILURE), place)
+            return ("next",)
+        found: list[str] = []
+        for at, one in enumerate(listed):
+            if one not in ON_FAILURE:
+                self.error(
+                    f"on_failure: {one!r} is none of {', '.join(ON_FAILURE)}",
+                    self.at.value(*path, "on_failure", at),
+                    nearest(one, ON_FAILURE),
+                )
+            elif one in found:
+                self.error(f"on_failure names {one!r} twice", self.at.value(*path, "on_failure", at))
+            else:
+                found.append(one)
+        if "refuse" in found and found[-1] != "refuse":
+            self.error('on_failure: nothing comes after "refuse"', place)
+        return tuple(found) or ("next",)
+
+    def _reachable(self, rules: Sequence[Rule]) -> None:
+        """A rule that an earlier one always hides is a slip, and a costly one: it is told, not skipped."""
+        earlier: list[Rule] = []
+        for at, rule in enumerate(rules):
+            if not rule.when_text:
+                continue
+            place = self.at.value("rule", at, "when")
+            if expression.never(rule.when):
+                if rule.when == expression.FALSE:
+                    self.warn(f'rule {rule.name!r} is switched off (when = "false")', place)
+                else:
+                    self.error(f"rule {rule.name!r} can never match: its expression contradicts itself", place)
+                continue
+            hiding = _hides(rule, earlier)
+            if hiding:
+                names = " and ".join(f"{one.name!r} (line {one.line})" for one in hiding)
+                self.error(
+                    f"unreachable: rule {rule.name!r} is hidden by {names}, which comes first and matches all it could",
+                    place,
+                    "Move it up, or make the earlier rule narrower.",
+                )
+            if not rule.observe:
+                earlier.append(rule)
+
+    # --- [[budget]], [[loop]], [[probe]] ---
+
+    def _scope(self, table: Table, path: Path, default: str) -> tuple[str, str]:
+        value = table.get("scope")
+        where: Path = (*path, "scope")
+        if value is None:
+            return default, "each"
+        if isinstance(value, str) and value in SCOPES:
+            return value, "each"
+        if not isinstance(value, dict) or len(value) != 1:
+            self.error('scope must be like { client = "each" }', self.at.value(*where), nearest(value, SCOPES))
+            return default, "each"
+        scope, who = next(iter(value.items()))
+        if scope not in SCOPES:
+            self.error(f"unknown scope {scope!r}", self.at.key(*where, scope), nearest(scope, SCOPES))
+            return default, "each"
+        if not isinstance(who, str) or not who:
+            self.error(f'{scope} must be "each" or one name', self.at.value(*where, scope))
+            return scope, "each"
+        if scope == "tier" and who not in ("each", *TIERS):
+            self.error(f"there is no tier {who!r}", self.at.value(*where, scope), nearest(who, TIERS))
+        return scope, who
+
+    def _timeout(self, table: Table, path: Path) -> float:
+        return self.number(table, path, "ask_timeout_s", 45.0, most=3600)
+
+    def _budgets(self) -> tuple[Budget, ...]:
+        found: list[Budget] = []
+        named: dict[str, int] = {}
+        keys = ("name", "scope", "usd", "credits", "calls", "tokens", "per", "on_exceed", "ask_timeout_s")
+        for path, table in self.tables("budget"):
+            self.known(table, path, keys)
+            name = self.text(table, path, "name", f"budget {int(path[1]) + 1}").replace("\n", " ").replace("|", "/")
+            place = self.at.key(*path, "name")
+            if name in named:
+                self.error(
+                    f"there is a budget {name!r} already, in line {named[name]}",
+                    place,
+                    "Give each budget a name of its own.",
+                )
+            named.setdefault(name, place.line)
+            scope, who = self._scope(table, path, "client")
+            units = [unit for unit in ("usd", "credits", "calls", "tokens") if unit in table]
+            if len(units) != 1:
+                self.error("a budget needs exactly one of usd, credits, calls, tokens", self.at.key(*path, *units[1:2]))
+                continue
+            unit = units[0]
+            limit = {
+                "usd": lambda t, p: self.money(t, p, "usd"),
+                "credits": lambda t, p: self.money(t, p, "credits", CREDIT_NANOS),
+            }.get(unit, lambda t, p, unit=unit: self.count(t, p, unit, least=0))(table, path)
+            found.append(
+                Budget(
+                    name=name,
+                    scope=scope,
+                    who=who,
+                    unit="usd" if unit == "credits" else unit,
+                    limit=limit or 0,
+                    per=self.choice(table, path, "per", PERIODS, "day"),
+                    on_exceed=self.choice(table, path, "on_exceed", ON_EXCEED, "refuse"),
+                    ask_timeout_s=self._timeout(table, path),
+                    line=self.at.key(*path).line,
+                    in_credits=unit == "credits",
+                )
+            )
+        return tuple(found)
+
+    def _loops(self) -> tuple[Loop, ...]:
+        if "loop" not in self.raw:
+            return (Loop(),)
+        found: list[Loop] = []
+        limits = ("turns", "same_request", "same_tool_call", "usd", "per_minute")
+        for path, table in self.tables("loop"):
+            self.known(table, path, ("name", "scope", *limits, "on_exceed", "ask_timeout_s"))
+            if not any(key in table for key in limits):
+                self.error(
+                    "a loop needs a limit: " + ", ".join(limits),
+                    self.at.key(*path),
+                    "To switch the guard off write loop = [] at the top of the file.",
+                )
+            scope, who = self._scope(table, path, "session")
+            if scope in ("tier", "model"):
+                self.error(f"a loop cannot have the scope {scope}", self.at.value(*path, "scope"))
+            found.append(
+                Loop(
+                    scope=scope,
+                    who=who,
+                    turns=self.count(table, path, "turns"),
+                    same_request=self.count(table, path, "same_request"),
+                    same_tool_call=self.count(table, path, "same_tool_call", least=2),
+                    usd=self.money(table, path, "usd"),
+                    per_minute=self.count(table, path, "per_minute"),
+                    on_exceed=self.choice(table, path, "on_exceed", ("refuse", "ask"), "ask"),
+                    ask_timeout_s=self._timeout(table, path),
+                    name=self.text(table, path, "name", "loop guard"),
+                )
+            )
+        return tuple(found)
+
+    def _probes(self) -> tuple[Probe, ...]:
+        found: list[Probe] = []
+        for path, table in self.tables("probe"):
+            self.known(table, path, ("ask", "expect"))
+            if "ask" not in table or "expect" not in table:
+                self.error("a probe needs ask and expect", self.at.key(*path))
+                continue
+            expect = self.text(table, path, "expect", "fast")
+            if expect not in (*TIERS, "block") and "/" not in expect:
+                self.error(
+                    f"expect: {expect!r} is none of {', '.join(TIERS)}, block, provider/model",
+                    self.at.value(*path, "expect"),
+                    nearest(expect, (*TIERS, "block")),
+                )
+            found.append(Probe(self.text(table, path, "ask", "-"), expect, self.at.key(*path).line))
+        return tuple(found)
+
+
+TOP = ("grade", "signals", "rule", "budget", "loop", "context", "probe")
+
+
+def _order(error: SettingsError) -> tuple[int, int]:
+    return error.line, error.column
+
+
+def _hides(rule: Rule, earlier: Sequence[Rule]) -> list[Rule]:
+    alone = next((one for one in earlier if expression.covered(rule.when, (one.when,))), None)
+    if alone is not None:
+        return [alone]
+    if expression.covered(rule.when, [one.when for one in earlier]):
+        mine = expression.names(rule.when)
+        return [one for one in earlier if expression.names(one.when) & mine][:4] or list(earlier[:4])
+    return []

@@ -1,0 +1,107 @@
+"""Routes as lines of candidates: which models a route means, which of them this call may and can use, and what comes after them.
+
+Three kinds of limits, from hard to soft. Walls: a private call never leaves them, and the tray's Local / Cloud only holds.
+Fit: images, tools and the context window; a line without a fitting model is left upwards, never downwards. Health: a model
+that is down goes last.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from turnout.calls.client import Call
+from turnout.calls.units import Dialect, Family, Mode, Tier
+from turnout.routing.conversation import RANK
+from turnout.routing.facts import Candidate, Facts
+from turnout.routing.plan import Need
+from turnout.routing.signals import fits_window
+
+UPWARD = (Tier.LOCAL, Tier.FAST, Tier.HIGH)
+NEAREST = {
+    Tier.LOCAL: (Tier.LOCAL, Tier.FAST, Tier.HIGH),
+    Tier.FAST: (Tier.FAST, Tier.HIGH, Tier.LOCAL),
+    Tier.HIGH: (Tier.HIGH, Tier.FAST, Tier.LOCAL),
+}
+"""Where an empty tier's calls go. Local comes last for what was not meant for it."""
+EMBEDS = frozenset({Dialect.OPENAI_EMBEDDINGS, Dialect.OLLAMA_EMBED})
+TIER_NAMES = {tier.value: tier for tier in Tier}
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A candidate on the line, and the tier it stands for here."""
+
+    candidate: Candidate
+    tier: Tier | None
+
+
+@dataclass(frozen=True, slots=True)
+class Walls:
+    """What may be used at all."""
+
+    private: bool
+    mode: Mode
+
+    def admit(self, candidate: Candidate) -> bool:
+        if self.private:
+            return candidate.sovereign
+        if self.mode is Mode.LOCAL:
+            return candidate.sovereign or candidate.tier is Tier.LOCAL
+        if self.mode is Mode.CLOUD:
+            return not candidate.sovereign and candidate.tier is not Tier.LOCAL
+        return True
+
+
+def tier_line(facts: Facts, tier: Tier, walls: Walls) -> list[Stop]:
+    return [Stop(one, tier) for one in facts.roster.tiers.get(tier, ()) if walls.admit(one)]
+
+
+def able(candidate: Candidate, call: Call, facts: Facts) -> bool | Need:
+    """Whether it can serve this call: images, tools, window."""
+    outline = call.outline
+    if outline.images and not candidate.images:
+        return False
+    if outline.tools and not candidate.tools:
+        return False
+    return fits_window(candidate, call, facts)
+
+
+def fitting(stops: Iterable[Stop], call: Call, facts: Facts) -> list[Stop] | Need:
+    found: list[Stop] = []
+    for stop in stops:
+        fits = able(stop.candidate, call, facts)
+        if isinstance(fits, Need):
+            return fits
+        if fits:
+            found.append(stop)
+    return found
+
+
+def ordered(stops: Iterable[Stop]) -> list[Stop]:
+    """Each model once, in order, those that are down last."""
+    seen: set[str] = set()
+    found: list[Stop] = []
+    for stop in stops:
+        if stop.candidate.name not in seen:
+            seen.add(stop.candidate.name)
+            found.append(stop)
+    if all(stop.candidate.healthy for stop in found):
+        return found
+    return sorted(found, key=lambda stop: not stop.candidate.healthy)
+
+
+def above(tier: Tier | None) -> tuple[Tier, ...]:
+    return UPWARD[RANK[tier] + 1 :] if tier is not None else ()
+
+
+def below(tier: Tier | None) -> tuple[Tier, ...]:
+    """Nearest first; a model outside the tiers has all below high under it."""
+    return tuple(reversed(UPWARD[: RANK[tier]])) if tier is not None else (Tier.FAST, Tier.LOCAL)
+
+
+def of_family(stops: Sequence[Stop], family: Family | None) -> list[Stop]:
+    return [stop for stop in stops if stop.candidate.family is family]
+
+
+def embeds(call: Call) -> bool:
+    """Embeddings of two models cannot be compared: such a call is never moved to another one."""
+    return call.outline.dialect in EMBEDS

@@ -1,0 +1,570 @@
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tests.unit.routing.scene import (
+    HAIKU,
+    MINI,
+    NOW_MS,
+    OPUS,
+    QWEN,
+    RULES,
+    SOL,
+    call,
+    facts,
+    grading,
+    memory,
+    outline,
+    roster,
+    rules,
+)
+
+from turnout.calls.client import Call
+from turnout.calls.units import Dialect, Family, Grade, Housekeeping, Mode, Nanos, Tier, Tokens
+from turnout.errors import BudgetRefusal, LoopRefusal, NoEngineError, NotFoundError, PolicyRefusal
+from turnout.routing.decide import decide
+from turnout.routing.facts import Facts, Grading, LoopStanding, Memory, SecretVerdict, Standing
+from turnout.routing.plan import Need, Plan
+from turnout.routing.rules import Budget, Loop
+
+USD = 1_000_000_000
+
+
+def planned(asked: Call, known: Facts) -> Plan:
+    outcome = decide(asked, known)
+    assert isinstance(outcome, Plan)
+    return outcome
+
+
+def names(plan: Plan) -> list[str]:
+    return [step.candidate.model for step in plan.steps]
+
+
+# --- by grade ---
+
+
+@pytest.mark.parametrize(
+    ("grade", "first", "tier"),
+    [
+        (Grade.LOW, "qwen3-coder:30b", Tier.LOCAL),
+        (Grade.MEDIUM, "haiku", Tier.FAST),
+        (Grade.HIGH, "opus", Tier.HIGH),
+    ],
+)
+def test_each_grade_goes_to_its_tier(grade: Grade, first: str, tier: Tier) -> None:
+    plan = planned(call(), facts(grading=grading(grade)))
+    assert (plan.steps[0].candidate.model, plan.steps[0].tier, plan.grade) == (first, tier, grade)
+
+
+def test_reason_is_the_graders_label_and_never_the_ask() -> None:
+    plan = planned(call(outline("my ask about hippopotamuses, rather a long one")), facts())
+    assert plan.reason == "grade MEDIUM: asks for code"
+    assert "hippo" not in repr(plan.signals) + plan.reason
+
+
+def test_what_is_missing_is_asked_for_only_when_a_rule_needs_it() -> None:
+    assert decide(call(), facts(grading=None)) is Need.GRADE
+    assert decide(call(), facts(estimate=None)) is Need.TOKENS
+    assert decide(call(), facts(rules=rules(RULES), secret=None)) is Need.SECRET
+    to_fast = rules('[[rule]]\nwhen = "true"\nroute = "fast"\n')
+    assert isinstance(decide(call(), facts(rules=to_fast, grading=None, secret=None)), Plan)
+
+
+def test_an_unsure_grader_gets_the_abstain_tier() -> None:
+    plan = planned(call(), facts(grading=grading(Grade.LOW, confidence=0.2)))
+    assert plan.grade is None
+    assert plan.steps[0].tier is Tier.FAST
+
+
+def test_a_broken_grader_gets_the_abstain_tier_and_the_row_says_so() -> None:
+    plan = planned(call(), facts(grading=Grading(None, 0.5, 0.0, "the grader failed", by="none")))
+    assert plan.steps[0].tier is Tier.FAST
+    assert "the grader failed" in plan.reason
+
+
+def test_an_abstention_never_goes_local_while_anything_else_is_there() -> None:
+    plan = planned(call(), facts(grading=grading(None), roster=roster(fast=())))
+    assert plan.steps[0].tier is Tier.HIGH
+
+
+def test_an_empty_local_tier_falls_to_fast_then_high() -> None:
+    assert planned(call(), facts(grading=grading(Grade.LOW), roster=roster(local=()))).steps[0].tier is Tier.FAST
+    plan = planned(call(), facts(grading=grading(Grade.LOW), roster=roster(local=(), fast=())))
+    assert plan.steps[0].tier is Tier.HIGH
+    assert "nothing usable in tier local" in plan.reason
+
+
+def test_no_model_at_all_says_how_to_get_one() -> None:
+    with pytest.raises(NoEngineError) as caught:
+        decide(call(), facts(roster=roster((), (), ())))
+    assert "turnout key set" in caught.value.hint
+    assert "Ollama" in caught.value.hint
+
+
+def test_housekeeping_is_low_without_any_grading() -> None:
+    side = call(outline(housekeeping=Housekeeping.TITLE))
+    plan = planned(side, facts(grading=None, memory=memory(OPUS)))
+    assert (plan.grade, plan.steps[0].tier) == (Grade.LOW, Tier.LOCAL)
+    assert "title" in plan.reason
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ask": "ultrathink about the best way to name this thing"},
+        {"extras": {"plan_mode": "yes"}},
+        {"texts": ("old", "Plan mode is active. Only plan.", "write a parser for this grammar in python please")},
+    ],
+)
+def test_plan_mode_and_keywords_are_never_under_high(changes: dict[str, Any]) -> None:
+    assert planned(call(outline(**changes)), facts(grading=grading(Grade.LOW))).grade is Grade.HIGH
+
+
+def test_a_plan_mode_reminder_of_an_older_ask_does_not_count() -> None:
+    ask = "rename this variable to total please, thanks"
+    texts = ("Plan mode is active.", "old ask", "answer", "more", "and more", ask, "[tools]")
+    assert planned(call(outline(ask, texts=texts)), facts(grading=grading(Grade.LOW))).grade is Grade.LOW
+
+
+def test_a_stalled_agent_goes_one_tier_up_at_the_next_ask() -> None:
+    stuck = outline(last_tool_calls=("ls", "cat a", "ls", "cat b", "ls"))
+    assert planned(call(stuck), facts(grading=grading(Grade.LOW))).steps[0].tier is Tier.FAST
+    assert planned(call(outline(tool_errors=3)), facts(grading=grading(Grade.MEDIUM))).steps[0].tier is Tier.HIGH
+
+
+# --- conversation ---
+
+
+def test_a_tool_loop_keeps_its_model_whatever_the_rules_or_the_grade_say() -> None:
+    step = call(outline(ask_is_last=False))
+    for text in ('[[rule]]\nwhen = "true"\nroute = "local"\n', '[[rule]]\nwhen = "true"\nroute = "grade"\n'):
+        plan = planned(step, facts(rules=rules(text), memory=memory(SOL, Grade.HIGH), grading=grading(Grade.LOW)))
+        assert names(plan)[0] == "sol"
+        assert plan.pinned
+
+
+def test_a_tool_loop_leaves_a_model_that_is_down() -> None:
+    down = replace(OPUS, healthy=False)
+    plan = planned(call(outline(ask_is_last=False)), facts(roster=roster(high=(down, SOL)), memory=memory(OPUS)))
+    assert names(plan)[0] == "sol"
+
+
+def test_a_scripted_session_of_3_asks_and_15_loop_calls_decides_3_times_and_never_switches_inside_a_loop() -> None:
+    asks = {
+        "please write a whole new storage engine for us": Grade.HIGH,
+        "now rename the variable total to amount there": Grade.LOW,
+        "and draw the class diagram of what you have made": Grade.MEDIUM,
+    }
+    known, models, fresh = Memory(), [], 0
+    for ask, grade in asks.items():
+        for step in range(6):
+            turn = call(outline(ask, ask_is_last=step == 0))
+            outcome = decide(turn, facts(memory=known, grading=None))
+            if outcome is Need.GRADE:
+                fresh += 1
+                outcome = decide(turn, facts(memory=known, grading=grading(grade)))
+            assert isinstance(outcome, Plan)
+            first = outcome.steps[0]
+            known = memory(first.candidate, outcome.grade, ask, warm=Tokens(900))
+            models.append(first.candidate.model)
+    assert fresh == 3
+    assert all(len(set(models[at : at + 6])) == 1 for at in (0, 6, 12))
+
+
+def test_a_short_follow_up_inherits_grade_and_model() -> None:
+    plan = planned(call(outline("yes, go on")), facts(grading=None, memory=memory(SOL, Grade.HIGH)))
+    assert (names(plan)[0], plan.grade) == ("sol", Grade.HIGH)
+    assert "short follow-up" in plan.reason
+
+
+def test_the_same_ask_again_is_not_graded_again_until_the_cache_lapsed() -> None:
+    ask = "explain how the scheduler picks the next task"
+    warm = memory(HAIKU, Grade.MEDIUM, ask)
+    assert isinstance(decide(call(outline(ask)), facts(grading=None, memory=warm)), Plan)
+    lapsed = replace(warm, last_at_ms=NOW_MS - 301_000)
+    assert decide(call(outline(ask)), facts(grading=None, memory=lapsed)) is Need.GRADE
+
+
+def test_a_switch_that_would_lose_a_100k_warm_prefix_does_not_happen_and_says_both_sides() -> None:
+    known = facts(
+        grading=grading(Grade.MEDIUM),
+        estimate=Tokens(101_500),
+        likely_output=Tokens(400),
+        memory=memory(OPUS, warm=Tokens(100_000)),
+    )
+    plan = planned(call(), known)
+    assert names(plan)[0] == "opus"
+    assert plan.pinned
+    assert plan.switch == "staying $0.069, switching $0.129"
+
+
+def test_a_small_warm_prefix_is_left_for_a_cheaper_model() -> None:
+    known = facts(
+        grading=grading(Grade.MEDIUM),
+        estimate=Tokens(5_500),
+        likely_output=Tokens(300),
+        memory=memory(OPUS, warm=Tokens(5_000)),
+    )
+    plan = planned(call(), known)
+    assert names(plan)[0] == "haiku"
+    assert plan.switch.startswith("staying $")
+
+
+def test_a_lapsed_cache_protects_nothing() -> None:
+    known = facts(
+        grading=grading(Grade.MEDIUM),
+        estimate=Tokens(101_500),
+        memory=memory(OPUS, warm=Tokens(100_000), last_at_ms=NOW_MS - 3_600_000),
+    )
+    assert names(planned(call(), known))[0] == "haiku"
+
+
+def test_moving_up_is_for_quality_and_needs_no_saving() -> None:
+    known = facts(grading=grading(Grade.HIGH), estimate=Tokens(60_000), memory=memory(HAIKU, warm=Tokens(59_000)))
+    plan = planned(call(), known)
+    assert names(plan)[0] == "opus"
+    assert "switching" in plan.switch
+
+
+def test_a_second_model_of_the_tier_stays_the_sessions_own() -> None:
+    plan = planned(call(), facts(grading=grading(Grade.HIGH), memory=memory(SOL)))
+    assert names(plan) == ["sol", "opus"]
+
+
+def test_signed_thinking_stays_with_its_vendor() -> None:
+    sealed = call(outline(sealed_by=Family.OPENAI))
+    assert names(planned(sealed, facts(grading=grading(Grade.HIGH), memory=memory(HAIKU))))[0] == "sol"
+    no_openai_fast = facts(
+        grading=grading(Grade.MEDIUM), roster=roster(fast=(HAIKU,)), memory=memory(SOL, sealed_by=Family.OPENAI)
+    )
+    plan = planned(call(), no_openai_fast)
+    assert names(plan)[0] == "sol"
+    assert "signed thinking" in plan.reason
+
+
+# --- asked, modes, headers ---
+
+ASKED = '[[rule]]\nname = "as asked"\nwhen = "true"\nroute = "asked"\n'
+
+
+@pytest.mark.parametrize(
+    ("model", "first"),
+    [("anthropic/haiku", "haiku"), ("sol", "sol"), ("local", "qwen3-coder:30b"), ("high", "opus"), ("auto", "haiku")],
+)
+def test_asked_gives_what_the_client_named(model: str, first: str) -> None:
+    assert names(planned(call(outline(model=model)), facts(rules=rules(ASKED))))[0] == first
+
+
+def test_asked_for_an_unknown_model_names_near_ones() -> None:
+    with pytest.raises(NotFoundError) as caught:
+        decide(call(outline(model="anthropic/hiaku")), facts(rules=rules(ASKED)))
+    assert "anthropic/haiku" in caught.value.hint
+
+
+def test_an_unknown_model_is_like_auto_where_rules_decide() -> None:
+    assert names(planned(call(outline(model="gpt-99")), facts()))[0] == "haiku"
+
+
+@pytest.mark.parametrize("way", ["passthrough", "header"])
+def test_pass_through_gives_the_named_model(way: str) -> None:
+    asked = call(outline(model="openai/sol"), as_asked=way == "header")
+    plan = planned(asked, facts(mode=Mode.PASSTHROUGH if way == "passthrough" else Mode.AUTO))
+    assert names(plan) == ["sol"]
+
+
+def test_the_tier_header_decides_the_tier() -> None:
+    assert planned(call(wanted_tier=Tier.HIGH), facts(grading=None)).steps[0].tier is Tier.HIGH
+
+
+BLOCK = '[signals]\nintern = { kind = "client", is = "ide" }\n[[rule]]\nname = "no"\nwhen = "intern"\nroute = "block"\n'
+
+
+@pytest.mark.parametrize("changes", [{}, {"as_asked": True}, {"wanted_tier": Tier.HIGH}])
+def test_nothing_overrides_a_block(changes: dict[str, Any]) -> None:
+    for mode in Mode:
+        with pytest.raises(PolicyRefusal, match='"no"'):
+            decide(call(**changes), facts(rules=rules(BLOCK), mode=mode))
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("changes", [{}, {"as_asked": True}, {"wanted_tier": Tier.HIGH}])
+def test_i10_a_secret_stays_on_sovereign_engines_in_every_mode(mode: Mode, changes: dict[str, Any]) -> None:
+    secret = SecretVerdict(True, ("aws",))
+    asked = call(outline(model="anthropic/opus"), **changes)
+    plan = planned(asked, facts(rules=rules(RULES), secret=secret, mode=mode))
+    assert plan.private
+    assert all(step.candidate.sovereign for step in plan.steps)
+
+
+def test_i10_a_failed_scanner_counts_as_a_secret() -> None:
+    plan = planned(call(), facts(rules=rules(RULES), secret=SecretVerdict(False, failed=True)))
+    assert names(plan) == ["qwen3-coder:30b"]
+
+
+def test_i10_a_private_conversation_stays_private_without_the_secret() -> None:
+    known = facts(rules=rules(), memory=memory(QWEN, Grade.LOW, private=True), grading=grading(Grade.HIGH))
+    plan = planned(call(), known)
+    assert plan.private
+    assert names(plan) == ["qwen3-coder:30b"]
+
+
+def test_i10_private_with_no_or_a_dead_local_engine_is_refused_not_leaked() -> None:
+    secret = SecretVerdict(True)
+    for local in ((), (replace(QWEN, healthy=False),), (replace(QWEN, sovereign=False),)):
+        with pytest.raises(PolicyRefusal, match="private"):
+            decide(call(), facts(rules=rules(RULES), secret=secret, roster=roster(local=local)))
+
+
+def test_i10_private_and_too_large_for_the_local_window_is_refused() -> None:
+    with pytest.raises(PolicyRefusal, match="too large"):
+        decide(call(), facts(rules=rules(RULES), secret=SecretVerdict(True), estimate=Tokens(90_000)))
+
+
+def test_local_only_uses_local_engines_and_says_when_there_is_none() -> None:
+    assert names(planned(call(), facts(mode=Mode.LOCAL, grading=grading(Grade.HIGH)))) == ["qwen3-coder:30b"]
+    with pytest.raises(NoEngineError, match="Local only"):
+        decide(call(), facts(mode=Mode.LOCAL, roster=roster(local=())))
+
+
+def test_cloud_only_leaves_the_local_tier_out() -> None:
+    assert planned(call(), facts(mode=Mode.CLOUD, grading=grading(Grade.LOW))).steps[0].tier is Tier.FAST
+
+
+def test_an_observe_rule_is_noted_and_the_client_gets_what_it_asked_for() -> None:
+    text = '[[rule]]\nname = "try"\nwhen = "true"\nroute = "local"\nmode = "observe"\n' + ASKED
+    plan = planned(call(outline(model="openai/sol")), facts(rules=rules(text)))
+    assert names(plan) == ["sol"]
+    assert (plan.observed, plan.rule) == ("try: local", "try")
+
+
+def test_an_observe_rule_does_not_hide_a_private_one() -> None:
+    text = '[[rule]]\nname = "try"\nwhen = "true"\nroute = "high"\nmode = "observe"\n' + RULES.replace("[signals]", "")
+    text = '[signals]\nsecret = { kind = "secret" }\nloop = { kind = "tool-loop" }\n' + re.sub(
+        r"\n(secret|loop) = .*", "", text
+    )
+    plan = planned(call(outline(model="openai/sol")), facts(rules=rules(text), secret=SecretVerdict(True)))
+    assert plan.private
+    assert plan.observed == "try: high"
+
+
+def test_embeddings_are_never_moved_to_another_model() -> None:
+    vectors = call(outline(model="mini", dialect=Dialect.OPENAI_EMBEDDINGS))
+    assert names(planned(vectors, facts(grading=None))) == ["mini"]
+    with pytest.raises(NotFoundError):
+        decide(call(outline(model="auto", dialect=Dialect.OPENAI_EMBEDDINGS)), facts())
+
+
+# --- fit and failure ---
+
+
+def test_a_prompt_that_does_not_fit_goes_up_never_down() -> None:
+    plan = planned(call(), facts(grading=grading(Grade.LOW), estimate=Tokens(40_000)))
+    assert plan.steps[0].tier is Tier.FAST
+    assert "does not fit local" in plan.reason
+    plan = planned(call(), facts(grading=grading(Grade.MEDIUM), estimate=Tokens(250_000)))
+    assert names(plan) == ["mini"]
+
+
+def test_images_go_to_a_model_that_sees() -> None:
+    plan = planned(call(outline(images=1)), facts(grading=grading(Grade.LOW)))
+    assert plan.steps[0].tier is Tier.FAST
+
+
+def test_a_prompt_too_long_for_all_goes_where_it_belongs_so_that_the_engine_can_say_so() -> None:
+    assert names(planned(call(), facts(grading=grading(Grade.HIGH), estimate=Tokens(2_000_000))))[0] == "opus"
+
+
+def test_unhealthy_models_go_last() -> None:
+    known = facts(grading=grading(Grade.HIGH), roster=roster(high=(replace(OPUS, healthy=False), SOL)))
+    assert names(planned(call(), known)) == ["sol", "opus"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ('["next"]', ["haiku", "mini"]),
+        ('["next", "up"]', ["haiku", "mini", "opus", "sol"]),
+        ('["up"]', ["haiku", "opus", "sol"]),
+        ('["next", "down"]', ["haiku", "mini", "qwen3-coder:30b"]),
+        ('["refuse"]', ["haiku"]),
+    ],
+)
+def test_on_failure_lays_out_the_steps(words: str, expected: list[str]) -> None:
+    text = f'[[rule]]\nwhen = "true"\nroute = "grade"\non_failure = {words}\n'
+    assert names(planned(call(), facts(rules=rules(text)))) == expected
+
+
+def test_a_named_route_has_the_rest_of_its_tier_behind_it() -> None:
+    text = '[[rule]]\nwhen = "true"\nroute = "openai/sol"\n'
+    assert names(planned(call(), facts(rules=rules(text)))) == ["sol", "opus"]
+
+
+# --- money ---
+
+
+def test_the_worst_case_is_held_per_step_to_the_nano() -> None:
+    plan = planned(call(outline(max_output=Tokens(1_000))), facts(grading=grading(Grade.HIGH)))
+    # opus: 1,000 prompt tokens as a cache write at 6.25, 1,000 output tokens at 25 dollars a million.
+    assert plan.steps[0].hold == 6_250_000 + 25_000_000
+    assert plan.steps[1].hold == 4_000_000 + 20_000_000
+
+
+def test_a_call_without_max_tokens_holds_the_ceiling() -> None:
+    plan = planned(call(), facts(ceiling_output=Tokens(10_000)))
+    assert plan.steps[0].hold == 1_000 * 1_250 + 10_000 * 5_000
+
+
+def test_a_sovereign_engine_holds_nothing() -> None:
+    assert planned(call(), facts(grading=grading(Grade.LOW))).steps[0].hold == 0
+
+
+def test_an_unpriced_model_is_held_at_the_dearest_price_known_never_at_zero() -> None:
+    unpriced = replace(MINI, price=None, hold_price=None)
+    plan = planned(call(outline(max_output=Tokens(1_000))), facts(roster=roster(fast=(unpriced,))))
+    assert plan.steps[0].hold == 31_250_000
+
+
+def test_max_tokens_of_10_to_the_12_holds_what_the_model_can_write() -> None:
+    plan = planned(call(outline(max_output=Tokens(10**12))), facts(grading=grading(Grade.HIGH)))
+    assert plan.steps[0].hold == 6_250_000 + 64_000 * 25_000
+
+
+def test_a_call_over_the_rules_own_limit_is_refused_by_its_likely_cost() -> None:
+    text = '[[rule]]\nname = "cheap"\nwhen = "true"\nroute = "grade"\nmax_usd_per_call = 0.01\n'
+    with pytest.raises(PolicyRefusal, match=r'"cheap" allows \$0.01 a call'):
+        decide(call(), facts(rules=rules(text), grading=grading(Grade.HIGH), estimate=Tokens(50_000)))
+    modest = planned(call(outline(max_output=Tokens(32_000))), facts(rules=rules(text), likely_output=Tokens(100)))
+    assert modest.steps[0].hold > Nanos(USD // 100)
+
+
+def standing(limit: float, used: float = 0.0, **changes: object) -> Standing:
+    budget = replace(Budget("a day's work", "client", limit=round(limit * USD)), **changes)  # type: ignore[arg-type]
+    unit = USD if budget.unit == "usd" else 1
+    return Standing(
+        budget,
+        "k1",
+        "ide",
+        round(used * unit),
+        round(limit * unit),
+        datetime(2026, 11, 25, tzinfo=UTC),
+    )
+
+
+def test_a_call_that_fits_names_its_buckets() -> None:
+    assert planned(call(), facts(standings=(standing(5),))).buckets == ("k1",)
+
+
+def test_output_is_clamped_before_anything_is_refused() -> None:
+    tight = facts(standings=(standing(0.05),), grading=grading(Grade.MEDIUM))
+    plan = planned(call(outline(max_output=Tokens(64_000))), tight)
+    first = plan.steps[0]
+    assert plan.clamped == first.max_output == (50_000_000 - 1_250_000) // 5_000
+    assert first.hold <= 50_000_000
+
+
+def test_output_is_not_clamped_under_the_floor() -> None:
+    with pytest.raises(BudgetRefusal):
+        decide(call(outline(max_output=Tokens(64_000))), facts(standings=(standing(0.02),)))
+
+
+def test_a_refusal_names_the_budget_what_is_left_when_it_renews_and_what_to_do() -> None:
+    with pytest.raises(BudgetRefusal) as caught:
+        decide(call(), facts(standings=(standing(5, used=4.99),)))
+    said = caught.value.said
+    assert '"a day\'s work" for client ide has $0.01 of $5.00 left' in said
+    assert "2026-11-25 00:00" in said
+    assert "turnout budget credit 'client:ide'" in said
+
+
+def test_downgrade_takes_the_next_cheaper_tier_that_fits() -> None:
+    budget = standing(0.06, on_exceed="downgrade")
+    plan = planned(call(outline(max_output=Tokens(4_000))), facts(grading=grading(Grade.HIGH), standings=(budget,)))
+    assert names(plan)[0] == "haiku"
+    assert "down to fast" in plan.reason
+    spent = standing(0.06, used=0.06, on_exceed="downgrade")
+    assert names(planned(call(), facts(grading=grading(Grade.HIGH), standings=(spent,)))) == ["qwen3-coder:30b"]
+
+
+def test_downgrade_with_nothing_below_is_refused() -> None:
+    spent = standing(1, used=1, on_exceed="downgrade")
+    with pytest.raises(BudgetRefusal, match="No cheaper tier"):
+        decide(call(), facts(standings=(spent,), roster=roster(local=())))
+
+
+def test_the_strictest_budget_speaks() -> None:
+    with pytest.raises(BudgetRefusal, match="hard"):
+        decide(call(), facts(standings=(standing(1, 1, on_exceed="downgrade"), standing(1, 1, name="hard"))))
+
+
+def test_ask_waits_and_carries_its_refusal() -> None:
+    plan = planned(call(), facts(standings=(standing(1, 1, on_exceed="ask"),)))
+    assert plan.waits == "a day's work\nk1"
+    assert isinstance(plan.refusal, BudgetRefusal)
+
+
+def test_budgets_of_calls_and_tokens_count_in_their_own_unit() -> None:
+    with pytest.raises(BudgetRefusal, match="0 calls of 10 calls"):
+        decide(call(), facts(standings=(standing(10, 10, unit="calls"),)))
+    clamped = planned(call(), facts(standings=(standing(6_000, unit="tokens"),), ceiling_output=Tokens(8_192)))
+    assert clamped.clamped == 5_000
+
+
+def test_a_tier_budget_binds_only_that_tier() -> None:
+    high = Standing(Budget("dear", "tier", on_exceed="downgrade"), "kh", "high", 1, 1)
+    plan = planned(call(), facts(grading=grading(Grade.HIGH), standings=(high,)))
+    assert plan.steps[0].tier is Tier.FAST
+    assert plan.buckets == ()
+
+
+def test_budgets_hold_in_pass_through_too() -> None:
+    with pytest.raises(BudgetRefusal):
+        decide(call(outline(model="opus")), facts(mode=Mode.PASSTHROUGH, standings=(standing(1, 1),)))
+
+
+def test_counting_tokens_is_free_and_never_refused() -> None:
+    count = call(outline(housekeeping=Housekeeping.COUNT))
+    over = LoopStanding(Loop(on_exceed="refuse"), "s1", turns=900)
+    plan = planned(count, facts(standings=(standing(1, 1),), loops=(over,)))
+    assert plan.steps[0].hold == 0
+
+
+# --- loops ---
+
+
+def test_an_exceeded_loop_refuses_or_waits() -> None:
+    with pytest.raises(LoopRefusal, match="200 turns"):
+        decide(call(), facts(loops=(LoopStanding(Loop(on_exceed="refuse"), "s1", turns=200),)))
+    plan = planned(call(), facts(loops=(LoopStanding(Loop(), "s1", turns=200),)))
+    what, _, key = plan.waits.partition("\n")
+    assert what.startswith("loop: 200 turns")
+    assert key == "s1"
+    assert isinstance(plan.refusal, LoopRefusal)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"same_request": 4}, {"same_tool_call": 12}, {"per_minute": 240}, {"spent": Nanos(3 * USD)}, {"stopped": True}],
+)
+def test_every_limit_of_the_loop_guard_stops(changes: dict[str, object]) -> None:
+    over = replace(LoopStanding(Loop(on_exceed="refuse"), "s1"), **changes)  # type: ignore[arg-type]
+    with pytest.raises(LoopRefusal):
+        decide(call(), facts(loops=(over,)))
+
+
+def test_what_the_user_allowed_is_on_top() -> None:
+    over = LoopStanding(Loop(on_exceed="refuse"), "s1", turns=220, allowed_turns=50)
+    assert isinstance(decide(call(), facts(loops=(over,))), Plan)
+
+
+def test_loops_hold_in_pass_through_too() -> None:
+    with pytest.raises(LoopRefusal):
+        decide(
+            call(outline(model="opus")),
+            facts(mode=Mode.PASSTHROUGH, loops=(LoopStanding(Loop(on_exceed="refuse"), "s1", turns=200),)),
+        )
+
+
+def test_decide_is_a_function_of_its_arguments() -> None:
+    assert decide(call(), facts()) == decide(call(), facts())
