@@ -1,0 +1,149 @@
+"""Text to tokens behind one small class: tiktoken's o200k, its ranks shipped, every message counted once.
+
+tiktoken itself would fetch its ranks from the network; here they come from `resources/`. A repeated message costs a dictionary
+look-up: 0.18 ms for a 200 KB body of which one message is new, against 6-20 ms for counting all of it.
+"""
+
+import base64
+import gzip
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from turnout.calls.units import Tokens
+from turnout.resources import resource
+
+if TYPE_CHECKING:
+    import tiktoken
+
+NOW_LIMIT = 24_000
+"""Characters of new text counted on the event loop (some 2 ms); more goes to a thread."""
+_KEPT_CHARACTERS = 40_000_000
+_PIECE = 16_000
+"""Longer texts are counted in pieces: one run of 200 KB without a break takes the tokenizer minutes, for it merges pairwise."""
+_PATTERN = "|".join(
+    (
+        r"""[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?""",
+        r"""[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?""",
+        r"""\p{N}{1,3}""",
+        r""" ?[^\s\p{L}\p{N}]+[\r\n/]*""",
+        r"""\s*[\r\n]+""",
+        r"""\s+(?!\S)""",
+        r"""\s+""",
+    )
+)
+
+
+def load_encoding() -> "tiktoken.Encoding":
+    """o200k_base from the shipped ranks; some 0.4 s, no network."""
+    import tiktoken
+
+    with gzip.open(resource("encodings", "o200k_base.tiktoken.gz")) as file:
+        ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in file)}
+    return tiktoken.Encoding(
+        name="o200k_base",
+        pat_str=_PATTERN,
+        mergeable_ranks=ranks,
+        special_tokens={"<|endoftext|>": 199_999, "<|endofprompt|>": 200_018},
+    )
+
+
+class Counter:
+    """Safe from any thread. The ranks are loaded by the first `count_slow`, or by `warm`."""
+
+    def __init__(self) -> None:
+        self._encoding: tiktoken.Encoding | None = None
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, int] = OrderedDict()
+        self._characters = 0
+
+    @property
+    def ready(self) -> bool:
+        return self._encoding is not None
+
+    def warm(self) -> None:
+        with self._lock:
+            if self._encoding is None:
+                self._encoding = load_encoding()
+
+    def count_now(self, texts: Sequence[str]) -> Tokens | None:
+        """None when that would take the caller too long: much new text, or the ranks are not loaded."""
+        total, new = 0, []
+        size = 0
+        kept = self._kept
+        for text in texts:
+            found = kept.get(text)
+            if found is None:
+                new.append(text)
+                size += len(text)
+                if size > NOW_LIMIT:
+                    return None
+            else:
+                total += found
+        if new:
+            if self._encoding is None:
+                return None
+            total += self._count_new(new)
+        return Tokens(total)
+
+    def count_slow(self, texts: Sequence[str]) -> Tokens:
+        """For a thread: tiktoken releases the GIL while it counts."""
+        self.warm()
+        kept = self._kept
+        total, new = 0, []
+        for text in texts:
+            found = kept.get(text)
+            if found is None:
+                new.append(text)
+            else:
+                total += found
+        return Tokens(total + (self._count_new(new) if new else 0))
+
+    def _count_new(self, texts: Sequence[str]) -> int:
+        encoding = self._encoding
+        assert encoding is not None
+        total = 0
+        for text in texts:
+            count = _count(encoding, text)
+            total += count
+            with self._lock:
+                self._kept[text] = count
+                self._characters += len(text)
+                while self._characters > _KEPT_CHARACTERS:
+                    old, _ = self._kept.popitem(last=False)
+                    self._characters -= len(old)
+        return total
+
+
+def _count(encoding: "tiktoken.Encoding", text: str) -> int:
+    """Pieces are cut at a blank where there is one near: a cut costs at most a token."""
+    if len(text) <= _PIECE:
+        return len(encoding.encode_ordinary(text)) if _breaks(text) else _unbroken(encoding, text)
+    total, start = 0, 0
+    while start < len(text):
+        end = min(start + _PIECE, len(text))
+        if end < len(text):
+            blank = text.rfind(" ", start + _PIECE // 2, end)
+            end = blank if blank > start else end
+        piece = text[start:end]
+        total += len(encoding.encode_ordinary(piece)) if _breaks(piece) else _unbroken(encoding, piece)
+        start = end
+    return total
+
+
+def _breaks(text: str) -> bool:
+    """False for long runs without a blank (base64, minified code, one letter): those are counted in short pieces."""
+    return len(text) < 2_000 or len(text) < 400 * (text.count(" ") + text.count("\n") + 1)
+
+
+def _unbroken(encoding: "tiktoken.Encoding", text: str) -> int:
+    return sum(len(encoding.encode_ordinary(text[i : i + 1_000])) for i in range(0, len(text), 1_000))
+
+
+def bytes_bound(texts: Sequence[str]) -> Tokens:
+    """More tokens than any text has in practice: a third of its characters, all of those beyond ASCII."""
+    total = 0
+    for text in texts:
+        total += len(text) // 3 + 1 if text.isascii() else len(text)
+    return Tokens(total)
