@@ -119,9 +119,17 @@ class Reader:
     # --- calls ---
 
     def calls(
-        self, last: int = 100, before: tuple[int, str] | None = None, where: CallFilter | None = None
+        self,
+        last: int = 100,
+        before: tuple[int, str] | None = None,
+        where: CallFilter | None = None,
+        *,
+        skip: int = 0,
     ) -> list[CallRecord]:
-        """Newest first, those under way (status held) on top; `before` is (at_ms, id) of the last row seen."""
+        """Newest first, those under way (status held) on top; `before` is (at_ms, id) of the last row seen.
+
+        `skip` passes over that many more, by the index alone: how a table jumps into the middle of a million rows.
+        """
         clauses, values = _where(where or CallFilter())
         if before is not None:
             clauses.append("(at_ms < ? OR (at_ms = ? AND id < ?))")
@@ -130,6 +138,13 @@ class Reader:
         with self._reading() as db:
             if db is None:
                 return []
+            if skip:
+                at = f"SELECT at_ms, id FROM calls {condition} ORDER BY at_ms DESC, id DESC LIMIT 1 OFFSET ?"  # noqa: S608  our own names
+                anchor = db.execute(at, (*values, skip)).fetchone()
+                if anchor is None:
+                    return []
+                condition = f"{condition} {'AND' if condition else 'WHERE'} (at_ms, id) <= (?, ?)"
+                values += [anchor[0], anchor[1]]
             rows = db.execute(
                 f"SELECT {_ALL} FROM calls {condition} ORDER BY at_ms DESC, id DESC LIMIT ?",  # noqa: S608  our own names
                 (*values, last),
@@ -137,7 +152,7 @@ class Reader:
             ids = [row[0] for row in rows]
             attempts = _attempts(db, ids)
             found = [record_of(row, attempts.get(str(row[0]), ())) for row in rows]
-            if before is None and where is None:
+            if before is None and where is None and not skip:
                 held = [record_of(tuple(orjson.loads(text))) for (text,) in db.execute("SELECT record FROM holds")]
                 found = sorted([*found, *held], key=lambda r: (r.at_ms, r.id), reverse=True)[:last]
             return found
