@@ -25,7 +25,7 @@ _PLACEHOLDERS = (
     b"undefined", b"process.env", b"os.environ", b"getenv", b"secrets.", b"vault:", b"foobar",
 )  # fmt: skip
 _SHORT_PLACEHOLDERS = (
-    b"your", b"xxxx", b"dummy", b"sample", b"todo", b"insert", b"replace", b"env.", b"%s", b"%(", b"none", b"null", b"true",
+    b"your", b"xxxx", b"dummy", b"sample", b"todo", b"insert", b"replace", b"env.", b"none", b"null", b"true",
     b"false", b"hunter2",
 )  # fmt: skip
 """These turn up in long random values by chance; there they say nothing."""
@@ -167,11 +167,18 @@ def _looks_assigned(name: bytes, between: bytes, value: bytes) -> bool:
     in_env_file = between == b"=" and name.isupper()
     if password and len(value) >= 8 and (in_env_file or (letters and digits and (quoted or not _is_path(value)))):
         return True
+    if letters and not digits and len(value) >= 20 and value.isalpha() and _is_shuffled(value):
+        return _is_random(value, 3.5)
     if not (letters and digits) and not (quoted and signs and (letters or digits)):
         return False
     if not quoted and _is_path(value) and (len(value) < _LONG or b"." in value):
         return False
     return _is_random(value, 2.5 if password and quoted else 2.9 if quoted else 3.2)
+
+
+def _is_shuffled(value: bytes) -> bool:
+    """Capitals and small letters mixed as chance mixes them; in camel case capitals are one in five."""
+    return 0.3 <= sum(65 <= sign <= 90 for sign in value) / len(value) <= 0.7
 
 
 def _is_name(value: bytes) -> bool:
