@@ -63,12 +63,15 @@ def decided(reading: Reading) -> Plan | Need:
     plan = afforded(call, facts, found, matched.rule)
     if isinstance(plan, Need):
         return plan
+    signals = {**reading.shown, **raw_facts(call)}
+    if found.graded is not None and found.graded.inherited:
+        signals["call.inherited"] = True
     plan = replace(
         plan,
         rule=matched.name,
         private=matched.private,
         observed=matched.observed,
-        signals={**reading.shown, **raw_facts(call)},
+        signals=signals,
         baseline=_baseline(call, facts),
     )
     if waits is not None and not plan.waits:
@@ -106,6 +109,7 @@ def match(reading: Reading) -> Matched | Need:
         if effect is not None and not (guards and not rule.observe):
             continue
         holds = reading.truth(rule.when)
+        reading.reached.append((rule.name, holds))
         if holds is False:
             continue
         if isinstance(holds, Need):

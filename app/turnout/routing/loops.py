@@ -62,7 +62,6 @@ class LoopState:
     asks: tuple[Sketch, ...] = ()
     ask_mark: int = 0
     """Of the newest ask's very text, so that a tool loop's unchanged ask costs one checksum."""
-    asks_seen: int = 0
     shape: tuple[int, int] = (0, 0)
     minute: tuple[int, ...] = ()
     """Times of the steps of the last minute, this one included."""
@@ -230,6 +229,35 @@ def _continues(state: LoopState, call: Call, mark: int, now_ms: int) -> bool:
     return any(alike(shown, known) for known in state.asks)
 
 
+class Watch:
+    """The watched runs of each client, newest last, few of them: where a new derived session finds its `heir`."""
+
+    _EACH = 8
+    _CLIENTS = 500
+
+    def __init__(self) -> None:
+        self._runs: dict[str, dict[str, LoopState]] = {}
+
+    def note(self, session: str, state: LoopState) -> None:
+        """After every call of a session."""
+        if not watched(state):
+            if state.client in self._runs:
+                self._runs[state.client].pop(session, None)
+            return
+        runs = self._runs.setdefault(state.client, {})
+        runs.pop(session, None)
+        runs[session] = state
+        if len(runs) > self._EACH:
+            del runs[next(iter(runs))]
+        if len(self._runs) > self._CLIENTS:
+            del self._runs[next(iter(self._runs))]
+
+    def heir(self, call: Call, now_ms: int) -> LoopState | None:
+        """For the first call of a session; None also where the client names its sessions itself."""
+        runs = self._runs.get(call.client.name)
+        return heir(call, runs.values(), now_ms) if runs and call.session_derived else None
+
+
 # --- parts of `observe` ---
 
 
@@ -261,6 +289,10 @@ def _with_ask(state: LoopState, call: Call, spent: Nanos) -> LoopState:
         return replace(state, new=False, ask_mark=mark if ask else state.ask_mark)
     shown = sketch(ask)
     known = any(alike(shown, one) for one in state.asks)
+    first = call.outline.first_ask
+    if not state.asks and first and first != ask:
+        # What stood there before we first looked is not new when it comes up again.
+        state = replace(state, asks=(sketch(first),))
     asks = state.asks if known else (*state.asks, shown)[-_ASKS_KEPT:]
     if known:
         return replace(state, new=False, ask_mark=mark)

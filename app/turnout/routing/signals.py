@@ -38,8 +38,11 @@ class Reading:
     values: dict[str, bool] = field(default_factory=dict)
     shown: dict[str, Value] = field(default_factory=dict)
     recorded: Mapping[str, Value] | None = None
+    reached: list[tuple[str, Truth]] = field(default_factory=list)
+    """Rules in the order they were looked at, with what their expressions came to."""
     _encoded: dict[str, bytes] = field(default_factory=dict)
-    _graded: "conversation.Graded | Need | None" = None
+    known_grade: "conversation.Graded | None" = None
+    """What a ledger row says of the grade; it is not made again."""
 
     def truth(self, of: Expression) -> Truth:
         if type(of) is Name:
@@ -69,14 +72,14 @@ class Reading:
         if isinstance(value, bool):
             self.values[name] = value
             self.shown[name] = value
-            if signal.kind in TEXT_KINDS:
+            if signal.kind in TEXT_KINDS or signal.kind in _SHAPE_KINDS:
                 self.shown[f"def.{name}"] = fingerprint(signal)
         return value
 
     def _replayed(self, signal: Signal) -> Truth:
         """A signal that reads what no row keeps is known only where the very same one was written down."""
         assert self.recorded is not None
-        if signal.kind not in TEXT_KINDS or (signal.kind == "match" and signal.args["field"] in ("model", "client")):
+        if _in_row(signal, self.recorded):
             value = test_of(signal)(self)
             return value if isinstance(value, bool) else UNTOLD
         kept = self.recorded.get(signal.name)
@@ -85,12 +88,14 @@ class Reading:
         return UNTOLD
 
     def graded(self) -> "conversation.Graded | Need":
-        if self._graded is None:
+        if self.known_grade is None:
+            if self.recorded is not None:
+                return Need.GRADE
             found = conversation.graded(self.call, self.facts)
             if isinstance(found, Need):
                 return found
-            self._graded = found
-        return self._graded
+            self.known_grade = found
+        return self.known_grade
 
     def encoded(self, name: str) -> bytes:
         """The text a `match` looks at, as RE2 wants it; made once however many rules read it."""
@@ -114,6 +119,21 @@ class Reading:
 
 TEXT_KINDS = frozenset({"match", "secret", "budget", "engine", "context-fit"})
 """Kinds whose value a row keeps by name, because what they read is not in the row."""
+
+
+_SHAPE_KINDS = frozenset({"tools", "images", "tool-loop", "housekeeping", "thinking"})
+"""Kinds that read what a row keeps under `call.*` (`raw_facts`), where it has any of that."""
+
+
+def _in_row(signal: Signal, recorded: Mapping[str, Value]) -> bool:
+    """Whether a row has what this signal reads."""
+    if signal.kind == "match":
+        return signal.args["field"] in ("model", "client")
+    if signal.kind in TEXT_KINDS:
+        return False
+    if signal.kind == "tools" and _listed(signal.args):
+        return False
+    return signal.kind not in _SHAPE_KINDS or "call.turns" in recorded
 
 
 def fingerprint(signal: Signal) -> str:

@@ -1,0 +1,266 @@
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+from tests.support.shared import shared
+from tests.unit.routing.scene import NOW_MS, call, outline
+
+from turnout.calls.client import Call, Client
+from turnout.calls.outline import Outline
+from turnout.calls.units import Dialect, Housekeeping, Nanos
+from turnout.routing import loops
+from turnout.routing.likeness import alike, likeness, sketch
+from turnout.routing.loops import LoopState, Watch
+from turnout.routing.rules import Loop
+from turnout.wire.codec import codec
+
+ASK = "please write a parser for the grammar in docs and test it well"
+
+
+class Guard:
+    """The guard as the proxy plays it: one state per session, every call observed, then refused or concluded."""
+
+    def __init__(self, loop: Loop | None = None) -> None:
+        self.loop = loop or Loop()
+        self.states: dict[str, LoopState] = {}
+        self.watch = Watch()
+        self.spent = Nanos(0)
+
+    def admits(self, asked: Call, now_ms: int, *, ok: bool | None = True, cost: int = 0, allowed: int = 0) -> bool:
+        state = self.states.get(asked.session)
+        if state is None:
+            state = self.watch.heir(asked, now_ms)
+        state = loops.observe(state, asked, now_ms, spent=self.spent)
+        found = loops.standings((self.loop,), state, asked, spent=self.spent, allowed_turns=allowed)
+        stopped = any(loops.exceeded(one) for one in found)
+        if stopped:
+            state = loops.refused(state, now_ms)
+        elif ok is not None:
+            state = loops.concluded(state, asked.body_hash, ok=ok, now_ms=now_ms)
+            self.spent = Nanos(self.spent + cost)
+        self.states[asked.session] = state
+        self.watch.note(asked.session, state)
+        return not stopped
+
+
+def turn(number: int, ask: str = ASK, *, last: bool = False, **changes: object) -> Call:
+    """The `number`th request of an agent: its history has grown."""
+    of = outline(ask, ask_is_last=last, turns=1 + 2 * number, texts=(ask, *["step"] * number))
+    return call(of, body_hash=f"b{number}", **changes)
+
+
+def test_the_turn_after_the_last_allowed_one_is_stopped_and_all_after_it() -> None:
+    guard = Guard(Loop(turns=5))
+    assert [guard.admits(turn(n), NOW_MS + n * 1000) for n in range(8)] == [True] * 5 + [False] * 3
+
+
+def test_a_truly_new_ask_starts_anew() -> None:
+    guard = Guard(Loop(turns=3))
+    assert [guard.admits(turn(n), NOW_MS + n * 1000) for n in range(4)][-1] is False
+    assert guard.admits(turn(5, "now draw a picture of the whole architecture", last=True), NOW_MS + 9_000)
+    assert guard.admits(turn(6, "now draw a picture of the whole architecture"), NOW_MS + 9_500)
+
+
+@pytest.mark.parametrize(
+    "nudge",
+    [
+        "You did not call submit_and_exit. Call it when the task is done. This is attempt {n} of 100.",
+        "[ERROR] You did not use a tool in your previous response! Please retry with a tool use. ({n})",
+    ],
+)
+def test_a_nudge_that_differs_in_a_counter_is_not_a_new_ask(nudge: str) -> None:
+    guard = Guard(Loop(turns=5))
+    admitted = [guard.admits(turn(n, nudge.format(n=n), last=True), NOW_MS + n * 1000) for n in range(9)]
+    assert admitted == [True] * 5 + [False] * 4
+
+
+def test_going_back_to_an_earlier_ask_is_not_new() -> None:
+    guard = Guard(Loop(turns=6))
+    asks = [ASK, "rename the variable total to amount everywhere", ASK, ASK, ASK]
+    for n, ask in enumerate(asks):
+        guard.admits(turn(n, ask, last=True), NOW_MS + n * 1000)
+    assert guard.states["s1"].turns == 4
+
+
+def test_letting_a_session_go_on_outlasts_its_own_knocking() -> None:
+    guard = Guard(Loop(turns=3))
+    for n in range(50):
+        guard.admits(turn(n), NOW_MS + n * 1000)
+    admitted = [guard.admits(turn(n), NOW_MS + n * 1000, allowed=2) for n in range(60, 64)]
+    assert admitted == [True, True, False, False]
+
+
+def test_retries_are_no_steps() -> None:
+    guard = Guard(Loop(turns=2, same_request=2))
+    first = turn(0)
+    assert guard.admits(first, NOW_MS, ok=False)
+    for n in range(10):
+        assert guard.admits(first, NOW_MS + n * 500, ok=False)
+        assert guard.admits(replace(first, retry=n + 1), NOW_MS + n * 500, ok=False)
+    assert guard.states["s1"].turns == 1
+
+
+def test_the_same_request_answered_again_and_again_is_stopped() -> None:
+    guard = Guard(Loop(turns=None, same_request=4, per_minute=None))
+    assert [guard.admits(turn(0), NOW_MS + n * 60_000) for n in range(6)] == [True] * 4 + [False] * 2
+
+
+def test_copies_at_the_same_time_are_a_fan_out_and_no_loop() -> None:
+    guard = Guard()
+    assert all(guard.admits(turn(0), NOW_MS, ok=None) for _ in range(500))
+    assert guard.states["s1"].turns == 1
+
+
+def test_the_same_tool_call_in_a_row_is_counted_beyond_the_outlines_window() -> None:
+    guard = Guard(Loop(turns=None, same_request=None, same_tool_call=20, per_minute=None))
+    admitted = []
+    for n in range(1, 25):
+        calls = ("read_file {}",) * min(n, 12)
+        of = outline(ASK, ask_is_last=False, turns=2 * n, last_tool_calls=calls)
+        admitted.append(guard.admits(call(of, body_hash=f"b{n}"), NOW_MS + n * 1000))
+    assert admitted.index(False) == 19
+
+
+def test_two_tool_calls_in_turn_go_round_too() -> None:
+    of = outline(ASK, ask_is_last=False, last_tool_calls=("edit a", "test") * 6)
+    assert loops.observe(None, call(of), NOW_MS).tool_run == 12
+    healthy = outline(ASK, ask_is_last=False, last_tool_calls=tuple(f"edit {n}" for n in range(12)))
+    assert loops.observe(None, call(healthy), NOW_MS).tool_run == 1
+
+
+def test_velocity_counts_a_minute_and_recovers() -> None:
+    guard = Guard(Loop(turns=None, same_request=None, per_minute=10))
+    admitted = [guard.admits(turn(n), NOW_MS + n * 100) for n in range(12)]
+    assert admitted == [True] * 10 + [False] * 2
+    assert guard.admits(turn(20), NOW_MS + 61_000)
+
+
+def test_dollars_count_since_the_last_new_ask() -> None:
+    guard = Guard(Loop(turns=None, usd=Nanos(1_000)))
+    assert [guard.admits(turn(n), NOW_MS + n, cost=400) for n in range(5)] == [True] * 3 + [False] * 2
+    assert guard.admits(turn(9, "write the release notes of this version for me", last=True), NOW_MS + 9, cost=400)
+
+
+def test_side_requests_counts_and_embeddings_are_no_steps() -> None:
+    guard = Guard(Loop(turns=1, per_minute=5))
+    for n in range(30):
+        for of in (
+            outline(housekeeping=Housekeeping.TITLE),
+            outline(housekeeping=Housekeeping.COUNT),
+            outline(dialect=Dialect.OPENAI_EMBEDDINGS),
+        ):
+            assert guard.admits(call(of, body_hash=f"{n}"), NOW_MS + n)
+
+
+def test_a_clock_set_back_a_year_stops_nobody() -> None:
+    guard = Guard(Loop(turns=None, same_request=None, per_minute=10))
+    for n in range(10):
+        guard.admits(turn(n), NOW_MS + n)
+    assert guard.admits(turn(11), NOW_MS - 31_536_000_000)
+
+
+def test_questions_on_the_same_history_in_an_unnamed_session_are_no_agents_steps() -> None:
+    guard = Guard(Loop(turns=3, per_minute=3))
+    for n in range(50):
+        ask = f"Question {n:016d}: what does this function return, and why?"
+        of = outline(ask, turns=100, texts=("history", ask))
+        assert guard.admits(call(of, body_hash=f"{n}", session_derived=True), NOW_MS + n)
+
+
+def test_a_refused_session_hears_a_new_ask_on_the_very_same_history() -> None:
+    guard = Guard(Loop(turns=2))
+    for n in range(4):
+        guard.admits(turn(n, session_derived=True), NOW_MS + n)
+    again = outline("explain the borrow checker to me please, slowly", turns=7, texts=(ASK, *["step"] * 3))
+    assert guard.admits(call(again, body_hash="new", session_derived=True), NOW_MS + 9)
+
+
+# --- what was seen in the wild ---
+
+
+def cline_calls() -> Iterator[tuple[int, Call]]:
+    """The 2,327 requests of the trace: bodies grow by a text answer and the client's nudge, five times the client starts anew."""
+    folder = shared("clients/cline-loop")
+    first = json.loads((folder / "00001.json").read_text())["body"]
+    after = json.loads((folder / "02281.json").read_text())["body"]
+    summary = json.loads((folder / "02280.json").read_text())["body"]
+    nudge = first["messages"][2]
+    opening = first["messages"][:3]
+    with (folder / "trace.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    session = "s-1"
+    client = Client("cline")
+    for row in rows:
+        number, count = int(row["seq"]), int(row["messages"])
+        if count == 2:
+            body, session = summary, f"s-{number}-side"
+        else:
+            if count == 3:
+                opening, session = first["messages"][:3], "s-1"
+            elif session.endswith("-side"):
+                opening, session = after["messages"][:3], f"s-{number}"
+            rounds = (count - len(opening)) // 2
+            said = {"role": "assistant", "content": f"PONG-{1362 + number}"}
+            body = first | {"messages": [*opening, *[said, nudge] * rounds]}
+        seen = codec(Dialect.OPENAI_CHAT).outline(body)
+        at = NOW_MS + round(float(row["t"]) * 1000)
+        yield at, call(seen, client=client, session=session, session_derived=True, body_hash=str(number))
+
+
+@pytest.mark.slow
+def test_the_runaway_agent_is_stopped_within_the_configured_turns_and_stays_stopped() -> None:
+    guard = Guard(Loop(turns=40, per_minute=None))
+    admitted = [guard.admits(asked, at) for at, asked in cline_calls()]
+    assert admitted[:40] == [True] * 40
+    assert not any(admitted[40:])
+
+
+def test_the_runaway_agent_is_stopped_by_the_default_figures_too() -> None:
+    guard = Guard()
+    admitted = [guard.admits(asked, at) for at, asked in islice(cline_calls(), 260)]
+    assert 0 < admitted.index(False) <= 200
+    assert not any(admitted[admitted.index(False) :])
+
+
+def test_a_context_burst_of_token_counts_is_let_through() -> None:
+    guard = Guard(Loop(turns=3, per_minute=3, same_request=1))
+    bursts = sorted(shared("clients/claude-code.ctx").glob("*.json"))
+    counts = [json.loads(path.read_text()) for path in bursts]
+    bodies = [one["body"] for one in counts if one["path"].endswith("count_tokens")]
+    assert len(bodies) == 19
+    for n, body in enumerate(bodies):
+        seen: Outline = replace(codec(Dialect.ANTHROPIC).outline(body), housekeeping=Housekeeping.COUNT)
+        assert guard.admits(call(seen, body_hash=str(n)), NOW_MS + n)
+
+
+# --- likeness ---
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("continue", "Continue.", True),
+        ("", "", True),
+        ("fix the failing test", "draw a diagram", False),
+        (
+            "retry 1 of 10: you did not use a tool, please use one now",
+            "retry 2 of 10: you did not use a tool, please use one now",
+            True,
+        ),
+        ("please add a login page to the web shop", "please add a search box to the product list", False),
+        ("重构解析器模块并添加测试", "重构解析器模块并添加测试", True),
+        ("重构解析器模块并添加测试", "解释这个函数为什么会返回空值", False),
+    ],
+)
+def test_asks_are_compared_by_their_words(one: str, other: str, same: bool) -> None:
+    assert alike(sketch(one), sketch(other)) is same
+
+
+def test_a_long_asks_sketch_is_small_and_still_compares() -> None:
+    long = " ".join(f"word{chr(97 + n % 26)}{chr(97 + n // 26 % 26)} next" for n in range(2_000))
+    other = long + " and one more thing at the end of it"
+    assert len(sketch(long).hashes) <= 64
+    assert likeness(sketch(long), sketch(other)) > 0.9
