@@ -10,7 +10,7 @@ An opening tag that is never closed stays, with what follows it: better some noi
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 _DROPPED = frozenset(
@@ -164,8 +164,11 @@ _UNTRUSTED = "(untrusted"
 _CLOSING = re.compile(r"</([A-Za-z][A-Za-z_ -]{2,30}+)>")
 """The names of closed tags. Possessive and bounded: a try reads at most 32 characters and never goes back."""
 _NAME_ENDS = (">", " ", "\n", "\t")
-_NUDGE = 60
-"""A person repeats "continue" or "try again"; a text this long said twice, word for word, is a harness nagging."""
+_NAG_LENGTH, _NAG_TIMES = 60, 3
+"""A person repeats "continue" or "try again"; a text this long said so often, word for word, is a harness nagging."""
+
+_REMINDING_TOOLS = frozenset(("submit_and_exit",))
+"""Clients with such a tool set a reminder of it as a user turn of its own behind the ask (Cline)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,8 @@ class Asks:
     newest: str = ""
     first: str = ""
     count: int = 0
+    turn: int = 0
+    """The number of the message that the newest one is in; 0: there is none."""
 
 
 def peel(text: str) -> str:
@@ -200,21 +205,19 @@ def peel(text: str) -> str:
     return text
 
 
-def gather(turns: Iterable[str]) -> Asks:
-    """The asks among the user turns, oldest first; each turn is its text parts joined.
+def gather(turns: Mapping[int, str], tools: Collection[str] = ()) -> Asks:
+    """The asks among the user turns: the number of each message and its text parts joined, oldest first.
 
-    A long turn that stands there twice, word for word, is a harness re-asking (a client was seen to send one 2,327
-    times in 132 s): neither occurrence counts, unless nothing else does.
+    What a harness says in the person's place does not count: a reminder set right behind the ask, and a long text that
+    comes again and again, word for word (a client was seen to send one 2,327 times in 132 s).
     """
-    peeled = [words for words in map(peel, turns) if words]
-    if not peeled:
-        return Asks()
-    times = Counter(peeled)
-    nagging = {words for words, seen in times.items() if seen > 1 and len(words) >= _NUDGE}
-    human = [words for words in peeled if words not in nagging] if nagging else peeled
-    if not human:
-        return Asks(peeled[0], peeled[0], 1)
-    return Asks(human[-1], human[0], len(human))
+    peeled = {turn: words for turn, text in turns.items() if (words := peel(text))}
+    times = Counter(peeled.values())
+    said = {words for words, seen in times.items() if seen >= _NAG_TIMES and len(words) >= _NAG_LENGTH}
+    if not _REMINDING_TOOLS.isdisjoint(tools):
+        said.update(words for turn, words in peeled.items() if turn - 1 in peeled)
+    human = [turn for turn, words in peeled.items() if words not in said]
+    return Asks(peeled[human[-1]], peeled[human[0]], len(human), human[-1]) if human else Asks()
 
 
 def _without_blocks(text: str) -> str:

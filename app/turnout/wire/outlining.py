@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from turnout.calls.ask import Asks, gather, peel
+from turnout.calls.ask import Asks, gather
 from turnout.calls.housekeeping import recognise
 from turnout.calls.outline import Outline
 from turnout.calls.units import Dialect, Family, Json, Tokens
@@ -79,7 +79,7 @@ class Gatherer:
         server_tools: tuple[str, ...] = (),
         extras: dict[str, str] | None = None,
     ) -> Outline:
-        asks, is_last = self._asked()
+        asks, is_last = self._asked(tools)
         made = Outline(
             dialect=dialect,
             model=model,
@@ -113,12 +113,13 @@ class Gatherer:
             return made
         return replace(made, housekeeping=kind)
 
-    def _asked(self) -> tuple[Asks, bool]:
+    def _asked(self, tools: tuple[str, ...]) -> tuple[Asks, bool]:
         """The asks, and whether the newest one is what came last."""
         by_turn: dict[int, str] = {}
         for turn, text in self._humans:
             before = by_turn.get(turn)
             by_turn[turn] = text if before is None else f"{before}\n{text}"
-        asks = gather(by_turn.values())
-        last = by_turn.get(self.turns, "")
-        return asks, bool(last) and peel(last) == asks.newest
+        asks = gather(by_turn, tools)
+        # A reminder that a harness sets right behind the ask is a user turn too.
+        is_last = asks.count > 0 and all(turn in by_turn for turn in range(asks.turn + 1, self.turns + 1))
+        return asks, is_last
