@@ -166,3 +166,6 @@ class LedgerError(TurnoutError):
 class ControlError(TurnoutError):
     status = 502
     code = "turnout_control"
+
+    refused = False
+    """The proxy answered, and said no; False: it does not answer at all."""

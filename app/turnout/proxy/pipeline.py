@@ -3,7 +3,6 @@
 `serve` never raises: what goes wrong becomes an answer in the client's own dialect and a row in the ledger.
 """
 
-import asyncio
 import logging
 import time
 from dataclasses import dataclass, replace
@@ -12,17 +11,14 @@ from turnout.calls.client import Call
 from turnout.calls.record import Attempt as AttemptRow
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Nanos, Status, Tokens
-from turnout.calls.usage import Usage, cost
+from turnout.calls.usage import Usage
 from turnout.errors import (
-    BudgetRefusal,
     EngineStatusError,
     LedgerError,
     LedgerRefusal,
-    LoopRefusal,
     NoEngineError,
     Refusal,
     TurnoutError,
-    UpstreamError,
 )
 from turnout.proxy.answer import Headers, header_value
 from turnout.proxy.exchange import Exchange, Seen

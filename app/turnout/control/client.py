@@ -1,0 +1,128 @@
+"""Talking to a running proxy, over the standard library alone: the tray stays small with it."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from turnout.control.codec import status_of
+from turnout.control.messages import Status
+from turnout.control.runtime import Runtime
+from turnout.errors import ControlError
+
+Doc = dict[str, Any]
+"""A control answer as it came; only this package and its callers' JSON output see it."""
+
+
+class ControlClient:
+    """One request, one connection. Raises ControlError; blocks up to `timeout_s`."""
+
+    def __init__(self, runtime: Runtime, timeout_s: float = 10.0) -> None:
+        parts = urlsplit(runtime.url)
+        self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 7717
+        self._token = runtime.control_token
+        self._timeout_s = timeout_s
+
+    def ask(self, method: str, path: str, body: Doc | None = None, timeout_s: float | None = None) -> Doc:
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout_s or self._timeout_s)
+        try:
+            data = json.dumps(body).encode() if body is not None else (b"{}" if method == "POST" else None)
+            connection.request(method, f"/_control/v1/{path}", data, self._headers())
+            answer = connection.getresponse()
+            doc = json.loads(answer.read() or b"{}")
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise ControlError(
+                f"The proxy does not answer ({type(error).__name__}).",
+                hint="Start it: `turnout serve`, or `turnout` for the tray.",
+            ) from error
+        finally:
+            connection.close()
+        if answer.status >= 400 or not isinstance(doc, dict):
+            inner = doc.get("error", {}) if isinstance(doc, dict) else {}
+            message = inner.get("message", "") if isinstance(inner, dict) else str(inner)
+            failed = ControlError(message or f"The proxy answered with status {answer.status}.")
+            failed.refused = True
+            raise failed
+        return doc
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+
+    def status(self) -> Status:
+        return status_of(self.ask("GET", "status", timeout_s=3.0))
+
+    def events(self) -> Iterator[Status]:
+        """A Status on every change, and one every 15 s without; ends when the proxy does."""
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=40)
+        try:
+            connection.request("GET", "/_control/v1/events", headers=self._headers())
+            answer = connection.getresponse()
+            if answer.status != 200:
+                raise ControlError(f"The proxy answered with status {answer.status}.")
+            for line in answer:
+                if line.startswith(b"data: "):
+                    yield status_of(json.loads(line[6:]))
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise ControlError(f"The proxy's events broke off ({type(error).__name__}).") from error
+        finally:
+            connection.close()
+
+    def clients(self) -> list[Doc]:
+        found: list[Doc] = self.ask("GET", "clients")["clients"]
+        return found
+
+    def client_add(self, name: str, department: str = "", project: str = "") -> Doc:
+        return self.ask("POST", "clients", {"name": name, "department": department, "project": project})
+
+    def client_rotate(self, name: str) -> Doc:
+        return self.ask("POST", f"clients/{quote(name, safe='')}/rotate")
+
+    def client_remove(self, name: str) -> Doc:
+        return self.ask("DELETE", f"clients/{quote(name, safe='')}")
+
+    def mode(self, mode: str) -> Doc:
+        return self.ask("PUT", "mode", {"mode": mode})
+
+    def pause(self, seconds: int | None) -> Doc:
+        return self.ask("POST", "pause", {"seconds": seconds})
+
+    def resume(self) -> Doc:
+        return self.ask("POST", "resume")
+
+    def reload(self) -> Doc:
+        return self.ask("POST", "reload")
+
+    def sessions(self) -> list[Doc]:
+        found: list[Doc] = self.ask("GET", "sessions")["sessions"]
+        return found
+
+    def session_allow(self, session: str, *, usd: str = "", turns: int = 0) -> Doc:
+        body: Doc = {"usd": usd} if usd else {"turns": turns} if turns else {}
+        return self.ask("POST", f"sessions/{quote(session, safe='')}/allow", body)
+
+    def session_stop(self, session: str) -> Doc:
+        return self.ask("POST", f"sessions/{quote(session, safe='')}/stop")
+
+    def budgets(self) -> list[Doc]:
+        found: list[Doc] = self.ask("GET", "budgets")["budgets"]
+        return found
+
+    def credit(self, scope: str, usd: str) -> Doc:
+        return self.ask("POST", "budgets/credit", {"scope": scope, "usd": usd})
+
+    def hold_release(self, hold: str) -> Doc:
+        return self.ask("POST", f"holds/{quote(hold, safe='')}/release")
+
+    def models(self) -> list[Doc]:
+        found: list[Doc] = self.ask("GET", "models")["models"]
+        return found
+
+    def key_test(self, provider: str) -> Doc:
+        return self.ask("POST", "keys/test", {"provider": provider}, timeout_s=30)
+
+    def thumbs(self, call: str, *, up: bool) -> Doc:
+        return self.ask("POST", "thumbs", {"call": call, "up": up})
+
+    def shutdown(self) -> Doc:
+        return self.ask("POST", "shutdown")

@@ -1,0 +1,79 @@
+"""Request bodies, bounded: plain, gzip, deflate or zstd, never more than the cap in memory (T14, T16)."""
+
+import zlib
+from collections.abc import Iterable
+
+from turnout.errors import BadRequestError, TooLargeError, TurnoutError, UnsupportedMediaError
+from turnout.proxy.answer import Receive
+
+
+class LeftError(TurnoutError):
+    """The client hung up before its body was here."""
+
+    status = 499
+    code = "turnout_client_left"
+
+
+async def read_body(receive: Receive, headers: Iterable[tuple[bytes, bytes]], limit: int) -> bytes:
+    """Raises TooLargeError, UnsupportedMediaError, BadRequestError or LeftError."""
+    lengths = [value for name, value in headers if name == b"content-length"]
+    if lengths and lengths[0].isdigit() and int(lengths[0]) > limit:
+        raise _too_large(limit)
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise LeftError("The client left before its request was complete.")
+        part: bytes = message.get("body", b"")
+        if part:
+            size += len(part)
+            if size > limit:
+                raise _too_large(limit)
+            parts.append(part)
+        if not message.get("more_body", False):
+            break
+    body = parts[0] if len(parts) == 1 else b"".join(parts)
+    encoding = next((value.strip().lower() for name, value in headers if name == b"content-encoding"), b"")
+    return body if encoding in (b"", b"identity") else decoded(body, encoding, limit)
+
+
+def _too_large(limit: int) -> TooLargeError:
+    return TooLargeError(
+        f"The body is larger than {limit // 1_000_000} MB.",
+        hint="Raise `max_body_mb` under [server] in turnout.toml, or send less.",
+    )
+
+
+def decoded(body: bytes, encoding: bytes, limit: int) -> bytes:
+    """Stops at the cap: 300 MB packed into 300 KB never come to stand in memory."""
+    if encoding in (b"gzip", b"x-gzip", b"deflate"):
+        return _inflated(body, 31 if encoding != b"deflate" else 15, limit)
+    if encoding == b"zstd":
+        import zstandard
+
+        try:
+            reader = zstandard.ZstdDecompressor(max_window_size=8 * 1024 * 1024).stream_reader(body)
+            out: bytes = reader.read(limit + 1)
+        except zstandard.ZstdError as error:
+            raise BadRequestError("The body is not valid zstd.", hint="Send it plain.") from error
+        if len(out) > limit:
+            raise _too_large(limit)
+        return out
+    raise UnsupportedMediaError(
+        f"Content-Encoding {encoding.decode('latin-1')[:40]!r} is not served here.",
+        hint="Send gzip, deflate, zstd or plain.",
+    )
+
+
+def _inflated(body: bytes, window: int, limit: int) -> bytes:
+    unpacker = zlib.decompressobj(window)
+    try:
+        out = unpacker.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise BadRequestError("The body is not valid gzip or deflate.", hint="Send it plain.") from error
+    if len(out) > limit or unpacker.unconsumed_tail:
+        raise _too_large(limit)
+    if not unpacker.eof:
+        raise BadRequestError("The compressed body is cut off.", hint="Send it again, whole.")
+    return out

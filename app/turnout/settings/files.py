@@ -1,0 +1,312 @@
+"""turnout.toml: read with every field checked, edited with its comments kept.
+
+A mistake is told with file, line, column and the nearest right name. Money is read as decimals, never as floats.
+"""
+
+import difflib
+import hashlib
+import re
+import tomllib
+from collections.abc import Callable, Collection
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from turnout.calls.provider import Provider
+from turnout.calls.units import Family, Tier
+from turnout.errors import SettingsError
+from turnout.settings.atomic import replace_file
+from turnout.settings.model import ClientPort, PriceOverride, Privacy, Server, Settings
+
+_TOP = ("server", "developer", "clients", "providers", "tiers", "prices", "privacy", "desktop", "savings", "energy")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")
+
+
+def read_settings(path: Path) -> Settings:
+    """A missing file is all defaults. Raises SettingsError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"cannot be read: {error}", file=path.name, hint="It must be a UTF-8 text file of yours."
+        ) from error
+    return parse_settings(text, path.name)
+
+
+def parse_settings(text: str, file: str = "turnout.toml") -> Settings:
+    try:
+        doc = tomllib.loads(text, parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+        line, column = (int(found[1]), int(found[2])) if found else (0, 0)
+        raise SettingsError(
+            str(error).split(" (at")[0], file=file, line=line, column=column, hint="This is not valid TOML there."
+        ) from None
+    reading = _Reading(doc, text, file)
+    return reading.settings()
+
+
+class _Reading:
+    """One pass over the document; `_fail` knows where a key stands in the text."""
+
+    def __init__(self, doc: dict[str, Any], text: str, file: str) -> None:
+        self._doc, self._text, self._file = doc, text, file
+
+    def _fail(self, key: str, message: str, table: str = "", hint: str = "") -> SettingsError:
+        line, column = place(self._text, table, key)
+        return SettingsError(message, file=self._file, line=line, column=column, hint=hint)
+
+    def _known(self, found: Collection[str], known: Collection[str], table: str) -> None:
+        for key in found:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, 1)
+                where = f" in [{table}]" if table else ""
+                hint = f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(sorted(known))}."
+                raise self._fail(key, f"unknown key {key!r}{where}", table, hint)
+
+    def _table(self, key: str) -> dict[str, Any]:
+        value = self._doc.get(key, {})
+        if not isinstance(value, dict):
+            raise self._fail(key, f"{key} must be a table", hint=f"Write [{key}].")
+        return value
+
+    def _value(
+        self, d: dict[str, Any], key: str, table: str, kind: type | tuple[type, ...], what: str, default: Any
+    ) -> Any:
+        value = d.get(key, default)
+        if key in d and (not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)):
+            raise self._fail(key, f"{key} must be {what}", table)
+        return value
+
+    def _number(self, d: dict[str, Any], key: str, table: str, low: float, high: float, default: float) -> float:
+        value = self._value(d, key, table, (int, Decimal), "a number", default)
+        number = float(value)
+        if not low <= number <= high:
+            raise self._fail(key, f"{key} must be between {low:g} and {high:g}, not {number:g}", table)
+        return number
+
+    def _port(self, value: Any, key: str, table: str) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 65_535:
+            raise self._fail(key, f"{key} must be a port between 1 and 65535", table)
+        return value
+
+    def _strings(self, d: dict[str, Any], key: str, table: str) -> tuple[str, ...]:
+        value = d.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise self._fail(key, f"{key} must be an array of strings", table)
+        return tuple(value)
+
+    def settings(self) -> Settings:
+        self._known(self._doc, _TOP, "")
+        server = self._server()
+        providers = {name: self._provider(name, d, server.port) for name, d in self._named("providers")}
+        privacy, desktop, savings = self._table("privacy"), self._table("desktop"), self._table("savings")
+        self._known(privacy, ("store_bodies", "keep_days", "max_ledger_mb"), "privacy")
+        self._known(desktop, ("theme",), "desktop")
+        self._known(savings, ("baseline",), "savings")
+        developer = self._doc.get("developer", {})
+        if isinstance(developer, dict):
+            self._known(developer, ("name",), "developer")
+            developer = developer.get("name", "")
+        return Settings(
+            server=server,
+            developer=str(developer),
+            providers=providers,
+            tiers=self._tiers(providers),
+            prices=tuple(self._price(name, d) for name, d in self._named("prices")),
+            clients=tuple(self._client(name, d) for name, d in self._named("clients")),
+            privacy=Privacy(
+                self._value(privacy, "store_bodies", "privacy", bool, "true or false", False),
+                int(self._number(privacy, "keep_days", "privacy", 1, 36_500, 400)),
+                int(self._number(privacy, "max_ledger_mb", "privacy", 10, 1_000_000, 2_000)),
+            ),
+            theme=str(desktop.get("theme", "system")),
+            baseline=str(savings.get("baseline", "")),
+            hash=hashlib.blake2b(self._text.encode(), digest_size=6).hexdigest(),
+        )
+
+    def _named(self, key: str) -> list[tuple[str, dict[str, Any]]]:
+        table = self._table(key)
+        for name, value in table.items():
+            if not isinstance(value, dict):
+                raise self._fail(name, f"{key}.{name} must be a table", key, f"Write [{key}.{name}].")
+        return list(table.items())
+
+    def _server(self) -> Server:
+        d = self._table("server")
+        self._known(d, ("port", "also_listen", "allowed_hosts", "allowed_origins", "host", "max_body_mb"), "server")
+        also = d.get("also_listen", [])
+        if not isinstance(also, list):
+            raise self._fail("also_listen", "also_listen must be an array of ports", "server")
+        return Server(
+            port=self._port(d.get("port", 7717), "port", "server"),
+            also_listen=tuple(self._port(one, "also_listen", "server") for one in also),
+            allowed_hosts=self._strings(d, "allowed_hosts", "server"),
+            allowed_origins=self._strings(d, "allowed_origins", "server"),
+            host=str(self._value(d, "host", "server", str, "an address", "127.0.0.1")),
+            max_body_mb=int(self._number(d, "max_body_mb", "server", 1, 512, 32)),
+        )
+
+    def _provider(self, name: str, d: dict[str, Any], port: int) -> Provider:
+        table = f"providers.{name}"
+        known = ["dialect", "base_url", "key", "sovereign", "first_byte_s", "idle_s", "total_s", "connect_s", "insecure_http", "responses", "gguf", "num_ctx", "models", "enabled", "timeouts"]
+        self._known(d, known, table)
+        if not _NAME.match(name):
+            raise self._fail(
+                name, f"{name!r} is no name for a provider", "providers", "Use letters, digits, . _ and -."
+            )
+        families = {family.value for family in Family}
+        dialect = self._value(d, "dialect", table, str, "a string", "openai")
+        if dialect not in families:
+            near = difflib.get_close_matches(dialect, families, 1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"One of {', '.join(sorted(families))}."
+            raise self._fail("dialect", f"unknown dialect {dialect!r}", table, hint)
+        gguf = self._value(d, "gguf", table, str, "a path", "")
+        base_url = self._value(d, "base_url", table, str, "a URL", "http://127.0.0.1:7798/v1" if gguf else "")
+        key = self._value(d, "key", table, str, '"none", or left out', "none" if gguf else "keyring")
+        if key not in ("keyring", "none"):
+            raise self._fail(
+                "key", 'key can only be "none"', table, f"Keys never stand in this file: run `turnout key set {name}`."
+            )
+        insecure = self._value(d, "insecure_http", table, bool, "true or false", False)
+        self._check_url(base_url, table, key, insecure=insecure, port=port)
+        sovereign = self._value(d, "sovereign", table, bool, "true or false", bool(gguf))
+        responses = d.get("responses", "auto")
+        if responses not in (True, False, "auto", "yes", "no"):
+            raise self._fail("responses", 'responses must be true, false or "auto"', table)
+        window = d.get("num_ctx")
+        if window is not None and (not isinstance(window, int) or window < 256):
+            raise self._fail("num_ctx", "num_ctx must be a whole number of at least 256", table)
+        times = {
+            key: self._number(d, key, table, low, high, default)
+            for key, low, high, default in (
+                ("first_byte_s", 0.05, 86_400, 300.0),
+                ("idle_s", 0.05, 86_400, 120.0),
+                ("total_s", 0.05, 604_800, 1800.0),
+                ("connect_s", 0.05, 600, 10.0),
+            )
+        }
+        return Provider(
+            name=name,
+            family=Family(dialect),
+            base_url=base_url.rstrip("/"),
+            key=key,
+            sovereign=sovereign,
+            insecure_http=insecure,
+            responses={True: "yes", False: "no"}.get(responses, responses),
+            gguf=gguf,
+            num_ctx=window,
+            models=self._strings(d, "models", table),
+            enabled=self._value(d, "enabled", table, bool, "true or false", True),
+            **times,
+        )
+
+    def _check_url(self, url: str, table: str, key: str, *, insecure: bool, port: int) -> None:
+        try:
+            parts = urlsplit(url)
+            found_port = parts.port
+        except ValueError:
+            raise self._fail("base_url", f"{url!r} is no URL", table) from None
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.username
+            or parts.query
+            or parts.fragment
+        ):
+            raise self._fail(
+                "base_url",
+                f"{url!r} must be an http(s) URL without user, query or fragment",
+                table,
+                'For example "https://api.openai.com/v1".',
+            )
+        if parts.scheme == "http" and parts.hostname not in _LOOPBACK and not (key == "none" and insecure):
+            raise self._fail(
+                "base_url",
+                "plain http off this machine is refused: anybody on the way could read it",
+                table,
+                'Use https; inside your own network set key = "none" and insecure_http = true.',
+            )
+        if parts.hostname in _LOOPBACK and found_port == port and port:
+            raise self._fail("base_url", "this is Turnout's own address: calls would go round for ever", table)
+
+    def _tiers(self, providers: dict[str, Provider]) -> dict[Tier, tuple[str, ...]]:
+        d = self._table("tiers")
+        self._known(d, [tier.value for tier in Tier], "tiers")
+        found: dict[Tier, tuple[str, ...]] = {}
+        for key in d:
+            names = self._strings(d, key, "tiers")
+            for name in names:
+                provider, slash, model = name.partition("/")
+                if not slash or not model:
+                    raise self._fail(key, f"{name!r} must be provider/model", "tiers")
+                if provider not in providers:
+                    near = difflib.get_close_matches(provider, providers, 1)
+                    hint = f"Did you mean {near[0]!r}?" if near else f"Set up [providers.{provider}] first."
+                    raise self._fail(key, f"there is no provider {provider!r}", "tiers", hint)
+            found[Tier(key)] = names
+        return found
+
+    def _price(self, pattern: str, d: dict[str, Any]) -> PriceOverride:
+        table = f"prices.{pattern}"
+        dollars = ("input_usd", "output_usd", "cache_read_usd", "cache_write_5m_usd", "cache_write_1h_usd")
+        numbers = ("watts", "usd_per_kwh", "hardware_usd", "hardware_months")
+        self._known(d, (*dollars, *numbers), table)
+        for key in (*dollars, *numbers):
+            value = d.get(key)
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value <= 1_000_000
+            ):
+                raise self._fail(key, f"{key} must be a number from 0 to 1,000,000", table)
+        texts = {key: str(d[key]) for key in dollars if key in d}
+        floats = {key: float(d[key]) for key in numbers if key in d}
+        return PriceOverride(pattern=pattern, **texts, **floats)  # type: ignore[arg-type]  # the keys are its own fields
+
+    def _client(self, name: str, d: dict[str, Any]) -> ClientPort:
+        self._known(d, ("port",), f"clients.{name}")
+        return ClientPort(name, self._port(d.get("port"), "port", f"clients.{name}"))
+
+
+def place(text: str, table: str, key: str) -> tuple[int, int]:
+    """1-based line and column of a key in its table (or of the table's header); (0, 0) when it is written some other way."""
+    at = ""
+    header = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if stripped.startswith("["):
+            at = stripped.strip("[] ").split("#")[0].strip(" ]").replace('"', "").replace("'", "")
+            if at == table:
+                header = number
+            if at == f"{table}.{key}".strip("."):
+                return number, line.index("[") + 1
+        elif at == table and (found := re.match(rf"""\s*(["']?){re.escape(key)}\1\s*[=.]""", line)):
+            return number, len(line) - len(line.lstrip()) + 1 if found else 1
+    return (header, 1) if header else (0, 0)
+
+
+def edit_settings(path: Path, change: Callable[[Any], None]) -> Settings:
+    """`change` gets the tomlkit document and alters it; comments and order stay. What comes out is checked before it is written.
+
+    Raises SettingsError, and then the file stands as it was.
+    """
+    import tomlkit
+
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    try:
+        doc = tomlkit.parse(text)
+    except Exception as error:
+        raise SettingsError(f"is not valid TOML: {error}", file=path.name, hint="Mend it by hand first.") from error
+    change(doc)
+    edited = tomlkit.dumps(doc)
+    settings = parse_settings(edited, path.name)
+    try:
+        replace_file(path, edited.encode())
+    except OSError as error:
+        raise SettingsError(
+            f"cannot be written: {error.strerror}", file=path.name, hint="Check who owns the folder."
+        ) from error
+    return settings
