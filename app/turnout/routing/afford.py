@@ -18,7 +18,7 @@ from turnout.routing.money import dollars
 from turnout.routing.plan import Need, Plan, Step
 from turnout.routing.route import Routed
 from turnout.routing.rules import Rule
-from turnout.routing.tracks import Stop, above, below, fitting, ordered, tier_line
+from turnout.routing.tracks import Stop, above, below, fitting, once, ordered, tier_line
 
 MOST_STEPS = 6
 MOST_OUTPUT = Tokens(2_000_000)
@@ -33,8 +33,19 @@ class Fit:
     failing: tuple[Standing, ...] = ()
 
 
-def afforded(call: Call, facts: Facts, found: Routed, rule: Rule | None) -> Plan | Need:
-    """Raises BudgetRefusal, or PolicyRefusal for `max_usd_per_call`. Rule, signals and privacy are the caller's to fill in."""
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What was settled before it came to money, and goes into the plan as it is."""
+
+    rule: str
+    private: bool
+    observed: str
+    signals: dict[str, str | float | int | bool]
+    baseline: Candidate | None
+
+
+def afforded(call: Call, facts: Facts, found: Routed, rule: Rule | None, frame: Frame) -> Plan | Need:
+    """Raises BudgetRefusal, or PolicyRefusal for `max_usd_per_call`."""
     if facts.estimate is None and not is_free(call):
         return Need.TOKENS
     stops = _stops(call, facts, found, rule)
@@ -63,8 +74,12 @@ def afforded(call: Call, facts: Facts, found: Routed, rule: Rule | None) -> Plan
     graded = found.graded
     return Plan(
         steps=steps,
-        rule="",
+        rule=frame.rule,
         reason=reason,
+        private=frame.private,
+        observed=frame.observed,
+        signals=frame.signals,
+        baseline=frame.baseline,
         grade=graded.grade if graded is not None else None,
         score=graded.score if graded is not None else None,
         confidence=graded.confidence if graded is not None else None,
@@ -91,8 +106,7 @@ def _stops(call: Call, facts: Facts, found: Routed, rule: Rule | None) -> list[S
             if more:
                 stops.extend(ordered(more))
                 break
-    seen: set[str] = set()
-    return [stop for stop in stops if not (stop.candidate.name in seen or seen.add(stop.candidate.name))]  # type: ignore[func-returns-value]
+    return once(stops)
 
 
 # --- what a step costs ---

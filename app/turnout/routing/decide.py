@@ -14,13 +14,13 @@ from turnout.calls.client import Call
 from turnout.calls.units import Mode, Tier
 from turnout.errors import LoopRefusal, PolicyRefusal
 from turnout.routing import loops
-from turnout.routing.afford import afforded
+from turnout.routing.afford import Frame, afforded
 from turnout.routing.budget import is_free
 from turnout.routing.facts import Candidate, Facts
 from turnout.routing.plan import Need, Plan
 from turnout.routing.route import Wish, routed
-from turnout.routing.rules import Rule
-from turnout.routing.signals import Gap, Reading, raw_facts
+from turnout.routing.rules import Name, Rule
+from turnout.routing.signals import Gap, Reading, Truth, raw_facts
 from turnout.routing.tracks import embeds
 
 OVERRIDE = {"tier": "x-turnout-tier", "asked": "x-turnout-route: asked", "passthrough": "pass-through"}
@@ -60,20 +60,13 @@ def decided(reading: Reading) -> Plan | Need:
     found = routed(reading, matched.wish, private=matched.private, name=matched.name)
     if isinstance(found, Need):
         return found
-    plan = afforded(call, facts, found, matched.rule)
-    if isinstance(plan, Need):
-        return plan
-    signals = {**reading.shown, **raw_facts(call)}
+    signals: dict[str, str | float | int | bool] = {**reading.values, **reading.shown, **raw_facts(call)}
     if found.graded is not None and found.graded.inherited:
         signals["call.inherited"] = True
-    plan = replace(
-        plan,
-        rule=matched.name,
-        private=matched.private,
-        observed=matched.observed,
-        signals=signals,
-        baseline=_baseline(call, facts),
-    )
+    frame = Frame(matched.name, matched.private, matched.observed, signals, _baseline(call, facts))
+    plan = afforded(call, facts, found, matched.rule, frame)
+    if isinstance(plan, Need):
+        return plan
     if waits is not None and not plan.waits:
         why, refusal = waits
         plan = replace(plan, waits=f"loop: {why}\n{call.session}", refusal=refusal)
@@ -104,18 +97,22 @@ def match(reading: Reading) -> Matched | Need:
     effect: Matched | None = None
     if over is not None:
         effect = Matched(None, over[0], over[1], sticky)
+    values = reading.values
     for rule in facts.rules.rules:
-        guards = rule.private or rule.route == "block"
-        if effect is not None and not (guards and not rule.observe):
+        if effect is not None and (rule.observe or not (rule.private or rule.route == "block")):
             continue
-        holds = reading.truth(rule.when)
-        reading.reached.append((rule.name, holds))
+        when = rule.when
+        known = values.get(when.name) if type(when) is Name else None
+        holds: Truth = reading.truth(when) if known is None else known
+        if reading.reached is not None:
+            reading.reached.append((rule.name, holds))
         if holds is False:
             continue
-        if isinstance(holds, Need):
+        if holds is not True:
+            if isinstance(holds, Gap):
+                raise UntoldError(rule)
+            assert isinstance(holds, Need)
             return holds
-        if isinstance(holds, Gap):
-            raise UntoldError(rule)
         if rule.observe:
             observed = f"{rule.name}: {rule.route}"
             effect = Matched(None, Wish("asked"), rule.name, sticky)

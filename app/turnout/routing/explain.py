@@ -68,7 +68,7 @@ def _values(of: Reached) -> str:
 def explain(call: Call, facts: Facts, fetch: Fetch | None = None) -> Explanation:
     """Raises LookupError where something is missing and there is no `fetch` to get it."""
     for _ in range(len(Need) + 1):
-        reading = Reading(call, facts)
+        reading = Reading(call, facts, reached=[])
         try:
             outcome = decided(reading)
         except TurnoutError as refusal:
@@ -84,7 +84,7 @@ def explain(call: Call, facts: Facts, fetch: Fetch | None = None) -> Explanation
 def _reached(reading: Reading, rules: RuleSet, refusal: TurnoutError | None) -> tuple[Reached, ...]:
     by_name: dict[str, Rule] = {rule.name: rule for rule in rules.rules}
     found: list[Reached] = []
-    for name, value in reading.reached:
+    for name, value in reading.reached or ():
         rule = by_name[name]
         outcome = "no" if value is not True else "observed" if rule.observe else "matched"
         read = tuple((one, reading.values[one]) for one in sorted(expression.names(rule.when)) if one in reading.values)

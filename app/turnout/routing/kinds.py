@@ -57,18 +57,20 @@ _GLOB_SPECIAL = re.compile(r"[*?]")
 
 @lru_cache(maxsize=512)
 def glob(patterns: tuple[str, ...]) -> Callable[[str], bool]:
-    """`*` and `?` only. One linear RE2 match for all patterns that have them, a set for those that have not."""
+    """`*` and `?` only: a set for plain names, two string tests for one `*`, a linear RE2 match for the rest."""
     plain = frozenset(pattern for pattern in patterns if not _GLOB_SPECIAL.search(pattern))
     wild = [pattern for pattern in patterns if pattern not in plain]
     if not wild:
         return plain.__contains__
+    ends = tuple(tuple(pattern.split("*")) for pattern in wild if pattern.count("*") == 1 and "?" not in pattern)
+    if len(ends) == len(wild):
+        return lambda name: (
+            name in plain
+            or any(name.startswith(a) and name.endswith(z) and len(name) >= len(a) + len(z) for a, z in ends)
+        )
     alternatives = "|".join("".join(_GLOBBED.get(c) or re.escape(c) for c in pattern) for pattern in wild)
     compiled = regex(f"(?s)^(?:{alternatives})$")
-
-    def matches(name: str) -> bool:
-        return name in plain or compiled.search(name.encode("utf-8", "surrogatepass")) is not None
-
-    return matches
+    return lambda name: name in plain or compiled.search(name.encode("utf-8", "surrogatepass")) is not None
 
 
 _GLOBBED = {"*": ".*", "?": "."}

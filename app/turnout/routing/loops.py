@@ -35,7 +35,6 @@ LONG_RUN = 50
 """Turns without a new ask from which a run is watched across a compaction of its conversation."""
 _ASKS_KEPT = 8
 _BODIES_KEPT = 32
-_MINUTE_MS = 60_000
 _NOT_CHAT = frozenset({Dialect.OPENAI_EMBEDDINGS, Dialect.OLLAMA_EMBED})
 
 
@@ -63,8 +62,8 @@ class LoopState:
     ask_mark: int = 0
     """Of the newest ask's very text, so that a tool loop's unchanged ask costs one checksum."""
     shape: tuple[int, int] = (0, 0)
-    minute: tuple[int, ...] = ()
-    """Times of the steps of the last minute, this one included."""
+    minute: tuple[tuple[int, int], ...] = ()
+    """Seconds of the last minute and the steps in each, this one included."""
     bodies: dict[str, Repeat] = field(default_factory=dict)
     spent_before: Nanos = Nanos(0)
     """What the session had spent when the last truly new ask came."""
@@ -91,12 +90,11 @@ def observe(state: LoopState | None, call: Call, now_ms: int, *, spent: Nanos = 
         return replace(_with_body(before, call), step=False, new=False, at_ms=now_ms)
     state = _with_ask(before, call, spent)
     state = _with_body(state, call)
-    recent = tuple(at for at in state.minute if 0 <= now_ms - at < _MINUTE_MS)
     return replace(
         state,
         turns=state.turns + 1,
         step=True,
-        minute=(*recent, now_ms)[-5_000:],
+        minute=_minute(state.minute, now_ms // 1000),
         tool_run=_tool_run(before, call),
         last_tool_call=call.outline.last_tool_calls[-1] if call.outline.last_tool_calls else "",
         shape=_shape(call),
@@ -114,7 +112,10 @@ def refused(state: LoopState, now_ms: int) -> LoopState:
     """This call was not let through: it is no turn, or letting the session go on for 50 turns would not outlast its own knocking."""
     if not state.step:
         return replace(state, refused_at_ms=now_ms)
-    return replace(state, turns=state.turns - 1, minute=state.minute[:-1], step=False, refused_at_ms=now_ms)
+    *before, (second, steps) = state.minute
+    return replace(
+        state, turns=state.turns - 1, minute=(*before, (second, steps - 1)), step=False, refused_at_ms=now_ms
+    )
 
 
 def concluded(state: LoopState, body_hash: str, *, ok: bool, now_ms: int) -> LoopState:
@@ -153,7 +154,7 @@ def standings(
                 same_request=repeat.rounds if repeat is not None else 0,
                 same_tool_call=state.tool_run,
                 spent=Nanos(max(0, spent - state.spent_before)),
-                per_minute=max(0, len(state.minute) - mine),
+                per_minute=max(0, sum(steps for _, steps in state.minute) - mine),
                 allowed_turns=allowed_turns,
                 allowed_usd=allowed_usd,
                 stopped=stopped and not state.new,
@@ -307,6 +308,16 @@ def _with_body(state: LoopState, call: Call) -> LoopState:
     if known.answered:
         known = replace(known, rounds=known.rounds + 1, answered=False)
     return replace(state, body=body, bodies=_kept({**state.bodies, body: replace(known, failed_at_ms=0)}))
+
+
+def _minute(known: tuple[tuple[int, int], ...], second: int) -> tuple[tuple[int, int], ...]:
+    """One step more, a minute and older dropped; so are seconds to come, after a clock was set back."""
+    recent = [one for one in known if second - 60 < one[0] <= second]
+    if recent and recent[-1][0] == second:
+        recent[-1] = (second, recent[-1][1] + 1)
+    else:
+        recent.append((second, 1))
+    return tuple(recent)
 
 
 def _kept(bodies: dict[str, Repeat]) -> dict[str, Repeat]:

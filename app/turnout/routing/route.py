@@ -60,7 +60,7 @@ def routed(reading: Reading, wish: Wish, *, private: bool, name: str) -> Routed 
             "This conversation is private and no engine inside your walls answers now, so it was not sent anywhere.",
             hint="Start the local engine (`turnout doctor` says what is wrong), or begin a new conversation without the secret.",
         )
-    return replace(found, line=tuple(line))
+    return found if line == list(found.line) else replace(found, line=tuple(line))
 
 
 class _Router:

@@ -19,7 +19,7 @@ from turnout.routing.firstrules import default_rules_text
 from turnout.routing.kinds import KINDS, ArgError
 from turnout.routing.places import Path, Places, places
 from turnout.routing.rules import Budget, Context, Expression, Grades, Loop, Probe, Rule, RuleSet, Signal
-from turnout.routing.signals import test_of
+from turnout.routing.signals import compiled
 
 __all__ = ["Checked", "check_rules", "default_rules_text", "read_rules", "rules_hash"]
 
@@ -237,13 +237,11 @@ class _Reader(Taking):
         if len(self.errors) > before:
             return None
         self._contradiction(name, args, path)
-        signal = Signal(name, kind, args, self.at.key(*path).line)
         try:
-            test_of(signal)
+            return compiled(Signal(name, kind, args, self.at.key(*path).line))
         except Exception as error:  # noqa: BLE001  the boundary: RE2 may refuse a list of globs for its size
             self.error(f"signal {name} cannot be used: {type(error).__name__}", self.at.key(*path))
             return None
-        return signal
 
     def _contradiction(self, name: str, args: Mapping[str, object], path: Path) -> None:
         low = max((v for k in ("gte", "gt") if isinstance(v := args.get(k), int | float)), default=None)

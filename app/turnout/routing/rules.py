@@ -1,7 +1,8 @@
 """rules.toml as values. `routing.rulefile` reads, validates and explains the text; here are only the nouns."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from turnout.calls.units import Nanos, Tokens
 
@@ -14,6 +15,10 @@ class Signal:
     kind: str
     args: Mapping[str, object] = field(default_factory=dict)
     line: int = 0
+    test: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
+    """What `routing.signals.compiled` made of it, so that no call pays for that again; None: not yet."""
+    mark: str = field(default="", compare=False, repr=False)
+    """Of the definition, for kinds whose value a replay can take over only where nothing changed; else empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ kept). `and` and `or` stop at the first part that settles them, left to right, s
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import lru_cache
 from zlib import crc32
@@ -37,18 +37,18 @@ class Reading:
     facts: Facts
     values: dict[str, bool] = field(default_factory=dict)
     shown: dict[str, Value] = field(default_factory=dict)
+    """What is to be written down beside them: marks of definitions, shares of budgets."""
     recorded: Mapping[str, Value] | None = None
-    reached: list[tuple[str, Truth]] = field(default_factory=list)
-    """Rules in the order they were looked at, with what their expressions came to."""
+    reached: list[tuple[str, Truth]] | None = None
+    """Rules in the order they were looked at, with what their expressions came to; None: nobody wants to know."""
     _encoded: dict[str, bytes] = field(default_factory=dict)
     known_grade: "conversation.Graded | None" = None
     """What a ledger row says of the grade; it is not made again."""
 
     def truth(self, of: Expression) -> Truth:
         if type(of) is Name:
-            name = of.name
-            known = self.values.get(name)
-            return known if known is not None else self._computed(name)
+            known = self.values.get(of.name)
+            return known if known is not None else self._computed(of.name)
         if type(of) is Not:
             inner = self.truth(of.of)
             return inner if not isinstance(inner, bool) else not inner
@@ -68,12 +68,14 @@ class Reading:
         if name in ("true", "false"):
             return name == "true"
         signal = self.facts.rules.signals[name]
-        value = test_of(signal)(self) if self.recorded is None else self._replayed(signal)
-        if isinstance(value, bool):
+        if self.recorded is not None:
+            value = self._replayed(signal)
+        else:
+            value = (signal.test or test_of(signal))(self)
+        if value is True or value is False:
             self.values[name] = value
-            self.shown[name] = value
-            if signal.kind in TEXT_KINDS or signal.kind in _SHAPE_KINDS:
-                self.shown[f"def.{name}"] = fingerprint(signal)
+            if signal.mark:
+                self.shown["def." + name] = signal.mark
         return value
 
     def _replayed(self, signal: Signal) -> Truth:
@@ -142,11 +144,15 @@ def fingerprint(signal: Signal) -> str:
     return f"{crc32(text.encode('utf-8', 'surrogatepass')):08x}"
 
 
+def compiled(signal: Signal) -> Signal:
+    """The signal with its test made, and its mark where a replay needs one. Raises what RE2 raises."""
+    mark = fingerprint(signal) if signal.kind in TEXT_KINDS else ""
+    return replace(signal, test=_test(signal.kind, tuple(signal.args.items())), mark=mark)
+
+
 def test_of(signal: Signal) -> Test:
-    return _test(signal.kind, tuple(signal.args.items()))
-
-
-test_of.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever its name makes pytest think
+    made: Test = signal.test or _test(signal.kind, tuple(signal.args.items()))
+    return made
 
 
 @lru_cache(maxsize=4096)
@@ -193,8 +199,8 @@ def _tokens(args: Args) -> Test:
 
 
 def _match(args: Args) -> Test:
-    name, compiled = str(args["field"]), kinds.regex(str(args["regex"]))
-    return lambda reading: compiled.search(reading.encoded(name)) is not None
+    name, pattern = str(args["field"]), kinds.regex(str(args["regex"]))
+    return lambda reading: pattern.search(reading.encoded(name)) is not None
 
 
 def _named(get: Callable[[Call], str]) -> Callable[[Args], Test]:

@@ -76,17 +76,25 @@ def fitting(stops: Iterable[Stop], call: Call, facts: Facts) -> list[Stop] | Nee
     return found
 
 
-def ordered(stops: Iterable[Stop]) -> list[Stop]:
-    """Each model once, in order, those that are down last."""
-    seen: set[str] = set()
+def once(stops: Iterable[Stop]) -> list[Stop]:
+    """Each model where it comes first."""
+    seen: set[tuple[str, str]] = set()
     found: list[Stop] = []
     for stop in stops:
-        if stop.candidate.name not in seen:
-            seen.add(stop.candidate.name)
+        key = (stop.candidate.provider, stop.candidate.model)
+        if key not in seen:
+            seen.add(key)
             found.append(stop)
-    if all(stop.candidate.healthy for stop in found):
-        return found
-    return sorted(found, key=lambda stop: not stop.candidate.healthy)
+    return found
+
+
+def ordered(stops: Iterable[Stop]) -> list[Stop]:
+    """Each model once, in order, those that are down last."""
+    found = once(stops)
+    for stop in found:
+        if not stop.candidate.healthy:
+            return sorted(found, key=lambda one: not one.candidate.healthy)
+    return found
 
 
 def above(tier: Tier | None) -> tuple[Tier, ...]:
