@@ -1,0 +1,121 @@
+"""`turnout` without a command: the tray, with the window a click away.
+
+The window's modules are loaded when it is first opened; until then this process stays small.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QLocale, QObject, QTimer
+from PySide6.QtWidgets import QApplication
+from shiboken6 import delete
+
+from turnout.desktop.desk import Desk
+from turnout.desktop.single import Single
+from turnout.desktop.theme import look
+from turnout.desktop.tray import Tray
+from turnout.settings.paths import Paths, paths
+
+if TYPE_CHECKING:
+    from turnout.desktop.window import Window
+
+
+class App(QObject):
+    """Tray, window and desk together; `end` takes them down in the order that Qt survives."""
+
+    def __init__(self, where: Paths, single: Single, command: list[str] | None = None) -> None:
+        super().__init__()
+        self.desk = Desk(where, command)
+        self.tray = Tray(self.desk)
+        self.window: Window | None = None
+        self._single = single
+        single.wished.connect(self._wished)
+        self.desk.open_wanted.connect(self.open)
+        self.desk.quit_wanted.connect(self.quit)
+
+    def start(self, *, window: bool) -> None:
+        self.tray.show()
+        self.desk.start()
+        if window or not Tray.available():
+            self.open("")
+
+    def open(self, place: str = "") -> None:
+        window = self.window
+        if window is None:
+            from turnout.desktop.window import Window
+
+            window = self.window = Window(self.desk, tray=Tray.available())
+            window.closed.connect(self._closed)
+        window.go(place)
+        window.show()
+        window.setWindowState(window.windowState() & ~window.windowState().WindowMinimized)
+        window.raise_()
+        window.activateWindow()
+        self.desk.feed.busy(True)
+
+    def quit(self) -> None:
+        QApplication.quit()
+
+    def end(self) -> None:
+        self.desk.end()
+        self.tray.end()
+        if self.window is not None:
+            delete(self.window)
+            self.window = None
+        self._single.end()
+
+    def _closed(self) -> None:
+        self.desk.feed.busy(False)
+        if not Tray.available():
+            self.quit()
+
+    def _wished(self, wish: str) -> None:
+        verb, _, place = wish.partition(" ")
+        if verb == "open":
+            self.open(place)
+        elif verb == "quit":
+            self.quit()
+
+
+def run(*, home: Path | None, window: bool = False, command: list[str] | None = None) -> int:
+    """The exit code. `home` is as TURNOUT_HOME; `command` starts the proxy (None: `turnout serve`).
+
+    A second start asks the first to show its window and is done (I16).
+    """
+    if home is not None:
+        os.environ["TURNOUT_HOME"] = str(home)  # the proxy we start inherits it
+    where = paths()
+    where.make()
+    application = QApplication([sys.argv[0]])
+    application.setApplicationName("turnout")
+    application.setApplicationDisplayName("Turnout")
+    application.setDesktopFileName("turnout")
+    application.setQuitOnLastWindowClosed(False)
+    if QLocale().language() is QLocale.Language.C:  # it would write "3.18$"
+        QLocale.setDefault(QLocale(QLocale.Language.English, QLocale.Country.UnitedStates))
+    single = Single(where.run)
+    if not single.first:
+        told = single.tell("open")
+        print("Turnout runs already: its window is open now." if told else "Turnout runs already.")  # noqa: T201
+        return 0 if told else 1
+    look()
+    app = App(where, single, command)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: QApplication.quit())
+    # Python sees a signal only between bytecodes: an idle Qt loop has to come round now and then.
+    heartbeat = QTimer()
+    heartbeat.setInterval(1_000)
+    heartbeat.timeout.connect(_nothing)
+    heartbeat.start()
+    app.start(window=window)
+    code = application.exec()
+    heartbeat.stop()
+    app.end()
+    return int(code)
+
+
+def _nothing() -> None:
+    """Gives Python's signal handlers their turn."""

@@ -1,0 +1,298 @@
+"""The calls as a table of any length: a page of rows at a time, read in the ledger's lane, kept for a while.
+
+Two parts: a *snapshot*, everything from the newest call at the time of the search downwards, whose rows never move;
+and a *head* above it with what came in since. So an arriving call shifts no page, and scrolling is by offset.
+First rows are shown before the count is known: over a million rows counting a filter takes far longer.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal
+
+from turnout.calls.record import CallRecord
+from turnout.calls.units import USD_NANOS, Status
+from turnout.desktop import text
+from turnout.desktop.sources import Key, Ledger, Search, key_of
+from turnout.desktop.tasks import Lane
+from turnout.desktop.text import tr
+from turnout.errors import TurnoutError
+
+PAGE = 100
+KEPT = 40
+"""Pages in memory: 4,000 rows."""
+HEAD = 400
+"""New rows above the snapshot before the table is read anew."""
+UNFINISHED = (Status.HELD, Status.RUNNING)
+
+TIME, CLIENT, WHY, GRADE, TIER, MODEL, TOKENS, COST, TOOK = range(9)
+RECORD = int(Qt.ItemDataRole.UserRole) + 1
+Index = QModelIndex | QPersistentModelIndex
+
+
+def titles() -> tuple[str, ...]:
+    return (
+        tr("Time"),
+        tr("Client"),
+        tr("Why"),
+        tr("Grade"),
+        tr("Tier"),
+        tr("Model"),
+        tr("Tokens"),
+        tr("Cost"),
+        tr("Took"),
+    )
+
+
+def cell(call: CallRecord, column: int) -> str:
+    """What a cell says; outside text is cut to one line."""
+    usage = call.usage
+    if column == TIME:
+        return text.clock(call.at_ms)
+    if column == CLIENT:
+        return text.one_line(call.client or tr("unknown"))
+    if column == WHY:
+        return text.one_line(
+            call.error if call.status in (Status.FAILED, Status.REFUSED) and call.error else call.reason or call.rule,
+            160,
+        )
+    if column == GRADE:
+        return text.grade(call.grade)
+    if column == TIER:
+        return text.status(call.status) if call.status is Status.REFUSED else text.tier(call.tier)
+    if column == MODEL:
+        return text.one_line(call.model or call.asked_model, 120)
+    if column == TOKENS:
+        return f"{text.number(usage.prompt)} → {text.number(usage.produced)}" if usage.prompt or usage.produced else "–"
+    if column == COST:
+        return cost(call)
+    if call.status in UNFINISHED:
+        return text.status(call.status)
+    return text.duration(call.duration_ms)
+
+
+def cost(call: CallRecord) -> str:
+    if call.status in UNFINISHED:
+        return "–"
+    if call.unpriced:
+        return tr("unpriced")
+    if call.cost == 0:
+        return tr("Free") if call.tier is not None and call.status is Status.SETTLED else "–"
+    return text.money(call.cost, 2 if call.cost >= USD_NANOS else 4)
+
+
+class CallsModel(QAbstractTableModel):
+    loaded = Signal()
+    """First rows, the count or an error are there."""
+
+    def __init__(self, lane: Lane[Ledger], slow: Lane[Ledger]) -> None:
+        """`slow` counts: over a million rows that takes a second, which the table need not wait for."""
+        super().__init__()
+        self._lane, self._slow = lane, slow
+        self._titles = titles()
+        self.search = Search()
+        self.problem = ""
+        self.loading = True
+        self.counted = False
+        self._ceiling: Key | None = None
+        self._total = 0
+        self._head: list[CallRecord] = []
+        self._pages: OrderedDict[int, Sequence[CallRecord]] = OrderedDict()
+        self._asked: set[int] = set()
+        self._epoch = 0
+        self._refreshing = False
+        # Scrolling asks for pages row by row: one turn of the event loop gathers them.
+        self._gather = QTimer(self)
+        self._gather.setSingleShot(True)
+        self._gather.setInterval(0)
+        self._gather.timeout.connect(self._fetch)
+
+    # -- asking
+
+    def reload(self, search: Search | None = None) -> None:
+        if search is not None:
+            self.search = search
+        self._epoch += 1
+        self.loading = True
+        wanted, epoch = self.search, self._epoch
+
+        def work(ledger: Ledger) -> tuple[Sequence[CallRecord], Sequence[CallRecord]]:
+            rows = ledger.page(wanted, None, 0, PAGE)
+            # A search need not look for the newest twice; only without one are calls under way shown.
+            return rows, ledger.head(wanted, PAGE) if wanted.everything else ()
+
+        self._lane.run(work, lambda got: self._first(*got, epoch), self._failed, key="calls-first", owner=self)
+
+    def refresh(self) -> None:
+        """The ledger changed: what is new above the snapshot."""
+        if self._refreshing or self.loading:
+            return
+        if self._ceiling is None and not self._head:
+            self.reload()
+            return
+        self._refreshing = True
+        wanted, epoch = self.search, self._epoch
+        self._lane.run(
+            lambda ledger: ledger.head(wanted, HEAD),
+            lambda got: self._refreshed(got, epoch),
+            self._not_refreshed,
+            owner=self,
+        )
+
+    # -- answers
+
+    def _first(self, rows: Sequence[CallRecord], head: Sequence[CallRecord], epoch: int) -> None:
+        if epoch != self._epoch:
+            return
+        self.beginResetModel()
+        self.problem, self.loading = "", False
+        self._ceiling = key_of(rows[0]) if rows else None
+        self._total = len(rows)
+        self._pages.clear()
+        self._asked.clear()
+        if rows:
+            self._pages[0] = rows
+        self._head = self._above(head, frozenset())
+        self.counted = len(rows) < PAGE
+        self.endResetModel()
+        self.loaded.emit()
+        if not self.counted:
+            wanted = self.search
+            self._slow.run(
+                lambda ledger: ledger.count(wanted),
+                lambda total: self._count(total, epoch),
+                self._failed,
+                key="calls-count",
+                owner=self,
+            )
+
+    def _above(self, rows: Sequence[CallRecord], before: frozenset[str]) -> list[CallRecord]:
+        """Of the newest calls those that the snapshot does not hold: newer, under way, or there before."""
+        ceiling = self._ceiling
+        return [
+            call
+            for call in rows
+            if ceiling is None or key_of(call) > ceiling or call.status in UNFINISHED or call.id in before
+        ]
+
+    def _count(self, total: int, epoch: int) -> None:
+        if epoch != self._epoch:
+            return
+        if total > self._total:
+            self.beginInsertRows(QModelIndex(), len(self._head) + self._total, len(self._head) + total - 1)
+            self._total = total
+            self.endInsertRows()
+        self.counted = True
+        self.loaded.emit()
+
+    def _refreshed(self, newest: Sequence[CallRecord], epoch: int) -> None:
+        self._refreshing = False
+        if epoch != self._epoch:
+            return
+        head = self._above(newest, frozenset(call.id for call in self._head))
+        extra = len(head) - len(self._head)
+        if len(head) >= HEAD or extra < 0:  # too much came in, or retention took rows away under us
+            self.reload()
+            return
+        if extra:
+            self.beginInsertRows(QModelIndex(), 0, extra - 1)
+            self._head = head
+            self.endInsertRows()
+        changed = extra > 0 or head != self._head
+        self._head = head
+        if head and changed:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(head) - 1, TOOK))
+            self.loaded.emit()
+
+    def _not_refreshed(self, _: TurnoutError) -> None:
+        self._refreshing = False
+
+    def _failed(self, error: TurnoutError) -> None:
+        self.loading = False
+        self.problem = error.said
+        self.loaded.emit()
+
+    # -- pages
+
+    def _fetch(self) -> None:
+        for number in sorted(self._asked - set(self._pages))[-4:]:
+            self._fetch_page(number)
+        self._asked.clear()
+
+    def _fetch_page(self, number: int) -> None:
+        wanted, ceiling, epoch = self.search, self._ceiling, self._epoch
+        self._lane.run(
+            lambda ledger: ledger.page(wanted, ceiling, number * PAGE, PAGE),
+            lambda rows: self._paged(number, rows, epoch),
+            self._failed,
+            key=f"calls-page-{number}",
+            owner=self,
+        )
+
+    def _paged(self, number: int, rows: Sequence[CallRecord], epoch: int) -> None:
+        if epoch != self._epoch:
+            return
+        self._pages[number] = rows
+        while len(self._pages) > KEPT:
+            self._pages.popitem(last=False)
+        self._page_changed(number)
+
+    def _page_changed(self, number: int) -> None:
+        first = len(self._head) + number * PAGE
+        last = min(first + PAGE, self.rowCount()) - 1
+        if first <= last:
+            self.dataChanged.emit(self.index(first, 0), self.index(last, TOOK))
+
+    def record(self, row: int) -> CallRecord | None:
+        """None: not here yet; it is being fetched and `dataChanged` will tell."""
+        if row < len(self._head):
+            return self._head[row]
+        number, offset = divmod(row - len(self._head), PAGE)
+        page = self._pages.get(number)
+        if page is None:
+            if number not in self._asked:
+                self._asked.add(number)
+                self._gather.start()
+            return None
+        self._pages.move_to_end(number)
+        return page[offset] if offset < len(page) else None
+
+    def row_of(self, call_id: str) -> int:
+        """-1 when the call is not among the rows in memory."""
+        for row, call in enumerate(self._head):
+            if call.id == call_id:
+                return row
+        for number, page in self._pages.items():
+            for offset, call in enumerate(page):
+                if call.id == call_id:
+                    return len(self._head) + number * PAGE + offset
+        return -1
+
+    # -- Qt
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  Qt's own signature
+        return 0 if parent.isValid() else len(self._head) + self._total
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self._titles)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation is Qt.Orientation.Horizontal:
+            if role == Qt.ItemDataRole.DisplayRole:
+                return self._titles[section]
+            if role == Qt.ItemDataRole.TextAlignmentRole:
+                side = Qt.AlignmentFlag.AlignRight if section >= TOKENS else Qt.AlignmentFlag.AlignLeft
+                return int(side | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole, RECORD):
+            return None
+        call = self.record(index.row())
+        if role == RECORD:
+            return call
+        if call is None:
+            return "" if role == Qt.ItemDataRole.DisplayRole else tr("Loading")
+        said = cell(call, index.column())
+        return said if role == Qt.ItemDataRole.DisplayRole else f"{self._titles[index.column()]}: {said}"

@@ -1,0 +1,327 @@
+"""One call in full: why it went there, its tokens by bucket, its time, its attempts, its cost against the other ways."""
+
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QGuiApplication, QPaintEvent
+from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from turnout.calls.record import CallRecord
+from turnout.calls.units import Status
+from turnout.desktop import text, theme
+from turnout.desktop.charts import Chart, Meter
+from turnout.desktop.desk import Desk
+from turnout.desktop.models.calls import UNFINISHED, cost
+from turnout.desktop.text import tr
+from turnout.desktop.theme import px
+from turnout.desktop.widgets import (
+    Button,
+    Dot,
+    Elided,
+    Scroll,
+    clear,
+    column,
+    holding,
+    label,
+    pill,
+    row,
+    rule,
+)
+
+BUCKETS = (
+    ("uncached", "high"),
+    ("cache_read", "teal"),
+    ("cache_write_5m", "amber"),
+    ("cache_write_1h", "pink"),
+    ("output", "fast"),
+    ("reasoning", "faint"),
+)
+
+
+def bucket_name(field: str) -> str:
+    return {
+        "uncached": tr("Prompt, full price"),
+        "cache_read": tr("Prompt, from cache"),
+        "cache_write_5m": tr("Cache written, 5 min"),
+        "cache_write_1h": tr("Cache written, 1 h"),
+        "output": tr("Answer"),
+        "reasoning": tr("Reasoning"),
+    }[field]
+
+
+class CallDetail(QFrame):
+    closed = Signal()
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self.setObjectName("card")
+        self.setAccessibleName(tr("Call"))
+        self.setFixedWidth(px(372))
+        self.call: CallRecord | None = None
+        self._title = Elided("", 15, 600)
+        self._when = label("", 12, 400, "faint")
+        self._state = pill("")
+        close = Button("", "x", "bare", name=tr("Close"), pressed=self.closed.emit)
+        self._inside = QVBoxLayout()
+        self._inside.setSpacing(px(16))
+        self._inside.setContentsMargins(px(18), px(4), px(14), px(18))
+        inside = QWidget()
+        inside.setObjectName("clear")
+        inside.setLayout(self._inside)
+        head = row(spacing=8)
+        head.addLayout(column(self._title, self._when, spacing=2), 1)
+        head.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        self.setLayout(column(column(head, margins=(18, 15, 10, 10)), Scroll(inside), spacing=0))
+
+    @property
+    def unfinished(self) -> bool:
+        return self.call is not None and self.call.status in UNFINISHED
+
+    def show_call(self, call: CallRecord) -> None:
+        self.call = call
+        self._title.setText(text.one_line(call.model or call.asked_model or tr("No model"), 120))
+        self._when.setText(f"{text.moment(call.at_ms)} · {text.status(call.status)}")
+        self.setAccessibleDescription(summary(call))
+        clear(self._inside)
+        for title, part in (
+            (tr("Why it went there"), self._why(call)),
+            (tr("Cost"), self._cost(call)),
+            (tr("Tokens"), self._tokens(call)),
+            (tr("Time"), self._time(call)),
+            (tr("Attempts"), self._attempts(call)),
+            (tr("Who"), self._who(call)),
+        ):
+            if part is not None:
+                self._inside.addLayout(column(label(title, 12, 600, "muted"), part, spacing=8))
+                self._inside.addWidget(rule())
+        self._inside.addWidget(holding(self._foot(call)))
+        self._inside.addStretch(1)
+
+    # -- parts
+
+    def _why(self, call: CallRecord) -> QVBoxLayout:
+        box = column(spacing=6)
+        head = row(Dot(call.tier.value if call.tier else "faint", round_=True), spacing=8)
+        head.addWidget(label(text.tier(call.tier) if call.tier else text.status(call.status), 13, 600))
+        if call.grade is not None:
+            head.addWidget(pill(tr("grade {grade}").format(grade=text.grade(call.grade).lower())))
+        if call.confidence is not None:
+            head.addWidget(label(tr("{n} sure").format(n=text.percent(call.confidence)), 12, 400, "faint"))
+        head.addStretch(1)
+        box.addLayout(head)
+        if call.reason:
+            box.addWidget(_words(call.reason))
+        if call.rule:
+            box.addLayout(_pair(tr("Rule"), call.rule))
+        if call.asked_model and call.asked_model != call.model:
+            box.addLayout(_pair(tr("Asked for"), call.asked_model))
+        if call.switch:
+            box.addLayout(_pair(tr("Switch"), call.switch))
+        if call.observed:
+            box.addLayout(_pair(tr("Observed rule"), tr("would have routed to {route}").format(route=call.observed)))
+        for name, value in list(call.signals.items())[:8]:
+            box.addLayout(_pair(text.one_line(name, 24), _value(value)))
+        if call.error:
+            wrong = _words(call.error)
+            wrong.setProperty("tone", "bad")
+            box.addWidget(wrong)
+        if call.note:
+            box.addWidget(_words(call.note))
+        return box
+
+    def _cost(self, call: CallRecord) -> QVBoxLayout | None:
+        if call.status in UNFINISHED:
+            held = tr("{n} held until it ends").format(n=text.money(call.hold))
+            return column(label(held, 13))
+        if call.status is Status.REFUSED:
+            return None
+        top = max(call.cost, call.baseline, call.all_fast)
+        box = column(spacing=9)
+        for name, nanos, color, said in (
+            (tr("Paid"), call.cost, call.tier.value if call.tier else "accent", cost(call)),
+            (tr("The model asked for"), call.baseline, "strong", text.money(call.baseline)),
+            (tr("The fast tier"), call.all_fast, "strong", text.money(call.all_fast)),
+        ):
+            meter = Meter(name, 5)
+            meter.set_parts([(nanos / top if top else 0.0, color)], f"{name}: {said}")
+            box.addLayout(column(row(Elided(name, 13), label(said, 13, 500)), meter, spacing=4))
+        notes = []
+        if call.unpriced:
+            notes.append(tr("No price is known for this model: it counts as unpriced, not as free."))
+        if call.estimated:
+            notes.append(tr("The tokens are our own count: the provider reported none."))
+        if call.disputed:
+            notes.append(tr("The provider's figures are far from our count."))
+        if call.overhead:
+            notes.append(tr("{n} of it for grading and context work.").format(n=text.money(call.overhead)))
+        if call.energy:
+            notes.append(tr("{n} of electricity, not in the cost.").format(n=text.money(call.energy)))
+        for note in notes:
+            box.addWidget(_words(note, "faint"))
+        return box
+
+    def _tokens(self, call: CallRecord) -> QVBoxLayout | None:
+        values = [(field, int(getattr(call.usage, field)), color) for field, color in BUCKETS]
+        total = sum(value for _, value, _ in values)
+        if not total:
+            return None
+        meter = Meter(tr("Tokens by bucket"), 8)
+        meter.set_parts(
+            [(value / total, color) for _, value, color in values],
+            ", ".join(f"{bucket_name(field)} {text.number(value)}" for field, value, _ in values if value),
+        )
+        box = column(meter, spacing=6)
+        for field, value, color in values:
+            if value:
+                box.addLayout(
+                    row(
+                        Dot(color),
+                        label(bucket_name(field), 13, 400, "muted"),
+                        None,
+                        label(text.number(value), 13, 500),
+                        spacing=8,
+                    )
+                )
+        return box
+
+    def _time(self, call: CallRecord) -> QVBoxLayout | None:
+        if not call.duration_ms:
+            return None
+        line = TimeLine(call)
+        box = column(line, spacing=6)
+        for name, ms, color in line.parts:
+            box.addLayout(
+                row(Dot(color), label(name, 13, 400, "muted"), None, label(text.duration(ms), 13, 500), spacing=8)
+            )
+        produced = call.usage.produced
+        stream = call.duration_ms - (call.first_byte_ms or 0)
+        if produced and stream > 200 and call.first_byte_ms is not None:
+            speed = tr("{n} tokens a second").format(n=text.number(round(produced / stream * 1000)))
+            box.addWidget(label(speed, 12, 400, "faint"))
+        return box
+
+    def _attempts(self, call: CallRecord) -> QVBoxLayout | None:
+        if len(call.attempts) < 2 and not any(one.status != "ok" for one in call.attempts):
+            return None
+        box = column(spacing=8)
+        for number, one in enumerate(call.attempts, 1):
+            good = one.status == "ok"
+            head = row(
+                label(f"{number}.", 13, 400, "faint"),
+                Elided(text.one_line(f"{one.provider}/{one.model}"), 13, 500),
+                pill(text.one_line(one.status, 24), "good" if good else "bad"),
+                spacing=7,
+            )
+            said = f"{text.tier(one.tier)} · {text.duration(one.duration_ms)} · {text.money(one.cost)}"
+            lines = column(head, label(said, 12, 400, "faint"), spacing=3)
+            if one.error:
+                lines.addWidget(_words(one.error, "bad"))
+            box.addLayout(lines)
+        return box
+
+    def _who(self, call: CallRecord) -> QVBoxLayout:
+        box = column(spacing=5)
+        for name, value in (
+            (tr("Client"), call.client),
+            (tr("Developer"), call.developer),
+            (tr("Department"), call.department),
+            (tr("Project"), call.project),
+            (tr("Session"), call.session),
+            (tr("Provider"), call.provider),
+            (tr("Spoke"), call.dialect.replace("_", " ")),
+        ):
+            if value:
+                box.addLayout(_pair(name, value))
+        if call.dropped:
+            box.addLayout(_pair(tr("Dropped"), ", ".join(call.dropped)))
+        return box
+
+    def _foot(self, call: CallRecord) -> QVBoxLayout:
+        def copy() -> None:
+            QGuiApplication.clipboard().setText(call.id)
+            button.setText(tr("Copied"))
+
+        button = Button(tr("Copy id"), "copy", pressed=copy)
+        session = call.session
+
+        def see_session() -> None:
+            self._desk.act("open", f"calls/session/{session}")
+
+        both = row(button, spacing=8)
+        if session:
+            both.addWidget(Button(tr("This session"), "list-filter", pressed=see_session))
+        both.addStretch(1)
+        return column(both)
+
+
+class TimeLine(Chart):
+    """Waiting in our queue, waiting for the first byte, the stream: to scale."""
+
+    def __init__(self, call: CallRecord) -> None:
+        super().__init__(tr("Time line"))
+        queue = call.queue_ms
+        first = max(0, (call.first_byte_ms if call.first_byte_ms is not None else call.duration_ms) - queue)
+        stream = max(0, call.duration_ms - queue - first)
+        names = (
+            (tr("In the queue"), queue, "amber"),
+            (tr("To the first byte"), first, "strong"),
+            (tr("Stream"), stream, "fast"),
+        )
+        self.parts = [part for part in names if part[1]]
+        self._total = max(1, sum(ms for _, ms, _ in self.parts))
+        self.setFixedHeight(px(10))
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleDescription(", ".join(f"{name} {text.duration(ms)}" for name, ms, _ in self.parts))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        p, t = self.begin(), theme.now()
+        x, gap = 0.0, px(2)
+        room = self.width() - gap * (len(self.parts) - 1)
+        p.setPen(Qt.PenStyle.NoPen)
+        for _, ms, color in self.parts:
+            width = max(2.0, room * ms / self._total)
+            p.setBrush(QColor(t.named(color)))
+            p.drawRoundedRect(QRectF(x, 0, width, self.height()), px(3), px(3))
+            x += width + gap
+        p.end()
+
+
+def summary(call: CallRecord) -> str:
+    """One sentence for a screen reader."""
+    return tr("{model} for {client}: {reason}. {cost}, {time}.").format(
+        model=text.one_line(call.model or call.asked_model),
+        client=text.one_line(call.client),
+        reason=text.one_line(call.reason or call.error or text.status(call.status), 160),
+        cost=cost(call),
+        time=text.duration(call.duration_ms),
+    )
+
+
+def _value(value: str | float | int | bool) -> str:
+    if isinstance(value, bool):
+        return tr("yes") if value else tr("no")
+    return text.number(value) if isinstance(value, int) else str(value)
+
+
+def _words(said: str, tone: str = "") -> QLabel:
+    made = label(said[:1_000], 13 if not tone else 12.5, 400, tone, wrap=True)
+    made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return made
+
+
+def _pair(name: str, value: str) -> QVBoxLayout:
+    left = label(name, 13, 400, "faint")
+    left.setFixedWidth(px(92))
+    shown = Elided(text.one_line(value, 400), 13)
+    shown.setToolTip(_tip(value))
+    line = row(spacing=8)
+    line.addWidget(left)
+    line.addWidget(shown, 1)
+    box = column(spacing=0)
+    box.addLayout(line)
+    return box
+
+
+def _tip(value: str) -> str:
+    from turnout.desktop.widgets import plain
+
+    return plain(text.one_line(value, 400))

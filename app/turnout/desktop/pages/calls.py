@@ -1,0 +1,156 @@
+"""Every call: search as you type, and for one of them why it went where it did and what it cost."""
+
+from datetime import datetime, timedelta
+
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QStackedWidget
+
+from turnout.calls.record import CallRecord
+from turnout.calls.units import Tier
+from turnout.desktop import text
+from turnout.desktop.calltable import CallTable
+from turnout.desktop.desk import Desk
+from turnout.desktop.models.calls import CallsModel
+from turnout.desktop.pages.calldetail import CallDetail
+from turnout.desktop.pages.page import Page
+from turnout.desktop.sources import Search as Wanted
+from turnout.desktop.text import tr
+from turnout.desktop.widgets import Button, Card, Empty, Search, Segments, label, row
+
+
+class Calls(Page):
+    def __init__(self, desk: Desk) -> None:
+        self.count = label("", 13, 400, "faint")
+        self.tiers = Segments(
+            tr("Tier"), [("", tr("All")), ("high", tr("High")), ("fast", tr("Fast")), ("local", tr("Local"))]
+        )
+        self.seek = Search(tr("Client, model, rule, session…"), tr("Search calls"), 250)
+        super().__init__(desk, self.count, None, self.tiers, self.seek)
+        self.model = CallsModel(desk.ledger, desk.slow)
+        self.table = CallTable(self.model, tr("Calls"))
+        self.detail = CallDetail(desk)
+        self.detail.hide()
+        self.detail.closed.connect(self.close_detail)
+        self._day = ""
+        self._shown = ""
+        self.chip = Button("", "x", name=tr("Show every day"))
+        self.chip.hide()
+        self.head.insertWidget(2, self.chip)
+        self.chip.clicked.connect(lambda: self._set_day(""))
+        self.empty = Empty("inbox", tr("No calls yet"))
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.table)
+        self.stack.addWidget(self.empty)
+        card = Card(self.stack, margins=(10, 8, 4, 6))
+        both = row(spacing=14)
+        both.addWidget(card, 1)
+        both.addWidget(self.detail)
+        self.body.addLayout(both, 1)
+        # One question when typing rests, not one a key.
+        self._typed = QTimer(self)
+        self._typed.setSingleShot(True)
+        self._typed.setInterval(60)
+        self._typed.timeout.connect(self._search)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(250)
+        self._soon.timeout.connect(self._refresh)
+        self.seek.textChanged.connect(lambda _: self._typed.start())
+        self.tiers.chosen.connect(lambda _: self._search())
+        self.table.chosen.connect(self.show_call)
+        self.model.loaded.connect(self._loaded)
+        QShortcut(QKeySequence("Ctrl+F"), self).activated.connect(self.seek.setFocus)
+        QShortcut(QKeySequence("/"), self.table).activated.connect(self.seek.setFocus)
+        QShortcut(QKeySequence("Escape"), self).activated.connect(self.close_detail)
+        self.seek.returnPressed.connect(self._first_row)
+        self.model.reload()
+
+    def heading(self) -> str:
+        return tr("Calls")
+
+    def go(self, rest: str) -> None:
+        """A call's id, `day/2026-11-13`, or `session/ID`."""
+        kind, _, value = rest.partition("/")
+        if kind == "day":
+            self._set_day(value)
+        elif kind == "session":
+            self.seek.setText(value)
+        elif rest:
+            self.show_call(rest)
+
+    def refresh(self) -> None:
+        self._refresh()
+
+    def ledger_changed(self) -> None:
+        if not self._soon.isActive():
+            self._soon.start()
+
+    def show_call(self, call_id: str) -> None:
+        self._shown = call_id
+        self.detail.show()
+        self.desk.ledger.run(
+            lambda ledger: ledger.call(call_id), self._got_call, self.failed, key="call-detail", owner=self
+        )
+
+    def close_detail(self) -> None:
+        if self.seek.hasFocus() and self.seek.text():
+            self.seek.clear()
+            return
+        self._shown = ""
+        self.detail.hide()
+        self.table.clearSelection()
+        self.table.setFocus()
+
+    def _refresh(self) -> None:
+        self.model.refresh()
+        if self._shown and self.detail.unfinished:
+            self.show_call(self._shown)
+
+    def _got_call(self, call: CallRecord | None) -> None:
+        if call is None:
+            self.note.say(tr("That call is not in the ledger any more."), "warn")
+            self.detail.hide()
+            return
+        self.detail.show_call(call)
+
+    def _set_day(self, day: str) -> None:
+        self._day = day
+        self.chip.setVisible(bool(day))
+        self.chip.setText(text.day(day))
+        self._search()
+
+    def _search(self) -> None:
+        tier = self.tiers.value()
+        since = until = 0
+        if self._day:
+            try:
+                start = datetime.strptime(self._day, "%Y-%m-%d").astimezone()
+                since, until = int(start.timestamp() * 1000), int((start + timedelta(days=1)).timestamp() * 1000)
+            except ValueError:
+                self._day = ""
+        self.model.reload(
+            Wanted(self.seek.text().strip(), Tier(tier) if tier else None, since_ms=since, until_ms=until)
+        )
+
+    def _first_row(self) -> None:
+        if self.model.rowCount():
+            self.table.setFocus()
+            self.table.selectRow(0)
+
+    def _loaded(self) -> None:
+        rows = self.model.rowCount()
+        self.count.setText(text.number(rows) + ("" if self.model.counted else "+") if rows else "")
+        self.note.say(self.model.problem, "bad", tr("Try again") if self.model.problem else "", self.model.reload)
+        if rows:
+            self.stack.setCurrentWidget(self.table)
+            return
+        if self.model.search.everything:
+            self.empty.say(
+                tr("No calls yet"),
+                tr("Every call that goes through Turnout is listed here, newest first, with the reason for its track."),
+                "inbox",
+            )
+        else:
+            self.empty.say(tr("Nothing matches"), tr("No call fits this search. Escape clears it."), "search")
+        self.stack.setCurrentWidget(self.empty)

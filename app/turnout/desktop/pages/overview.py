@@ -1,0 +1,443 @@
+"""What is spent and saved, where it goes, and what runs now."""
+
+import time
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from turnout.calls.units import USD_NANOS, Tier
+from turnout.control.messages import Running
+from turnout.desktop import text
+from turnout.desktop.charts import Chart, Donut, Gauge, Meter, Spark, StackedBars
+from turnout.desktop.desk import Desk
+from turnout.desktop.models import overview
+from turnout.desktop.pages.page import Page
+from turnout.desktop.sources import Ledger, Spend
+from turnout.desktop.state import Health, left_share
+from turnout.desktop.text import tr
+from turnout.desktop.theme import px
+from turnout.desktop.widgets import (
+    Button,
+    Card,
+    Dot,
+    Elided,
+    Empty,
+    Scroll,
+    Segments,
+    clear,
+    column,
+    holding,
+    label,
+    pill,
+    repill,
+    retone,
+    row,
+    section,
+)
+from turnout.errors import TurnoutError
+
+RANGES = (("7", 7), ("30", 30), ("90", 90), ("365", 365))
+
+
+class Overview(Page):
+    def __init__(self, desk: Desk) -> None:
+        self.pill = pill("")
+        self.ranges = Segments(
+            tr("Range"), [("7", tr("7 days")), ("30", tr("30 days")), ("90", tr("90 days")), ("365", tr("Year"))], "30"
+        )
+        self.pause = Button(tr("Pause routing"), "circle-pause")
+        super().__init__(desk, self.pill, None, self.ranges, self.pause)
+        self._spend: Spend | None = None
+        self._days = 30
+        self._counting = False
+        self._drawn = False
+        self.ranges.chosen.connect(self._range_chosen)
+        self.pause.clicked.connect(self._pause_pressed)
+        # A burst of calls is one look at the ledger.
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(300)
+        self._soon.timeout.connect(self._ask)
+        inside = QWidget()
+        inside.setObjectName("clear")
+        inside.setLayout(column(self._figures(), self._charts(), self._below(), None, spacing=14))
+        self.body.addWidget(Scroll(inside), 1)
+
+    def heading(self) -> str:
+        return tr("Overview")
+
+    # -- parts
+
+    def _figures(self) -> QGridLayout:
+        self.gauge = Gauge(tr("Credit left"))
+        self.today_line = Spark(tr("Spend, last two weeks"), "accent")
+        self.saved_line = Spark(tr("Saved by day, last two weeks"), "local")
+        self.credit, self.credit_note = label("–", 26, 600), label("", 12, 400, "faint")
+        self.today, self.today_note = label("–", 26, 600), label("", 12, 400, "faint")
+        self.saved, self.saved_note = label("–", 26, 600), label("", 12, 500, "good")
+        grid = QGridLayout()
+        grid.setSpacing(px(14))
+        for n, (title, value, note, picture) in enumerate(
+            (
+                (tr("Credit left"), self.credit, self.credit_note, self.gauge),
+                (tr("Spent today"), self.today, self.today_note, self.today_line),
+                (tr("Saved"), self.saved, self.saved_note, self.saved_line),
+            )
+        ):
+            grid.addWidget(_figure(title, value, note, picture), 0, n)
+            grid.setColumnStretch(n, 1)
+        return grid
+
+    def _charts(self) -> QHBoxLayout:
+        self.bars = StackedBars(tr("Spend by day"))
+        self.bars.picked.connect(self._day_picked)
+        self.measure = Segments(tr("Measure"), [("cost", tr("Cost")), ("calls", tr("Calls"))])
+        self.measure.chosen.connect(self._measure_chosen)
+        self.legend = QHBoxLayout()
+        self.legend.setSpacing(px(14))
+        self.chart_title = section(tr("Spend by day"))
+        chart = Card(row(self.chart_title, None, self.legend, self.measure, spacing=14), self.bars)
+        chart.setMinimumHeight(px(278))
+        self.nothing = Empty(
+            "route",
+            tr("No calls yet"),
+            tr("Connect a client and ask it something: its first call shows up here within a second."),
+            tr("Connect a client"),
+            lambda: self.desk.act("open", "connect"),
+        )
+        self.nothing.hide()
+        chart.box.addWidget(self.nothing, 1)
+        self.donut = Donut(tr("Tier mix"))
+        self.mix_rows = QVBoxLayout()
+        self.mix_rows.setSpacing(px(5))
+        mix = Card(
+            row(section(tr("Tier mix")), None, label(tr("calls"), 12, 400, "faint")),
+            self.donut,
+            self.mix_rows,
+            spacing=8,
+        )
+        mix.setFixedWidth(px(236))
+        both = row(spacing=14)
+        both.addWidget(chart, 1)
+        both.addWidget(mix)
+        return both
+
+    def _below(self) -> QHBoxLayout:
+        self.by = Segments(
+            tr("Spend by"),
+            [
+                ("client", tr("Client")),
+                ("model", tr("Model")),
+                ("developer", tr("Developer")),
+                ("department", tr("Department")),
+                ("project", tr("Project")),
+                ("tier", tr("Tier")),
+            ],
+        )
+        self.by.chosen.connect(lambda _: self._ask())
+        self.shares = QVBoxLayout()
+        self.shares.setSpacing(px(11))
+        who = Card(row(section(tr("Where it goes")), None, self.by), 4, self.shares, None, spacing=8)
+        self.running = QVBoxLayout()
+        self.running.setSpacing(px(10))
+        self.running_count = label("", 12, 400, "faint")
+        live = Card(row(section(tr("Running now")), self.running_count, None), 2, self.running, None, spacing=8)
+        self.facts = QVBoxLayout()
+        self.facts.setSpacing(px(8))
+        inside = Card(section(tr("Honest figures")), 2, self.facts, None, spacing=8)
+        right = column(live, inside, spacing=14)
+        both = row(spacing=14)
+        both.addWidget(who, 3)
+        both.addLayout(right, 2)
+        return both
+
+    # -- asking
+
+    def refresh(self) -> None:
+        self.state_changed()
+        self._ask()
+
+    def ledger_changed(self) -> None:
+        if not self._soon.isActive():
+            self._soon.start()
+
+    def _ask(self) -> None:
+        by, days = self.by.value(), self._days
+        now = datetime.now().astimezone()
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        since = midnight - timedelta(days=days - 1)
+
+        def work(ledger: Ledger) -> tuple[Spend, Spend]:
+            until = int(now.timestamp() * 1000) + 60_000
+            tiers = ledger.spend("tier", int(since.timestamp() * 1000), until, int(midnight.timestamp() * 1000))
+            named = tiers if by == "tier" else ledger.spend(by, tiers.since_ms, until, until)
+            return tiers, named
+
+        self.desk.ledger.run(work, lambda got: self._got(*got), self.failed, key="overview", owner=self)
+
+    def failed(self, error: TurnoutError) -> None:
+        self.note.say(error.said, "bad", tr("Try again"), self._ask)
+
+    # -- answers
+
+    def _got(self, tiers: Spend, named: Spend) -> None:
+        self.note.say("")
+        self._spend = tiers
+        today = datetime.now().astimezone().date()
+        self._draw(tiers, today)
+        self._draw_mix(tiers)
+        self._draw_shares(named)
+        self._draw_figures(tiers, today)
+        self._draw_facts(tiers)
+
+    def _draw(self, spend: Spend, today: date) -> None:
+        stacks = overview.bars(spend, today - timedelta(days=self._days - 1), today, count=self._counting)
+        empty = not any(row.calls for row in spend.tiers)
+        self.nothing.setVisible(empty)
+        self.bars.setVisible(not empty)
+        kinds = overview.tier_series()
+        whole = overview.total(spend.tiers, "calls") if self._counting else overview.total(spend.tiers, "cost")
+        said = text.number(whole) if self._counting else text.money(whole)
+        self.bars.setAccessibleName(tr("Calls by day") if self._counting else tr("Spend by day"))
+        self.chart_title.setText(tr("Calls by day") if self._counting else tr("Spend by day"))
+        self.bars.set_bars(
+            kinds, stacks, _calls_axis if self._counting else _money_axis, overview.summary(stacks, said)
+        )
+        if not self.legend.count():
+            for one in reversed(kinds):
+                self.legend.addWidget(holding(row(Dot(one.color), label(one.name, 12, 400, "muted"), spacing=6)))
+        if not self._drawn and not empty:
+            self._drawn = True
+            self.bars.animate()
+            self.donut.animate()
+
+    def _draw_mix(self, spend: Spend) -> None:
+        slices = overview.mix(spend.tiers)
+        first = slices[0] if slices else None
+        self.donut.set_slices(slices, first.said if first else "–", first.name.lower() if first else tr("no calls"))
+        clear(self.mix_rows)
+        for one in slices:
+            self.mix_rows.addLayout(
+                row(Dot(one.color), label(one.name, 12, 400, "muted"), None, label(one.said, 12, 500), spacing=7)
+            )
+
+    def _draw_shares(self, spend: Spend) -> None:
+        clear(self.shares)
+        lines = overview.breakdown(spend.rows, spend.by)
+        if not lines:
+            self.shares.addWidget(label(tr("Nothing in this range."), 13, 400, "faint"))
+        for line in lines:
+            meter = Meter(line.name, 5)
+            meter.set_parts([(line.share, line.color)], f"{line.name}: {line.said}, {line.note}")
+            words = row(spacing=12)
+            words.addWidget(Elided(line.name, 13, 500), 1)
+            words.addWidget(label(line.note, 12, 400, "faint"))
+            figure = label(line.said, 13, 500)
+            figure.setMinimumWidth(px(64))
+            figure.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            words.addWidget(figure)
+            self.shares.addLayout(column(words, meter, spacing=5))
+
+    def _draw_figures(self, spend: Spend, today: date) -> None:
+        costs = {day.day: sum(day.costs.values()) for day in spend.days}
+        fortnight = [(today - timedelta(days=n)).isoformat() for n in range(13, -1, -1)]
+        line = [costs.get(day, 0) / USD_NANOS for day in fortnight]
+        self.today_line.set_values(line, ", ".join(text.money(costs.get(day, 0)) for day in fortnight[-5:]))
+        spent = overview.total(spend.today, "cost")
+        calls = overview.total(spend.today, "calls")
+        self.today.setText(text.money(spent, 2 if spent == 0 or spent >= USD_NANOS // 100 else None))
+        self.today_note.setText(text.plural(calls, "{n} call", "{n} calls"))
+        saving = overview.savings(spend.tiers)
+        self.saved.setText(saving.headline)
+        self.saved_note.setText(saving.note)
+        retone(self.saved_note, "good" if saving.saved > 0 else "faint")
+        saved = {day.name: (day.baseline - day.cost) / USD_NANOS for day in spend.by_day}
+        self.saved_line.set_values([max(0.0, saved.get(day, 0.0)) for day in fortnight], saving.note)
+
+    def _draw_facts(self, spend: Spend) -> None:
+        clear(self.facts)
+        saving = overview.savings(spend.tiers)
+        rows = spend.tiers
+        cached, fresh = (
+            overview.total(rows, "cache_read"),
+            overview.total(rows, "uncached") + overview.total(rows, "cache_write"),
+        )
+        facts = [
+            (tr("Paid"), text.money(saving.paid), ""),
+            (tr("The models asked for would have cost"), text.money(saving.baseline), tr("with their cache reads")),
+            (
+                tr("Everything on the fast tier"),
+                text.money(saving.all_fast),
+                tr("the control line: routing has to beat it"),
+            ),
+        ]
+        if cached + fresh:
+            facts.append(
+                (
+                    tr("Context sent"),
+                    tr("{n} tokens").format(n=text.compact(cached + fresh)),
+                    tr("{share} read from provider caches").format(share=text.percent(cached / (cached + fresh))),
+                )
+            )
+        status = self.desk.state.status
+        hits = status.intent_cache.get("hits", 0) if status else 0
+        misses = status.intent_cache.get("misses", 0) if status else 0
+        if hits + misses:
+            facts.append(
+                (
+                    tr("Intent cache"),
+                    text.percent(hits / (hits + misses)),
+                    tr("of {n} grades came from it").format(n=text.number(hits + misses)),
+                )
+            )
+        refused, broken = overview.total(rows, "refused"), overview.total(rows, "failed")
+        if refused or broken:
+            facts.append(
+                (
+                    tr("Refused"),
+                    text.number(refused),
+                    tr("by budgets and rules; {n} failed").format(n=text.number(broken)),
+                )
+            )
+        for title, value, why in facts:
+            words = column(Elided(title, 13), *([label(why, 12, 400, "faint")] if why else []), spacing=1)
+            figure = label(value, 13, 500)
+            figure.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
+            line = row(spacing=10)
+            line.addLayout(words, 1)
+            line.addWidget(figure)
+            self.facts.addLayout(line)
+
+    # -- the proxy's status
+
+    def state_changed(self) -> None:
+        state = self.desk.state
+        status = state.status
+        if status is None:
+            words = {
+                Health.STARTING: (tr("Starting…"), "quiet"),
+                Health.HUNG: (tr("Not answering"), "warn"),
+            }.get(state.health, (tr("Proxy is down"), "bad"))
+            repill(self.pill, *words)
+            self.pause.setEnabled(False)
+            self._draw_credit()
+            self._draw_running(())
+            return
+        self.pause.setEnabled(True)
+        paused = status.paused_until_ms is not None
+        self.pause.setText(tr("Resume routing") if paused else tr("Pause routing"))
+        self.pause.setAccessibleName(self.pause.text())
+        self.pause.set_icon("circle-play" if paused else "circle-pause")
+        where = status.url.removeprefix("http://")
+        if paused:
+            repill(self.pill, tr("Paused"), "warn")
+        else:
+            repill(self.pill, tr("{mode} on {where}").format(mode=text.mode(status.mode), where=where), "good")
+        self._draw_credit()
+        self._draw_running(status.running)
+
+    def _draw_credit(self) -> None:
+        status = self.desk.state.status
+        lines = [line for line in status.budgets if line.unit == "usd"] if status else []
+        tightest = min(lines, key=lambda line: left_share(line) or 0.0, default=None)
+        if tightest is None:
+            self.credit.setText("–")
+            self.credit_note.setText(tr("no budget in use") if status else tr("known when the proxy runs"))
+            self.gauge.set_value(None, None, "", tr("No budget in use"))
+            return
+        share = left_share(tightest) or 0.0
+        self.credit.setText(text.dollars(tightest.left))
+        limit = tr("of {limit} {per}").format(limit=text.dollars(tightest.limit), per=per_words(tightest.per))
+        self.credit_note.setText(f"{limit} · {text.one_line(tightest.budget, 28)}")
+        self.gauge.set_value(
+            share,
+            None,
+            text.percent(share),
+            tr("{share} of {budget} left").format(share=text.percent(share), budget=tightest.budget),
+        )
+
+    def _draw_running(self, running: Sequence[Running]) -> None:
+        clear(self.running)
+        self.running_count.setText(text.number(len(running)) if running else "")
+        if not running:
+            self.running.addWidget(label(tr("Nothing is running."), 13, 400, "faint"))
+            return
+        now = int(time.time() * 1000)
+        for one in running[:6]:
+            seconds = max(0.1, (now - one.started_ms) / 1000)
+            speed = one.output_tokens / seconds
+            meter = Meter(one.client, 4)
+            # Full at 120 tokens a second: fast for a cloud model, rare for a local one.
+            meter.set_parts(
+                [(speed / 120, one.tier if one.tier in {tier.value for tier in Tier} else "accent")],
+                tr("{n} tokens a second").format(n=round(speed)),
+            )
+            said = tr("{n} tokens · {s}").format(n=text.number(one.output_tokens), s=text.duration(int(seconds * 1000)))
+            self.running.addLayout(
+                column(
+                    row(Elided(text.one_line(one.client), 13, 500), label(said, 12, 400, "faint"), spacing=10),
+                    row(Elided(text.one_line(one.model), 12, 400, "muted")),
+                    meter,
+                    spacing=3,
+                )
+            )
+        if len(running) > 6:
+            self.running.addWidget(label(tr("and {n} more").format(n=len(running) - 6), 12, 400, "faint"))
+
+    # -- pressed
+
+    def _range_chosen(self, key: str) -> None:
+        self._days = dict(RANGES)[key]
+        self._drawn = False
+        self._ask()
+
+    def _measure_chosen(self, key: str) -> None:
+        self._counting = key == "calls"
+        if self._spend is not None:
+            self._draw(self._spend, datetime.now().astimezone().date())
+
+    def _pause_pressed(self) -> None:
+        status = self.desk.state.status
+        if status is not None:
+            self.desk.act(*(("pause", "0") if status.paused_until_ms is None else ("resume", "")))
+
+    def _day_picked(self, index: int) -> None:
+        today = datetime.now().astimezone().date()
+        day = today - timedelta(days=self._days - 1 - index)
+        self.desk.act("open", f"calls/day/{day.isoformat()}")
+
+
+def per_words(per: str) -> str:
+    return {
+        "minute": tr("a minute"),
+        "hour": tr("an hour"),
+        "day": tr("a day"),
+        "week": tr("a week"),
+        "month": tr("a month"),
+        "session": tr("a session"),
+        "ever": tr("in all"),
+    }.get(per, per)
+
+
+def _figure(title: str, value: QLabel, note: QLabel, picture: Chart) -> Card:
+    words = column(label(title, 13, 500, "muted"), value, note, spacing=3)
+    both = row(spacing=16)
+    both.addLayout(words)
+    if isinstance(picture, Gauge):
+        both.addStretch(1)
+        both.addWidget(picture, 0, Qt.AlignmentFlag.AlignVCenter)
+    else:
+        both.addWidget(picture, 1, Qt.AlignmentFlag.AlignVCenter)
+    card = Card(both)
+    card.setFixedHeight(px(112))
+    return card
+
+
+def _money_axis(value: float) -> str:
+    return f"${value:,.2f}" if 0 < value < 1 else f"${value:,.4g}"
+
+
+def _calls_axis(value: float) -> str:
+    return text.compact(round(value)) if value >= 1 or value == 0 else f"{value:g}"

@@ -1,0 +1,61 @@
+"""What every page has: the desk, a head with title and tools, a note for what went wrong, and a body."""
+
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QWidget
+
+from turnout.desktop.desk import Desk
+from turnout.desktop.theme import px
+from turnout.desktop.widgets import Note, Part, column, page_title, row
+from turnout.errors import TurnoutError
+
+
+class Page(QWidget):
+    """Subclasses fill `head` and `body`, and override `refresh`, which runs when the page is shown and on changes."""
+
+    title = ""
+
+    def __init__(self, desk: Desk, *tools: Part) -> None:
+        super().__init__()
+        self.desk = desk
+        self.setObjectName("page")
+        self.setAccessibleName(self.heading())
+        self.note = Note()
+        self.head = row(page_title(self.heading()), *tools, spacing=12)
+        self.body = column(spacing=14)
+        outer = column(self.head, self.note, spacing=14, margins=(26, 20, 26, 22))
+        self.head.setContentsMargins(0, 0, 0, 0)
+        outer.addLayout(self.body, 1)
+        self.setLayout(outer)
+        self.setMinimumWidth(px(560))
+        desk.state_changed.connect(self._state_changed)
+        desk.ledger_changed.connect(self._ledger_changed)
+
+    def heading(self) -> str:
+        return self.title
+
+    def refresh(self) -> None:
+        """Everything anew; cheap to ask for, slow work goes to a lane."""
+
+    def state_changed(self) -> None:
+        """The proxy's status changed while this page is on show."""
+
+    def ledger_changed(self) -> None:
+        """Calls came in or settled while this page is on show."""
+
+    def go(self, rest: str) -> None:
+        """To a place within the page: a call's id, a provider's name..."""
+
+    def failed(self, error: TurnoutError) -> None:
+        self.note.say(error.said, "bad")
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.refresh()
+
+    def _state_changed(self) -> None:
+        if self.isVisible():
+            self.state_changed()
+
+    def _ledger_changed(self) -> None:
+        if self.isVisible():
+            self.ledger_changed()

@@ -1,0 +1,144 @@
+"""Where the desktop's values come from, named as narrowly as it uses them, with the real source beside.
+
+Everything here blocks and belongs into a lane or the pool, never on the UI thread.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from turnout.calls.record import CallRecord
+from turnout.calls.units import Status, Tier
+
+if TYPE_CHECKING:  # the reader loads orjson and sqlite3 when the first question comes, not when the tray starts
+    from turnout.ledger.reader import CallFilter, DayStack, SpendRow
+
+DIMENSIONS = ("tier", "model", "client", "developer", "department", "project")
+"""What spend can be split by."""
+
+Key = tuple[int, str]
+"""(at_ms, id): where a call stands in the ledger's order."""
+
+
+def key_of(call: CallRecord) -> Key:
+    return (call.at_ms, call.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What the calls table shows. `text` is looked for in client, model, rule, reason, session, project and id."""
+
+    text: str = ""
+    tier: Tier | None = None
+    status: Status | None = None
+    client: str = ""
+    session: str = ""
+    since_ms: int = 0
+    until_ms: int = 0
+
+    @property
+    def everything(self) -> bool:
+        return self == Search()
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """Everything the overview draws for one range, from the roll-ups alone."""
+
+    by: str
+    days: "Sequence[DayStack]" = ()
+    """Local days with calls, oldest first."""
+    rows: "Sequence[SpendRow]" = ()
+    """Dearest first, by `by`."""
+    tiers: "Sequence[SpendRow]" = ()
+    by_day: "Sequence[SpendRow]" = ()
+    """Local days, oldest first."""
+    today: "Sequence[SpendRow]" = ()
+    """By tier, since local midnight."""
+    since_ms: int = 0
+    until_ms: int = 0
+
+
+class Ledger(Protocol):
+    """Read transactions are short: a long one would keep SQLite's write-ahead log from shrinking."""
+
+    def data_version(self) -> int: ...
+
+    def newest(self, count: int) -> Sequence[CallRecord]:
+        """Newest first, those under way included."""
+        ...
+
+    def page(self, search: Search, ceiling: Key | None, offset: int, limit: int) -> Sequence[CallRecord]:
+        """Ended calls, newest first, from `ceiling` (included; None: the newest) downwards."""
+        ...
+
+    def head(self, search: Search, limit: int) -> Sequence[CallRecord]:
+        """The newest, newest first; with those under way when nothing is searched for."""
+        ...
+
+    def count(self, search: Search) -> int: ...
+
+    def call(self, call_id: str) -> CallRecord | None: ...
+
+    def spend(self, by: str, since_ms: int, until_ms: int, midnight_ms: int) -> Spend: ...
+
+    def close(self) -> None: ...
+
+
+class LedgerFile:
+    """The ledger on disk through `ledger.reader`; a file that is not there yet has empty answers."""
+
+    def __init__(self, path: Path) -> None:
+        from turnout.ledger.reader import Reader
+
+        self._reader = Reader(path)
+
+    def data_version(self) -> int:
+        return self._reader.data_version()
+
+    def newest(self, count: int) -> Sequence[CallRecord]:
+        return self._reader.calls(count)
+
+    def page(self, search: Search, ceiling: Key | None, offset: int, limit: int) -> Sequence[CallRecord]:
+        before = (ceiling[0], ceiling[1] + "\0") if ceiling is not None else None
+        return self._reader.calls(limit, before, _filter(search), skip=offset)
+
+    def head(self, search: Search, limit: int) -> Sequence[CallRecord]:
+        return self._reader.calls(limit, None, None if search.everything else _filter(search))
+
+    def count(self, search: Search) -> int:
+        return self._reader.count(None if search.everything else _filter(search))
+
+    def call(self, call_id: str) -> CallRecord | None:
+        return self._reader.call(call_id)
+
+    def spend(self, by: str, since_ms: int, until_ms: int, midnight_ms: int) -> Spend:
+        reader = self._reader
+        return Spend(
+            by,
+            days=reader.series(by, since_ms, until_ms),
+            rows=reader.spend(by, since_ms, until_ms),
+            tiers=reader.spend("tier", since_ms, until_ms),
+            by_day=reader.spend("day", since_ms, until_ms),
+            today=reader.spend("tier", midnight_ms, until_ms),
+            since_ms=since_ms,
+            until_ms=until_ms,
+        )
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+def _filter(search: Search) -> "CallFilter":
+    from turnout.ledger.reader import CallFilter
+
+    return CallFilter(
+        text=search.text,
+        tier=search.tier.value if search.tier is not None else "",
+        client=search.client,
+        status=search.status.value if search.status is not None else "",
+        session=search.session,
+        since_ms=search.since_ms,
+        until_ms=search.until_ms,
+    )

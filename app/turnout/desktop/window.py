@@ -1,0 +1,219 @@
+"""The window: a sidebar, one page at a time, the command palette. Pages are made when they are first shown."""
+
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from turnout.desktop import text, theme
+from turnout.desktop.desk import Desk
+from turnout.desktop.pages.page import Page
+from turnout.desktop.sheet import sheet
+from turnout.desktop.state import Health
+from turnout.desktop.text import tr
+from turnout.desktop.theme import px
+from turnout.desktop.widgets import Dot, Elided, Note, column, label, row
+
+PAGES = (
+    ("overview", "layout-dashboard", "Overview"),
+    ("calls", "list-tree", "Calls"),
+)
+"""Key (module and class name), icon, and title in order; Alt and a digit go to one."""
+
+
+def titles() -> dict[str, str]:
+    return {"overview": tr("Overview"), "calls": tr("Calls")}
+
+
+class Window(QWidget):
+    closed = Signal()
+
+    def __init__(self, desk: Desk, *, tray: bool) -> None:
+        super().__init__()
+        self.desk = desk
+        self.setObjectName("root")
+        self.setWindowTitle("Turnout")
+        self.resize(px(1240), px(820))
+        self.setMinimumSize(px(900), px(560))
+        self._pages: dict[str, Page] = {}
+        self._nav: dict[str, Nav] = {}
+        self.stack = QStackedWidget()
+        self.stack.setObjectName("pages")
+        self.note = Note()
+        outer = row(spacing=0)
+        outer.addWidget(self._side())
+        right = column(spacing=0)
+        if not tray:
+            stays = Note(
+                tr("This desktop shows no tray icon. Turnout stays in this window, and closing it quits."), "info"
+            )
+            right.addLayout(column(stays, margins=(26, 14, 26, 0)))
+        right.addLayout(column(self.note, margins=(26, 0, 26, 0)))
+        right.addWidget(self.stack, 1)
+        outer.addLayout(right, 1)
+        self.setLayout(outer)
+        self._shortcuts()
+        desk.state_changed.connect(self._state_changed)
+        desk.failed.connect(self._failed)
+        theme.look().changed.connect(self.restyle)
+        self.restyle()
+        self._state_changed()
+        self.go("overview")
+        self.stack.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.stack.setFocus()
+
+    # -- parts
+
+    def _side(self) -> QFrame:
+        side = QFrame()
+        side.setObjectName("side")
+        side.setFixedWidth(px(212))
+        box = QVBoxLayout(side)
+        box.setContentsMargins(px(12), px(16), px(12), px(14))
+        box.setSpacing(px(2))
+        self._mark = QLabel()
+        self._mark.setFixedSize(px(20), px(20))
+        box.addLayout(row(self._mark, label("Turnout", 15, 600), None, spacing=9, margins=(8, 0, 0, 14)))
+        group = QButtonGroup(self)
+        names = titles()
+        for number, (key, icon, _) in enumerate(PAGES, 1):
+            if key == "settings":
+                box.addStretch(1)
+                box.addLayout(self._foot())
+            button = Nav(names[key], icon)
+            button.setToolTip(tr("Alt+{n}").format(n=number % 10))
+            button.clicked.connect(lambda _=False, key=key: self.go(key))
+            group.addButton(button)
+            self._nav[key] = button
+            box.addWidget(button)
+        if not any(key == "settings" for key, *_ in PAGES):
+            box.addStretch(1)
+            box.addLayout(self._foot())
+        return side
+
+    def _foot(self) -> QVBoxLayout:
+        self._dot = Dot("faint", 8, round_=True)
+        self._where = Elided("", 12, 500)
+        self._what = Elided("", 12, 400, "faint")
+        return column(row(self._dot, self._where, spacing=8), self._what, spacing=3, margins=(10, 8, 4, 10))
+
+    def _shortcuts(self) -> None:
+        for number, (key, *_) in enumerate(PAGES, 1):
+            self._on(f"Alt+{number % 10}", partial(self.go, key))
+        self._on("Ctrl+W", self.close)
+        self._on("Ctrl+Q", lambda: self.desk.act("quit"))
+        self._on("Ctrl+,", lambda: self.go("settings"))
+
+    def _on(self, keys: str, wanted: Callable[[], object]) -> None:
+        QShortcut(QKeySequence(keys), self).activated.connect(lambda: wanted())
+
+    # -- going places
+
+    def go(self, place: str) -> None:
+        """`calls/ID`, `budgets`...; empty or unknown: where one is."""
+        key, _, rest = place.partition("/")
+        if key not in self._nav:
+            return
+        page = self._pages.get(key)
+        if page is None:
+            module = import_module(f"turnout.desktop.pages.{key}")
+            made: Page = getattr(module, key.capitalize())(self.desk)
+            page = self._pages[key] = made
+            self.stack.addWidget(page)
+        self._nav[key].setChecked(True)
+        self.stack.setCurrentWidget(page)
+        if rest:
+            page.go(rest)
+        # A screen reader says where one is.
+        self.setAccessibleDescription(page.heading())
+
+    def page(self, key: str) -> Page | None:
+        return self._pages.get(key)
+
+    # -- the proxy's state
+
+    def _state_changed(self) -> None:
+        state = self.desk.state
+        status = state.status
+        if status is not None:
+            paused = status.paused_until_ms is not None
+            self._dot.set_color("amber" if paused or state.warning else "local")
+            self._where.setText(status.url.removeprefix("http://"))
+            running = len(status.running)
+            said = tr("Paused") if paused else text.mode(status.mode)
+            if running:
+                said += " · " + text.plural(running, "{n} running", "{n} running")
+            self._what.setText(said)
+        else:
+            self._dot.set_color("faint" if state.health is Health.STARTING else "bad")
+            self._where.setText(
+                {
+                    Health.STARTING: tr("Starting…"),
+                    Health.HUNG: tr("Not answering"),
+                    Health.FAILED: tr("Could not start"),
+                }.get(state.health, tr("Proxy is down"))
+            )
+            self._what.setText(
+                text.one_line(state.problem, 200)
+                or (
+                    tr("waiting for the first answer")
+                    if state.health is Health.STARTING
+                    else tr("it is being restarted")
+                )
+            )
+        if state.health is Health.FAILED:
+            self.note.say(
+                tr("The proxy ended again and again: {why}").format(why=text.one_line(state.problem, 300)),
+                "bad",
+                tr("Start it"),
+                lambda: self.desk.act("start"),
+            )
+        elif status is not None and (status.rules_error or status.settings_error):
+            self.note.say(
+                text.one_line(status.rules_error or status.settings_error, 300)
+                + " "
+                + tr("What was in force before stays in force."),
+                "warn",
+            )
+        elif self.note.property("kind") in ("bad", "warn"):
+            self.note.say("")
+
+    def _failed(self, message: str) -> None:
+        self.note.say(message, "bad")
+        QTimer.singleShot(8_000, self, lambda: self.note.say("") if self.note.text() == message else None)
+
+    # -- looks
+
+    def restyle(self) -> None:
+        tokens = theme.now()
+        self.setPalette(theme.palette(tokens))
+        self.setStyleSheet(sheet(tokens))
+        self._mark.setPixmap(theme.pixmap("route", tokens.accent, px(20), self.devicePixelRatioF()))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        super().closeEvent(event)
+        self.closed.emit()
+
+
+class Nav(QPushButton):
+    """A line of the sidebar."""
+
+    def __init__(self, title: str, icon: str) -> None:
+        super().__init__("  " + title)
+        self.setObjectName("nav")
+        self.setCheckable(True)
+        self.setAccessibleName(title)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setFont(theme.font(13, 500))
+        self.setIconSize(QSize(px(17), px(17)))
+        self._icon = icon
+        self.toggled.connect(self.restyle)
+        theme.look().changed.connect(self.restyle)
+        self.restyle()
+
+    def restyle(self) -> None:
+        t = theme.now()
+        self.setIcon(theme.icon(self._icon, t.text if self.isChecked() else t.muted, px(17)))
