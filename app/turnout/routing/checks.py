@@ -30,10 +30,11 @@ class Taking:
     def warn(self, message: str, place: Place, hint: str = "") -> None:
         self.warnings.append(SettingsError(message, file=self.file, line=place.line, column=place.column, hint=hint))
 
-    def known(self, table: Table, path: Path, allowed: Collection[str], what: str = "key") -> None:
+    def known(self, table: Table, path: Path, allowed: Collection[str], *, note: str = "") -> None:
+        what = "key" if path else "table or key"
         for key in table:
             if key not in allowed:
-                where = f" in {_named(path)}" if path else ""
+                where = f"{note} in {_named(path)}" if path else ""
                 self.error(f"unknown {what} {key!r}{where}", self.at.key(*path, key), nearest(key, allowed))
 
     # --- taking ---

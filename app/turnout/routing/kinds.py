@@ -23,11 +23,11 @@ REGEX_MEMORY = 4 << 20
 
 
 class ArgError(ValueError):
-    """`column` counts within the value's text, 1-based; 0: the whole value is meant. `near` is what may have been meant."""
+    """`column` counts within the value's text, 1-based; 0: the whole value is meant. `said` is what is none of `choices`."""
 
-    def __init__(self, message: str, *, column: int = 0, choices: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: str, *, column: int = 0, said: object = None, choices: tuple[str, ...] = ()) -> None:
         super().__init__(message)
-        self.message, self.column, self.choices = message, column, choices
+        self.message, self.column, self.said, self.choices = message, column, said, choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _choice(choices: tuple[str, ...]) -> Callable[[object], object]:
         listed = _names(value)
         for one in listed:
             if one not in choices:
-                raise ArgError(f"{one!r} is none of {', '.join(choices)}", choices=choices)
+                raise ArgError(f"{one!r} is none of {', '.join(choices)}", said=one, choices=choices)
         return listed
 
     return check
@@ -136,7 +136,7 @@ def _choice(choices: tuple[str, ...]) -> Callable[[object], object]:
 def _one(choices: tuple[str, ...]) -> Callable[[object], object]:
     def check(value: object) -> object:
         if not isinstance(value, str) or value not in choices:
-            raise ArgError(f"must be one of {', '.join(choices)}", choices=choices)
+            raise ArgError(f"must be one of {', '.join(choices)}", said=value, choices=choices)
         return value
 
     return check
@@ -159,7 +159,7 @@ def _field(value: object) -> object:
     if name in FIELDS:
         return name
     if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", name):
-        raise ArgError(f"{name!r} is neither {', '.join(FIELDS)} nor a header's name", choices=FIELDS)
+        raise ArgError(f"{name!r} is neither {', '.join(FIELDS)} nor a header's name", said=name, choices=FIELDS)
     return name.lower()
 
 
@@ -217,7 +217,7 @@ def _weekday(value: object) -> object:
         )
         for day in (begin, end) if dash else (begin,):
             if day not in DAYS:
-                raise ArgError(f"{day!r} is no day; mon, tue, wed, thu, fri, sat, sun", choices=DAYS)
+                raise ArgError(f"{day!r} is no day; mon, tue, wed, thu, fri, sat, sun", said=day, choices=DAYS)
         first = DAYS.index(begin)
         length = (DAYS.index(end) - first) % 7 if dash else 0
         found.update((first + step) % 7 for step in range(length + 1))

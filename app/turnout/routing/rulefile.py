@@ -112,7 +112,7 @@ class _Reader(Taking):
         self.roster = roster
 
     def read(self, hash_: str) -> Checked:
-        self.known(self.raw, (), TOP, "table or key")
+        self.known(self.raw, (), TOP)
         grades = self._grade_table()
         signals = self._signals()
         rules = self._rules(signals)
@@ -216,7 +216,7 @@ class _Reader(Taking):
             self.error(said, self.at.value(*path, "kind"), nearest(kind, KINDS))
             return None
         spec = KINDS[kind]
-        self.known(value, path, ("kind", *spec.args), f"key for kind {kind}:")
+        self.known(value, path, ("kind", *spec.args), note=f" for kind {kind}")
         args: dict[str, object] = {}
         for key, check in spec.args.items():
             if key in value:
@@ -227,7 +227,7 @@ class _Reader(Taking):
                     self.error(
                         f"{key} {error.message}" if error.message.startswith("must") else f"{key}: {error.message}",
                         place,
-                        nearest(value[key], error.choices),
+                        nearest(error.said, error.choices),
                     )
         missing = [key for key in spec.all_of if key not in value]
         if missing:
