@@ -169,3 +169,5 @@ class ControlError(TurnoutError):
 
     refused = False
     """The proxy answered, and said no; False: it does not answer at all."""
+    answer_code = ""
+    """The code of the error that it answered with."""

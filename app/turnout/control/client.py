@@ -39,11 +39,7 @@ class ControlClient:
         finally:
             connection.close()
         if answer.status >= 400 or not isinstance(doc, dict):
-            inner = doc.get("error", {}) if isinstance(doc, dict) else {}
-            message = inner.get("message", "") if isinstance(inner, dict) else str(inner)
-            failed = ControlError(message or f"The proxy answered with status {answer.status}.")
-            failed.refused = True
-            raise failed
+            raise _refused(doc, answer.status)
         return doc
 
     def _headers(self) -> dict[str, str]:
@@ -124,5 +120,43 @@ class ControlClient:
     def thumbs(self, call: str, *, up: bool) -> Doc:
         return self.ask("POST", "thumbs", {"call": call, "up": up})
 
+    def calibrate(self, fitted: str | None) -> Doc:
+        """`Calibration.to_json`, or None: back to the grader as shipped."""
+        return self.ask("PUT", "calibration", {"calibration": fitted})
+
+    def models_pull(self, name: str) -> Iterator[Doc]:
+        """Lines of progress {"status", "completed", "total"} as the local engine tells them, until it is done."""
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=600)
+        try:
+            connection.request(
+                "POST", "/_control/v1/models/pull", json.dumps({"name": name}).encode(), self._headers()
+            )
+            answer = connection.getresponse()
+            if answer.status >= 400:
+                raise _refused(json.loads(answer.read() or b"{}"), answer.status)
+            for line in answer:
+                if line.strip():
+                    doc = json.loads(line)
+                    if "error" in doc:
+                        raise _refused(doc, 502)
+                    yield doc
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise ControlError(f"The pull broke off ({type(error).__name__}).", hint="Run it again.") from error
+        finally:
+            connection.close()
+
+    def models_remove(self, name: str) -> Doc:
+        return self.ask("DELETE", f"models/{quote(name, safe='')}", timeout_s=60)
+
     def shutdown(self) -> Doc:
         return self.ask("POST", "shutdown")
+
+
+def _refused(doc: object, status: int) -> ControlError:
+    inner = doc.get("error", {}) if isinstance(doc, dict) else {}
+    told = inner if isinstance(inner, dict) else {"message": str(inner)}
+    message = str(told.get("message") or f"The proxy answered with status {status}.")
+    failed = ControlError(message, hint=str(told.get("hint") or ""))
+    failed.refused = True
+    failed.answer_code = str(told.get("code") or "")
+    return failed

@@ -19,7 +19,9 @@ All under `http://127.0.0.1:PORT/_control/v1/`, with `Authorization: Bearer CONT
     POST   budgets/credit                  {"scope": "client:NAME" | budget key, "usd": "5.00"}
     POST   holds/ID/release
     GET    models                          {"models": [...]} by provider, with health, warm, price
-    POST   models/pull, DELETE models/NAME the local engine's, through the ollama client
+    POST   models/pull                     {"name"} -> JSON lines {"status","completed","total"}, the last {"status":"success"}
+    DELETE models/NAME                     the local engine's, both through the ollama client
+    PUT    calibration                     {"calibration": text of `Calibration.to_json` | null}
     POST   keys/test                       {"provider"} -> {"ok","message"}
     POST   thumbs                          {"call","up": true|false}
     POST   shutdown

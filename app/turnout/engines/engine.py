@@ -44,7 +44,7 @@ class Engine:
     def __init__(self, provider: Provider, sends: Sends, key_for: KeyFor) -> None:
         self.provider = provider
         self.base = base_of(provider.base_url, provider.family)
-        self._sends = sends
+        self.sends = sends
         self._key_for = key_for
         self._responses: bool | None = {"yes": True, "no": False}.get(provider.responses)
 
@@ -92,7 +92,7 @@ class Engine:
         target = self.base.target(dialect, path)
         if query:
             target += ("&" if "?" in target else "?") + query
-        return await self._sends.send("POST", self.base, target, headers, body, self.provider.connect_s)
+        return await self.sends.send("POST", self.base, target, headers, body, self.provider.connect_s)
 
     async def get(
         self, path: str, *, timeout_s: float, keyed: bool = True, method: str = "GET", body: bytes = b""
@@ -100,7 +100,7 @@ class Engine:
         """A small whole answer under the base URL (model lists, versions)."""
         key = await self._key_for(self.provider, self.base.origin) if keyed and self.provider.needs_key else b""
         headers = upstream(self.family, (), same_dialect=False, key=key, stream=False, hop=1)
-        return await fetch(self._sends, self.base, path, headers, timeout_s=timeout_s, method=method, body=body)
+        return await fetch(self.sends, self.base, path, headers, timeout_s=timeout_s, method=method, body=body)
 
 
 async def fetch(

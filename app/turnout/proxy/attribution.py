@@ -59,8 +59,3 @@ def _clean(text: str) -> str:
         if len(plain) <= 80
         else hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
     )
-
-
-def ask_hash(ask: str) -> str:
-    """Of the ask with its white space normalised: the key of the intent cache, with the grader's version."""
-    return hashlib.blake2b(" ".join(ask.split()).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()

@@ -8,6 +8,7 @@ from turnout.calls.request import Request
 from turnout.calls.units import Dialect, Json
 from turnout.calls.usage import Usage
 from turnout.proxy.answer import Answer, Headers
+from turnout.proxy.attribution import Session
 from turnout.wire.dialect import Codec, ReplyContext
 
 
@@ -22,6 +23,7 @@ class Exchange:
     headers: Headers
     """As the client sent them, lower-case names; `engines.headers` decides which cross."""
     answer: Answer
+    session: Session
     query: str = ""
     path_model: str = ""
     stream: bool = False

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from turnout.calls.client import Call
 from turnout.calls.record import Attempt as AttemptRow
 from turnout.calls.record import CallRecord
+from turnout.calls.reply import Event, RefusalDelta, TextDelta, ThinkingDelta, ToolArguments
 from turnout.calls.units import Nanos, Status, Tokens
 from turnout.calls.usage import Usage
 from turnout.errors import (
+    BadRequestError,
     EngineStatusError,
     LedgerError,
     LedgerRefusal,
@@ -20,12 +22,15 @@ from turnout.errors import (
     Refusal,
     TurnoutError,
 )
+from turnout.ledger.rows import usd
 from turnout.proxy.answer import Headers, header_value
 from turnout.proxy.exchange import Exchange, Seen
 from turnout.proxy.perform import Attempt, may_fall_back, tell_failure
 from turnout.proxy.settling import Counted, Settled, settle
-from turnout.proxy.state import Decided, State
+from turnout.proxy.state import Decided, State, refused_by
 from turnout.routing.plan import Plan, Step
+from turnout.wire import fields
+from turnout.wire.codec import codec
 
 log = logging.getLogger("turnout.pipeline")
 
@@ -79,7 +84,8 @@ class Pipeline:
 
     async def _serve(self, exchange: Exchange, progress: Progress) -> None:
         state, call = self._state, exchange.call
-        decided = await state.decided(call)
+        decided = await state.decided(call, exchange.session)
+        call = exchange.call = decided.call
         plan = progress.plan = decided.plan
         progress.decided = decided
         exchange.route_headers = route_headers(call, plan, state.credit_left(decided))
@@ -103,7 +109,7 @@ class Pipeline:
 
     async def _hold(self, exchange: Exchange, progress: Progress, step: Step) -> None:
         """On disk before any upstream is contacted (I01); a ledger that cannot be written refuses paid calls (I11)."""
-        assert progress.plan is not None and progress.decided is not None
+        assert progress.decided is not None
         self._state.hold(progress.decided, step, progress.spent)
         progress.held = True
         try:
@@ -121,7 +127,8 @@ class Pipeline:
     async def _attempt(self, exchange: Exchange, progress: Progress, step: Step) -> None:
         state = self._state
         engine = state.engine(step.candidate.provider)
-        target = state.target(exchange, step)
+        assert progress.decided is not None
+        target = state.target(exchange, step, progress.decided.estimate)
         attempt = Attempt(exchange, step, engine, target, drain_s=state.settings.drain_s, now_s=now_ms() // 1000)
         progress.seen, progress.last = attempt.seen, attempt
         begun = time.monotonic()
@@ -152,7 +159,8 @@ class Pipeline:
         else:
             settled = settle(seen.reported, self._counted(exchange, progress, attempt), price)
         progress.settled = settled
-        self._state.learn(exchange.call, candidate, settled, seen)
+        estimate = progress.decided.estimate if progress.decided is not None else Tokens(0)
+        self._state.learn(exchange.call, candidate, settled, seen, estimate)
         return AttemptRow(
             provider=candidate.provider,
             model=candidate.model,
@@ -171,7 +179,7 @@ class Pipeline:
         estimate = progress.decided.estimate if progress.decided is not None else Tokens(0)
         output = Tokens(0)
         if seen.reported is None or seen.reported.produced == 0:
-            output = state.count_output(seen, exchange.heard)
+            output = state.count_output(seen_text(seen, attempt))
         return Counted(estimate, output, exact_prompt=progress.decided is not None and progress.decided.exact)
 
     # --- the row ---
@@ -234,7 +242,7 @@ class Pipeline:
         if error is not None:
             row = replace(row, error=error.message[:500], code=error.code)
             if isinstance(error, Refusal) and not row.rule:
-                row = replace(row, reason=error.message[:300], rule=state.refused_by(error))
+                row = replace(row, reason=error.message[:300], rule=refused_by(error))
         if step is not None:
             candidate = step.candidate
             row = replace(
@@ -279,6 +287,27 @@ class Pipeline:
             log.info("call %s: client left before its error", exchange.call.id)
 
 
+def seen_text(seen: Seen, attempt: Attempt) -> str:
+    """The output text of an attempt, to be counted: kept as events, or as raw bytes read only now."""
+    if seen.text or seen.dialect is None or not seen.raw:
+        return "".join(seen.text)
+    spoken = codec(seen.dialect)
+    events: list[Event] = []
+    if attempt.exchange.stream:
+        reader = spoken.reply_reader()
+        events = [event for chunk in seen.raw for event in reader.feed(chunk)]
+    else:
+        try:
+            events = spoken.read_reply(fields.load_reply(b"".join(seen.raw)))
+        except BadRequestError:
+            return ""
+    return "".join(
+        event.text if isinstance(event, TextDelta | ThinkingDelta | RefusalDelta) else event.fragment
+        for event in events
+        if isinstance(event, TextDelta | ThinkingDelta | RefusalDelta | ToolArguments)
+    )
+
+
 def error_answer(exchange: Exchange, error: TurnoutError) -> tuple[int, Headers, bytes]:
     """Status, headers and body of an error in the client's dialect; the engine's own body where it is the same dialect."""
     headers: Headers = [(b"content-type", b"application/json"), *exchange.route_headers]
@@ -321,13 +350,6 @@ def route_headers(call: Call, plan: Plan, credit_left: Nanos | None) -> Headers:
 
 def cost_headers(spent: Nanos, saved: Nanos) -> Headers:
     return [(b"x-turnout-cost-usd", usd(spent).encode()), (b"x-turnout-saved-usd", usd(saved).encode())]
-
-
-def usd(nanos: int) -> str:
-    """Decimal dollars, all nine digits that matter, no exponent: 1_500_000 -> 0.0015."""
-    sign, whole = ("-" if nanos < 0 else ""), abs(int(nanos))
-    text = f"{whole // 1_000_000_000}.{whole % 1_000_000_000:09d}".rstrip("0").rstrip(".")
-    return sign + text
 
 
 def _status(progress: Progress, exchange: Exchange) -> Status:

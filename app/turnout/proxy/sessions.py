@@ -1,11 +1,12 @@
 """What is remembered of conversations between their calls, bounded: the oldest are forgotten (the ledger keeps theirs)."""
 
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from turnout.calls.units import Nanos
 from turnout.proxy.attribution import SILENCE_MS, Session
 from turnout.routing.facts import Memory
+from turnout.routing.loops import LoopState
 
 KEPT = 5_000
 
@@ -18,7 +19,7 @@ class Live:
     client: str
     parent: str = ""
     memory: Memory = field(default_factory=Memory)
-    loop: object = None
+    loop: LoopState | None = None
     spent: Nanos = Nanos(0)
     calls: int = 0
     last_at_ms: int = 0
@@ -77,6 +78,3 @@ class Sessions:
 
     def restore(self, id_: str, client: str, memory: Memory, at_ms: int, parent: str = "") -> None:
         self._live[id_] = Live(id_, client, parent, memory, last_at_ms=at_ms)
-
-    def remember(self, live: Live, **changes: object) -> None:
-        live.memory = replace(live.memory, **changes)  # type: ignore[arg-type]  # the fields are Memory's own

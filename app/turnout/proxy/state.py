@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
+from fnmatch import fnmatch
 
 from turnout.calls.client import Call
 from turnout.calls.provider import Provider
@@ -19,7 +20,7 @@ from turnout.calls.usage import Usage, cost
 from turnout.control.messages import Notice, Running, Waiting
 from turnout.engines.engine import Engine
 from turnout.errors import BudgetRefusal, LoopRefusal, NoEngineError, Refusal, TurnoutError
-from turnout.proxy.attribution import Session, ask_hash
+from turnout.proxy.attribution import Session
 from turnout.proxy.books import Amount, Books, Charge
 from turnout.proxy.exchange import Exchange, Seen
 from turnout.proxy.intents import Intents
@@ -29,6 +30,7 @@ from turnout.proxy.sessions import Live, Sessions
 from turnout.proxy.settling import Settled
 from turnout.routing import budget as budgets
 from turnout.routing import loops
+from turnout.routing.conversation import ask_hash
 from turnout.routing.decide import decide
 from turnout.routing.facts import Candidate, Facts, Grading, LoopStanding, Roster, SecretVerdict, Standing
 from turnout.routing.plan import Need, Plan, Step
@@ -51,7 +53,6 @@ class Decided:
     """The estimate is a count, not a byte bound."""
     grading: Grading | None
     secret: SecretVerdict | None
-    charges: tuple[Charge, ...]
     standings: tuple[Standing, ...]
 
 
@@ -133,6 +134,7 @@ class State:
         self._roster: Roster | None = None
         self._down: dict[str, tuple[float, int]] = {}
         self._noticed = 0
+        self._watch = loops.Watch()
         self._told: set[tuple[str, int]] = set()
 
     # --- configuration ---
@@ -190,12 +192,15 @@ class State:
         """
         now_ms = time.time_ns() // 1_000_000
         live = self.sessions.named(session, call.client.name, now_ms)
-        if live.id != call.session:
-            call = replace(call, session=live.id)
+        call = replace(call, session=live.id, session_derived=session.derived)
         live.last_at_ms = now_ms
         self.clients_seen[call.client.name] = now_ms
-        loop_state = loops.observe(live.loop, call, now_ms)
-        live.loop = loop_state
+        if live.loop is None:
+            live.loop = self._watch.heir(call, now_ms)
+        live.loop = loops.observe(live.loop, call, now_ms, spent=live.spent)
+        self._watch.note(live.id, live.loop)
+        if live.loop.new:
+            live.stopped = ""
         estimate: Tokens | None = None
         exact = True
         grading: Grading | None = None
@@ -205,8 +210,8 @@ class State:
             facts = self.facts(call, live, estimate=estimate, grading=grading, secret=secret)
             try:
                 outcome = decide(call, facts)
-            except (BudgetRefusal, LoopRefusal) as refusal:
-                self.refused_notice(call, refusal)
+            except (BudgetRefusal, LoopRefusal) as stopped:
+                self._refused(call, live, stopped, now_ms)
                 raise
             if outcome is Need.TOKENS:
                 estimate, exact = await self._count(call)
@@ -215,14 +220,15 @@ class State:
             elif outcome is Need.SECRET:
                 secret = await self._scanned(call)
             elif isinstance(outcome, Plan):
-                if outcome.waits and outcome.waits not in waited:
+                if outcome.waits:
+                    refusal = outcome.refusal or BudgetRefusal(f"{outcome.waits.partition(chr(10))[0]} is used up.")
+                    if outcome.waits in waited:
+                        self._refused(call, live, refusal, now_ms)
+                        raise refusal
                     waited.add(outcome.waits)
-                    await self._ask(call, live, outcome)
+                    await self._ask(call, live, outcome.waits, refusal)
                     continue
-                charges = self._charges(outcome, facts)
-                return Decided(
-                    outcome, call, live, estimate or Tokens(0), exact, grading, secret, charges, facts.standings
-                )
+                return Decided(outcome, call, live, estimate or Tokens(0), exact, grading, secret, facts.standings)
 
     def facts(
         self,
@@ -273,23 +279,51 @@ class State:
                 limit=bucket.budget.limit + self.books.added.get(bucket.key, 0),
                 renews=bucket.renews,
             )
-            for bucket in budgets.buckets(rules.budgets, call, now, tree=self.sessions.root(live))
+            for bucket in budgets.buckets(
+                rules.budgets, call, now, tree=self.sessions.root(live), models=self._model_names(rules)
+            )
         )
 
+    def live_windows(self) -> dict[str, set[str]]:
+        """Period -> the label of its present window; budgets per session or ever are not by the clock."""
+        now = datetime.fromtimestamp(time.time(), self.edges.zone())
+        return {per: {budgets.window(per, now).label} for per in ("minute", "hour", "day", "week", "month")}
+
+    def windows_for(self, scope: str) -> list[str]:
+        """Present bucket keys for `client:NAME` and the like, though nothing was spent in them yet."""
+        kind, _, who = scope.partition(":")
+        live = self.live_windows()
+        return [
+            f"{budget.name}|{budget.scope}={who}|{budget.unit}|{budget.per}|{next(iter(live[budget.per]))}"
+            for budget in self.config.rules.budgets
+            if budget.scope == kind and who and budget.who in ("each", who) and budget.per in live
+        ]
+
+    def _model_names(self, rules: RuleSet) -> tuple[str, ...]:
+        """Only a budget by model needs them."""
+        if not any(budget.scope == "model" for budget in rules.budgets):
+            return ()
+        return tuple(candidate.name for line in self.roster().tiers.values() for candidate in line)
+
     def loop_standings(self, call: Call, live: Live, rules: RuleSet) -> tuple[LoopStanding, ...]:
+        if live.loop is None:
+            return ()
         return loops.standings(
             rules.loops,
             live.loop,
             call,
+            tree=self.sessions.root(live),
             spent=live.spent,
             allowed_turns=live.allowed_turns,
             allowed_usd=live.allowed_usd,
             stopped=bool(live.stopped),
         )
 
-    def _charges(self, plan: Plan, facts: Facts) -> tuple[Charge, ...]:
-        units = {standing.key: standing.budget.unit for standing in facts.standings}
-        return tuple(Charge(key, units[key]) for key in plan.buckets if key in units)
+    def _refused(self, call: Call, live: Live, refusal: Refusal, now_ms: int) -> None:
+        if live.loop is not None:
+            live.loop = loops.refused(live.loop, now_ms)
+            self._watch.note(live.id, live.loop)
+        self.refused_notice(call, refusal)
 
     async def _count(self, call: Call) -> tuple[Tokens, bool]:
         texts, model = call.outline.texts, call.outline.model
@@ -324,29 +358,15 @@ class State:
 
     # --- asking the user ---
 
-    async def _ask(self, call: Call, live: Live, plan: Plan) -> None:
+    async def _ask(self, call: Call, live: Live, waits: str, refusal: Refusal) -> None:
         """Holds the call back, no header sent yet, until the tray or the CLI answers; nobody there: refused at once."""
-        what, _, key = plan.waits.partition("\n")
+        what, _, key = waits.partition("\n")
         seconds = self._ask_seconds(what)
-        refusal: Refusal = (
-            LoopRefusal(
-                f"The loop guard stopped this session: {what}.",
-                hint=f"`turnout session allow {live.id}` lets it go on.",
-            )
-            if what.startswith("loop")
-            else BudgetRefusal(
-                f"Budget {what!r} is used up.",
-                hint="Raise it in the tray, or `turnout budget credit`, then send again.",
-            )
-        )
-        self.notice(
-            "loop" if isinstance(refusal, LoopRefusal) else "budget",
-            refusal.message,
-            refusal.hint,
-            f"sessions/{live.id}",
-        )
         if not self.listeners:
+            self._refused(call, live, refusal, time.time_ns() // 1_000_000)
             raise refusal
+        kind = "loop" if isinstance(refusal, LoopRefusal) else "budget"
+        self.notice(kind, refusal.message, refusal.hint, f"sessions/{live.id}")
         ask = Ask(
             Waiting(
                 call.id, call.client.name, live.id, what, key or what, time.time_ns() // 1_000_000 + int(seconds * 1000)
@@ -358,6 +378,7 @@ class State:
             async with asyncio.timeout(seconds):
                 await ask.answered.wait()
         except TimeoutError:
+            self._refused(call, live, refusal, time.time_ns() // 1_000_000)
             raise refusal from None
         finally:
             del self.asks[call.id]
@@ -387,19 +408,23 @@ class State:
     # --- money ---
 
     def hold(self, decided: Decided, step: Step, spent: Nanos) -> None:
-        tokens = Tokens(decided.estimate + (step.max_output or 0))
-        self.books.hold(decided.call.id, decided.charges, Amount(Nanos(step.hold + spent), tokens))
+        """Opens the hold of this step, or turns an earlier step's into it."""
+        units = {standing.key: standing.budget.unit for standing in decided.standings}
+        charges = [Charge(key, units[key]) for key in step.buckets if key in units]
+        tokens = Tokens(decided.estimate + (step.max_output or decided.call.outline.max_output or 0))
+        self.books.hold(decided.call.id, charges, Amount(Nanos(step.hold + spent), tokens))
         self.tell()
 
     def can_hold(self, decided: Decided, step: Step) -> bool:
-        """Whether a later step's own worst case still fits every budget, this call's present hold given back."""
+        """Whether a later step's own worst case still fits its budgets, this call's present hold given back."""
         present = self.books.open.get(decided.call.id)
-        limits = {standing.key: standing.limit for standing in decided.standings}
-        for charge in decided.charges:
-            if charge.unit != "usd":
+        limits = {standing.key: standing.limit for standing in decided.standings if standing.budget.unit == "usd"}
+        mine = {charge.key for charge in present.charges} if present is not None else set()
+        for key in step.buckets:
+            if key not in limits:
                 continue
-            mine = present.amount.of("usd") if present is not None else 0
-            if self.books.used(charge.key) - mine + step.hold > limits[charge.key]:
+            back = present.amount.of("usd") if present is not None and key in mine else 0
+            if self.books.used(key) - back + step.hold > limits[key]:
                 return False
         return True
 
@@ -424,6 +449,10 @@ class State:
         if decided is not None:
             self._remember(decided, row, now_ms)
             self._thresholds(decided)
+            live = decided.live
+            if live.loop is not None:
+                ok = row.status in (Status.SETTLED, Status.ABORTED)
+                live.loop = loops.concluded(live.loop, call.body_hash, ok=ok, now_ms=now_ms)
         self._total(row, now_ms)
         self.edges.settle(row)
         self.tell()
@@ -503,8 +532,6 @@ class State:
         """Electricity of a local call: measured busy time x the user's watts and price."""
         if not step.candidate.sovereign or seen.busy_s <= 0:
             return Nanos(0)
-        from fnmatch import fnmatch
-
         for override in self.settings.prices:
             if override.watts and override.usd_per_kwh and fnmatch(step.candidate.name, override.pattern):
                 return Nanos(round(seen.busy_s * override.watts / 3_600_000 * override.usd_per_kwh * 1e9))
@@ -536,7 +563,7 @@ class State:
                 limit = max(256, min(limit, window - int(estimate)))
         elif candidate.max_output is not None and limit is not None:
             limit = min(limit, int(candidate.max_output))
-        sealed = outline.sealed_by or exchange.decided_sealed
+        sealed = outline.sealed_by
         return Target(
             model=candidate.model,
             max_output=limit

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.shared import ROOT
+
 from turnout.calls.units import Dialect, Json
-from turnout.proxy.endpoints import Endpoint, asked
 from turnout.errors import TurnoutError
+from turnout.proxy.endpoints import Endpoint, asked
 
 
 @dataclass(frozen=True, slots=True)

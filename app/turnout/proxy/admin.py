@@ -1,0 +1,398 @@
+"""What the control API does, as methods; the CLI uses the same ones on a ledger whose proxy does not run."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from decimal import Decimal, InvalidOperation
+
+from turnout import __version__
+from turnout.calls.client import Client
+from turnout.calls.units import Json, Mode, Nanos
+from turnout.control.messages import BudgetLine, Status
+from turnout.control.messages import Engine as EngineLine
+from turnout.control.runtime import InstanceLock
+from turnout.errors import BadRequestError, ControlError, NotFoundError
+from turnout.ledger.reader import ClientRow, Reader
+from turnout.ledger.recover import recover
+from turnout.ledger.rows import rfc3339, usd
+from turnout.ledger.writer import Writer
+from turnout.proxy import tokens as token_words
+from turnout.proxy.keep import mode_json
+from turnout.proxy.state import State
+from turnout.proxy.tokens import Tokens
+from turnout.settings.paths import Paths
+
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_. \-]{0,63}$")
+Doc = dict[str, Json]
+Act = Callable[[Writer, Reader], "Doc | Awaitable[Doc]"]
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Clients:
+    """Needs only the ledger, so that it works with and without a running proxy."""
+
+    def __init__(self, writer: Writer, reader: Reader, tokens: Tokens) -> None:
+        self._writer, self._reader, self._tokens = writer, reader, tokens
+
+    def load(self) -> None:
+        for row in self._reader.clients():
+            self._tokens.put(row.token_hash, Client(row.name, row.department, row.project))
+
+    def list(self, seen: dict[str, int]) -> Doc:
+        return {"clients": client_rows(self._reader, seen)}
+
+    async def add(self, name: str, department: str, project: str) -> Doc:
+        if not NAME.match(name):
+            raise BadRequestError(
+                f"{name[:64]!r} is no name for a client",
+                hint="Use up to 64 letters, digits, spaces, dots, dashes and underscores.",
+            )
+        if any(row.name == name for row in self._reader.clients()):
+            raise BadRequestError(
+                f"there is a client {name!r} already", hint=f"`turnout client rotate {name}` gives it a new token."
+            )
+        return await self._write(name, department[:64], project[:64])
+
+    async def rotate(self, name: str) -> Doc:
+        row = self._row(name)
+        return await self._write(name, row.department, row.project)
+
+    async def remove(self, name: str) -> Doc:
+        self._row(name)
+        await self._writer.drop_client(name)
+        self._tokens.drop(name)
+        return {"name": name}
+
+    async def _write(self, name: str, department: str, project: str) -> Doc:
+        token = token_words.made()
+        token_hash = token_words.hashed(token)
+        await self._writer.write_client(name, token_hash, department, project, now_ms())
+        self._tokens.put(token_hash, Client(name, department, project))
+        return {"name": name, "token": token}
+
+    def _row(self, name: str) -> ClientRow:
+        for row in self._reader.clients():
+            if row.name == name:
+                return row
+        raise NotFoundError(f"there is no client {name!r}", hint="`turnout client list` shows them.")
+
+
+def client_rows(reader: Reader, seen: dict[str, int]) -> list[Json]:
+    return [
+        {
+            "name": row.name,
+            "department": row.department,
+            "project": row.project,
+            "created_at": rfc3339(row.created_ms),
+            "last_seen": rfc3339(seen[row.name]) if row.name in seen else None,
+        }
+        for row in reader.clients()
+    ]
+
+
+class Admin:
+    """Over the live state."""
+
+    def __init__(self, state: State, writer: Writer, started_ms: int, url: str, pid: int) -> None:
+        self._state, self._writer = state, writer
+        self._started_ms, self._url, self._pid = started_ms, url, pid
+        self.next_steps: tuple[str, ...] = ()
+
+    def status(self) -> Status:
+        state = self._state
+        budgets = self.budget_lines()
+        left = [int(Decimal(line.left) * 1_000_000_000) for line in budgets if line.unit == "usd"]
+        return Status(
+            version=__version__,
+            pid=self._pid,
+            url=self._url,
+            started_ms=self._started_ms,
+            mode=state.mode.value,
+            paused_until_ms=state.paused_until_ms,
+            in_flight=len(state.running),
+            open_holds=len(state.books.open),
+            credit_usd=usd(min(left)) if left else "",
+            spent_today_usd=usd(state.totals.spent),
+            saved_today_usd=usd(state.totals.saved),
+            rules_error=state.config.rules_error,
+            settings_error=state.config.settings_error,
+            engines=self.engine_lines(),
+            budgets=budgets,
+            running=tuple(state.running.values()),
+            waiting=tuple(ask.waiting for ask in state.asks.values()),
+            notices=tuple(state.notices)[-50:],
+            intent_cache={"hits": state.intents.hits, "misses": state.intents.misses, "size": len(state.intents)},
+            clients_seen=dict(state.clients_seen),
+            next_steps=self.next_steps,
+        )
+
+    def engine_lines(self) -> tuple[EngineLine, ...]:
+        found = []
+        for name, provider in self._state.settings.providers.items():
+            known = self._state.known.get(name)
+            found.append(
+                EngineLine(
+                    provider=name,
+                    state=known.state if known is not None else "unknown",
+                    detail=known.detail if known is not None else "",
+                    models=len(known.models) if known is not None else 0,
+                    sovereign=provider.sovereign,
+                )
+            )
+        return tuple(found)
+
+    def budget_lines(self) -> tuple[BudgetLine, ...]:
+        """Every bucket with something in it, by its key: `name|scope=who|unit|per|window`."""
+        state = self._state
+        known = {budget.name: budget for budget in state.config.rules.budgets}
+        live = state.live_windows()
+        lines = []
+        for key in sorted({*state.books.settled, *state.books.held, *state.books.added}):
+            parts = key.split("|")
+            budget = known.get(parts[0])
+            if budget is None or len(parts) != 5 or parts[4] not in live.get(budget.per, {parts[4]}):
+                continue
+            scope, _, who = parts[1].partition("=")
+            limit = budget.limit + state.books.added.get(key, 0)
+            used, held = state.books.settled.get(key, 0), state.books.held.get(key, 0)
+
+            def shown(value: int, unit: str = budget.unit) -> str:
+                return usd(value) if unit == "usd" else str(value)
+
+            lines.append(
+                BudgetLine(
+                    key=key,
+                    budget=budget.name,
+                    scope=scope,
+                    who=who,
+                    unit=budget.unit,
+                    per=budget.per,
+                    used=shown(used),
+                    held=shown(held),
+                    limit=shown(limit),
+                    left=shown(max(0, limit - used - held)),
+                    waiting=sum(1 for ask in state.asks.values() if ask.waiting.key == key),
+                )
+            )
+        return tuple(lines)
+
+    def set_mode(self, mode: str) -> Doc:
+        try:
+            self._state.mode = Mode(mode)
+        except ValueError:
+            raise BadRequestError(f"{mode[:20]!r} is no mode", hint="One of auto, local, cloud, passthrough.") from None
+        return self._kept_mode()
+
+    def pause(self, seconds: int | None) -> Doc:
+        self._state.paused_until_ms = 0 if seconds is None else now_ms() + seconds * 1000
+        return self._kept_mode()
+
+    def resume(self) -> Doc:
+        self._state.paused_until_ms = None
+        return self._kept_mode()
+
+    def _kept_mode(self) -> Doc:
+        state = self._state
+        self._writer.keep("state", "mode", mode_json(state.mode, state.paused_until_ms), now_ms())
+        state.tell()
+        return {"mode": state.mode.value, "paused_until_ms": state.paused_until_ms}
+
+    def sessions(self) -> Doc:
+        state = self._state
+        waiting = {ask.waiting.session for ask in state.asks.values()}
+        recent = [
+            live
+            for live in state.sessions.all()
+            if live.stopped or live.id in waiting or now_ms() - live.last_at_ms < 3_600_000
+        ]
+        return {
+            "sessions": [
+                {
+                    "id": live.id,
+                    "client": live.client,
+                    "parent": live.parent,
+                    "calls": live.calls,
+                    "spent_usd": usd(live.spent),
+                    "model": live.memory.model,
+                    "private": live.memory.private,
+                    "stopped": live.stopped,
+                    "waiting": live.id in waiting,
+                    "turns": live.loop.turns if live.loop is not None else 0,
+                    "last_at": rfc3339(live.last_at_ms),
+                }
+                for live in sorted(recent, key=lambda live: -live.last_at_ms)
+            ]
+        }
+
+    def session_allow(self, session: str, dollars: str, turns: int) -> Doc:
+        """Without figures: as much again as the loop guard's own limit."""
+        live = self._state.sessions.find(session)
+        if live is None:
+            raise NotFoundError(f"there is no live session {session[:80]!r}", hint="`turnout session list` shows them.")
+        live.stopped = ""
+        if dollars:
+            live.allowed_usd = Nanos(live.allowed_usd + money(dollars))
+        if turns or not dollars:
+            live.allowed_turns += turns or 200
+        if not dollars and not turns:
+            live.allowed_usd = Nanos(live.allowed_usd + 3_000_000_000)
+        answered = self._state.answer(session=session, allowed=True)
+        self._state.tell()
+        return {"session": session, "answered": answered}
+
+    def session_stop(self, session: str) -> Doc:
+        live = self._state.sessions.find(session)
+        if live is None:
+            raise NotFoundError(f"there is no live session {session[:80]!r}", hint="`turnout session list` shows them.")
+        live.stopped = "stopped by hand"
+        answered = self._state.answer(session=session, allowed=False)
+        self._state.tell()
+        return {"session": session, "answered": answered}
+
+    def credit(self, scope: str, dollars: str) -> Doc:
+        """`scope` is a bucket's key, a budget's name, or `client:NAME`-like; all its present windows get the credit."""
+        amount = money(dollars)
+        found = [line.key for line in self.budget_lines() if _meant(scope, line)]
+        if not found:
+            found = self._state.windows_for(scope)
+        if not found:
+            raise NotFoundError(f"no budget goes by {scope[:80]!r}", hint="`turnout budget list` shows the keys.")
+        for key in found:
+            self._state.books.added[key] = self._state.books.added.get(key, 0) + int(amount)
+            self._writer.keep("credit", key, self._state.books.added[key], now_ms())
+            self._state.answer(key=key, allowed=True)
+        self._state.tell()
+        return {"keys": list(found), "usd": usd(amount)}
+
+    def release(self, hold: str) -> Doc:
+        """Gives an open hold back; its call, if it still runs, is settled as usual."""
+        if not self._state.books.release(hold):
+            raise NotFoundError(f"there is no open hold {hold[:80]!r}", hint="`turnout status` shows calls under way.")
+        self._state.tell()
+        return {"hold": hold}
+
+    def thumbs(self, call: str, *, up: bool) -> Doc:
+        self._writer.keep("thumb", call, up, now_ms())
+        return {"call": call, "up": up}
+
+    def models(self) -> Doc:
+        roster = self._state.roster()
+        rows: list[Json] = []
+        seen: set[str] = set()
+        listed = [c for line in roster.tiers.values() for c in line] + list(roster.named.values())
+        for one in listed:
+            if one.name in seen:
+                continue
+            seen.add(one.name)
+            price = one.price
+            rows.append(
+                {
+                    "name": one.name,
+                    "provider": one.provider,
+                    "model": one.model,
+                    "tier": one.tier.value if one.tier is not None else None,
+                    "sovereign": one.sovereign,
+                    "healthy": one.healthy,
+                    "warm": one.warm,
+                    "context": int(one.context) if one.context is not None else None,
+                    "input_usd_per_million": usd(price.uncached) if price is not None else None,
+                    "output_usd_per_million": usd(price.output) if price is not None else None,
+                    "price_source": price.source if price is not None else "unpriced",
+                }
+            )
+        return {"models": rows}
+
+
+def _meant(scope: str, line: BudgetLine) -> bool:
+    return scope in (line.key, line.budget, f"{line.scope}:{line.who}", f"{line.scope}={line.who}")
+
+
+def money(text: str) -> Nanos:
+    """Decimal dollars to nanos, exactly; raises BadRequestError on anything else than 0 to 1,000,000."""
+    try:
+        value = Decimal(text)
+    except (InvalidOperation, TypeError):
+        raise BadRequestError(f"{str(text)[:20]!r} is no amount of dollars", hint="Write it like 2.50.") from None
+    if not value.is_finite() or not 0 <= value <= 1_000_000:
+        raise BadRequestError("the amount must be between 0 and 1,000,000 dollars")
+    return Nanos(int(value * 1_000_000_000))
+
+
+class Offline:
+    """The CLI's stand-in for ControlClient while no proxy runs: the same ledger, the same lock, for one command at a time."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+
+    def _run(self, act: Act) -> Doc:
+        self._paths.make()
+        with InstanceLock(self._paths.lock) as lock:
+            if not lock.acquire():
+                raise ControlError("A proxy is starting or stopping just now.", hint="Try again in a moment.")
+            recover(self._paths.ledger)
+            return asyncio.run(self._with_writer(act))
+
+    async def _with_writer(self, act: Act) -> Doc:
+        writer = Writer(self._paths.ledger, asyncio.get_running_loop())
+        reader = Reader(self._paths.ledger)
+        try:
+            done = act(writer, reader)
+            found = done if isinstance(done, dict) else await done
+            await writer.flush()
+            return found
+        finally:
+            reader.close()
+            writer.close()
+
+    def clients(self) -> list[Json]:
+        reader = Reader(self._paths.ledger)
+        try:
+            return client_rows(reader, {})
+        finally:
+            reader.close()
+
+    def client_add(self, name: str, department: str = "", project: str = "") -> Doc:
+        return self._run(lambda w, r: Clients(w, r, Tokens()).add(name, department, project))
+
+    def client_rotate(self, name: str) -> Doc:
+        return self._run(lambda w, r: Clients(w, r, Tokens()).rotate(name))
+
+    def client_remove(self, name: str) -> Doc:
+        return self._run(lambda w, r: Clients(w, r, Tokens()).remove(name))
+
+    def mode(self, mode: str) -> Doc:
+        try:
+            found = Mode(mode)
+        except ValueError:
+            raise BadRequestError(f"{mode[:20]!r} is no mode", hint="One of auto, local, cloud, passthrough.") from None
+
+        def run(writer: Writer, reader: Reader) -> Doc:
+            writer.keep("state", "mode", mode_json(found, None), now_ms())
+            return {"mode": found.value, "paused_until_ms": None}
+
+        return self._run(run)
+
+    def thumbs(self, call: str, *, up: bool) -> Doc:
+        def run(writer: Writer, reader: Reader) -> Doc:
+            writer.keep("thumb", call, up, now_ms())
+            return {"call": call, "up": up}
+
+        return self._run(run)
+
+    def keep(self, kind: str, key: str, value: Json) -> Doc:
+        def run(writer: Writer, reader: Reader) -> Doc:
+            writer.keep(kind, key, value, now_ms())
+            return {}
+
+        return self._run(run)
+
+    def drop(self, kind: str, key: str) -> Doc:
+        def run(writer: Writer, reader: Reader) -> Doc:
+            writer.drop(kind, key)
+            return {}
+
+        return self._run(run)

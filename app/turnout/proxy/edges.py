@@ -1,0 +1,221 @@
+"""The outside, put together for the state: ledger, counter, grader, scanner, keys, catalogue, engines. Heavy parts come late."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal
+from fnmatch import fnmatch
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from turnout.calls.client import Call
+from turnout.calls.provider import Provider
+from turnout.calls.units import Tokens
+from turnout.calls.usage import Price
+from turnout.catalog.prices import PriceTable, load_prices
+from turnout.counting.corrections import Corrections
+from turnout.counting.counter import Counter, bytes_bound
+from turnout.engines.engine import Engine, Sends
+from turnout.errors import KeysError
+from turnout.keys.keyring import KeyRing
+from turnout.keys.secret import Secret
+from turnout.proxy.roster import Catalogue, ModelFacts
+from turnout.resources import resource
+from turnout.routing.calibration import Calibration
+from turnout.routing.facts import Grading, SecretVerdict
+from turnout.routing.grade import Grader, load_grader
+from turnout.routing.rules import RuleSet
+from turnout.routing.secrets import NewTextMemo, SecretScanner, scan_new
+from turnout.settings.model import PriceOverride, Settings
+
+log = logging.getLogger("turnout.edges")
+KEY_AGAIN_S = 30.0
+"""A key that was missing or locked is asked for again after this long."""
+
+
+class Prices:
+    """The shipped table (loaded when the first price is asked for) with the user's own on top."""
+
+    def __init__(self, settings: Callable[[], Settings], refreshed: Path | None = None) -> None:
+        self._settings = settings
+        self._refreshed = refreshed
+        self._table: PriceTable | None = None
+
+    @property
+    def table(self) -> PriceTable:
+        if self._table is None:
+            self._table = load_prices()
+        return self._table
+
+    def price(self, provider: Provider, model: str) -> Price | None:
+        if provider.sovereign:
+            return self._overridden(provider, model, None)
+        listed = self.table.find(provider.name, provider.base_url, provider.family, model)
+        return self._overridden(provider, model, listed.at(_today()) if listed is not None else None)
+
+    def _overridden(self, provider: Provider, model: str, price: Price | None) -> Price | None:
+        for override in self._settings().prices:
+            if fnmatch(f"{provider.name}/{model}", override.pattern) and _says_tokens(override):
+                return _with(override, price)
+        return price
+
+    def dearest(self, provider: Provider) -> Price | None:
+        return self.table.dearest(provider.name, provider.base_url, provider.family, _today())
+
+    def facts(self, provider: Provider, model: str) -> ModelFacts:
+        if provider.sovereign:
+            return ModelFacts()
+        listed = self.table.find(provider.name, provider.base_url, provider.family, model)
+        return ModelFacts(context=listed.context if listed is not None else None)
+
+    def catalogue(self) -> Catalogue:
+        return Catalogue(self.price, self.dearest, self.facts)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _says_tokens(override: PriceOverride) -> bool:
+    return override.input_usd is not None or override.output_usd is not None
+
+
+def _with(override: PriceOverride, price: Price | None) -> Price:
+    def nanos(text: str | None, other: int) -> int:
+        return int(Decimal(text) * 1_000_000_000) if text is not None else other
+
+    base = price
+    given = nanos(override.input_usd, base.uncached if base is not None else 0)
+    out = nanos(override.output_usd, base.output if base is not None else 0)
+    write = nanos(override.cache_write_5m_usd, base.cache_write_5m if base is not None else given)
+    return Price(
+        given,
+        nanos(override.cache_read_usd, base.cache_read if base is not None else given),
+        write,
+        nanos(override.cache_write_1h_usd, base.cache_write_1h if base is not None else write),
+        out,
+        out,
+        source="yours, in turnout.toml",
+    )
+
+
+class Keys:
+    """Keys fetched once, off the loop, and kept in memory, each for its provider at its origin alone."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
+        self._kept: dict[tuple[str, str], Secret] = {}
+        self._failed: dict[tuple[str, str], tuple[float, KeysError]] = {}
+
+    async def key(self, provider: Provider, origin: str) -> bytes:
+        place = (provider.name, origin)
+        kept = self._kept.get(place)
+        if kept is not None:
+            return kept.reveal().encode()
+        failed = self._failed.get(place)
+        if failed is not None and time.monotonic() - failed[0] < KEY_AGAIN_S:
+            raise failed[1]
+        try:
+            found = await asyncio.to_thread(self._ring.get, provider.name, origin)
+            if found is None:
+                raise KeysError(
+                    f"There is no key for {provider.name} at {origin}.", hint=f"Run `turnout key set {provider.name}`."
+                )
+        except KeysError as error:
+            self._failed[place] = (time.monotonic(), error)
+            raise
+        self._failed.pop(place, None)
+        self._kept[place] = found
+        return found.reveal().encode()
+
+    def state(self, provider: Provider, origin: str) -> str:
+        """up | no key | locked | unknown, without asking the keyring."""
+        if not provider.needs_key or (provider.name, origin) in self._kept:
+            return "up"
+        failed = self._failed.get((provider.name, origin))
+        if failed is None:
+            return "unknown"
+        return "no key" if "no key" in failed[1].message else "locked"
+
+    def forget(self) -> None:
+        """After `key set` or `key remove`: ask the keyring anew."""
+        self._kept.clear()
+        self._failed.clear()
+
+
+class Mind:
+    """The grader and the secret scanner, loaded when they are first needed."""
+
+    def __init__(self) -> None:
+        self._grader: Grader | None = None
+        self._scanner: SecretScanner | None = None
+        self._memo = NewTextMemo()
+        self.calibration: Calibration | None = None
+
+    @property
+    def grader(self) -> Grader:
+        if self._grader is None:
+            path = next(resource("grader").glob("*.bin"))
+            self._grader = load_grader(path.read_bytes())
+        return self._grader
+
+    def warm(self) -> None:
+        """In a thread, after the start: the first call should not pay for it."""
+        self.grader.grade("rename this variable")
+        self.scanner.scan(["nothing"])
+
+    @property
+    def scanner(self) -> SecretScanner:
+        if self._scanner is None:
+            self._scanner = SecretScanner()
+        return self._scanner
+
+    def grade(self, call: Call, rules: RuleSet) -> Grading:
+        grader = self.grader.calibrated(self.calibration)
+        return grader.grade(
+            call.outline.ask, tools=call.outline.tools, safety=rules.grades.safety, confidence=rules.grades.confidence
+        )
+
+    def scan(self, texts: tuple[str, ...]) -> SecretVerdict:
+        return scan_new(self.scanner, self._memo, texts)
+
+
+class Counting:
+    """The tokenizer and what was learned of each model; until the ranks are loaded a byte bound holds."""
+
+    def __init__(self) -> None:
+        self.counter = Counter()
+        self.corrections = Corrections()
+        self._loading = False
+
+    def now(self, texts: tuple[str, ...], model: str) -> Tokens | None:
+        if not self.counter.ready:
+            # The first use may hold on a byte bound: loading takes half a second, and nobody waits for it.
+            self._load()
+            return bytes_bound(texts)
+        return self.counter.count_now(texts)
+
+    def slow(self, texts: tuple[str, ...], model: str) -> Tokens:
+        return self.counter.count_slow(texts)
+
+    def _load(self) -> None:
+        if not self._loading:
+            self._loading = True
+            asyncio.get_running_loop().run_in_executor(None, self.counter.warm)
+
+
+def engine_maker(sends: Sends, keys: Keys) -> Callable[[Provider], Engine]:
+    return lambda provider: Engine(provider, sends, keys.key)
+
+
+def local_zone() -> tzinfo:
+    """The machine's zone by name, so that summer time is known; its present offset when it has no name."""
+    try:
+        name = Path("/etc/localtime").resolve().as_posix().partition("zoneinfo/")[2]
+        if name:
+            return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        log.info("the machine's time zone has no name; days change by its present offset")
+    return datetime.now().astimezone().tzinfo or UTC
