@@ -1,6 +1,7 @@
 """Made-up material that requests are about: prose, reviews, dialogues, logs, tables, code. Seeded, never the same twice."""
 
 import random
+from collections.abc import Sequence
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -102,14 +103,45 @@ _SAID = (
     "About {n} dollars.", "Let me check and call you back.", "Don't tell {a} yet.", "See you at the station then.",
 )  # fmt: skip
 
+_DOCS = (
+    "Return the number of values above the average.", "Return a list with the prefixes of the input, shortest first.",
+    "Given two lists, return those that stand in both, in order.", "Check whether the brackets are closed in the right order.",
+    "Find the k-th largest value; duplicates count once.", "Return True if the text reads the same backwards.",
+    "Replace each value by the product of all the others.", "Sum the digits of every number and sort by it.",
+    "You are given a string of words. Return the longest one.", "Write a function that takes a matrix and returns its transpose.",
+    "Count how often each key occurs, ignoring case.", "Return the smallest missing positive integer.",
+)  # fmt: skip
+_LABEL_HEADS = words(
+    "card account order book cancel play set show refund balance transfer pin weather flight hotel alarm report change"
+    " update delivery payment top_up reset meal traffic insurance tax warranty invoice password"
+)
+_LABEL_TAILS = words(
+    "lost status table request info help music timer fee limit payment location error time activation history failed"
+    " card not_working review quote day name schedule suggestion"
+)
+
 
 class Maker:
-    """Draws from one seeded source, so that the whole set is the same on every machine."""
+    """Draws from one seeded source, so that the whole set is the same on every machine.
 
-    def __init__(self, seed: int) -> None:
+    `prose` and `programs` are real texts that half of the material is cut from: with made-up material alone, any word
+    of a real payload speaks for some grade.
+    """
+
+    def __init__(self, seed: int, prose: Sequence[str] = (), programs: Sequence[str] = ()) -> None:
         self.random = random.Random(seed)
+        self.prose = prose
+        self.programs = programs
 
-    def pick(self, many: list[str] | tuple[str, ...]) -> str:
+    def cutting(self, characters: int) -> str:
+        """A window of a real text, from one sentence's start to another's end where there are such."""
+        text = self.pick(self.prose)
+        start = self.number(0, max(0, len(text) - characters))
+        window = text[start : start + characters]
+        head, tail = window.find(". "), window.rfind(".")
+        return window[head + 2 : tail + 1] if 0 <= head < tail - 40 else window
+
+    def pick(self, many: Sequence[str]) -> str:
         return self.random.choice(many)
 
     def number(self, low: int, high: int) -> int:
@@ -140,12 +172,19 @@ class Maker:
         return text
 
     def sentence(self) -> str:
+        if self.prose and self.chance(0.5):
+            parts = [part.strip() for part in self.cutting(500).replace("\n", " ").split(". ")]
+            fitting = [part for part in parts if 30 < len(part) < 220]
+            if fitting:
+                return self.pick(fitting).rstrip(".") + "."
         if self.chance(0.45):
             return self.fill(self.pick(_MORE))
         parts = f"{self.pick(_SUBJECTS)} {self.pick(_VERBS)} {self.pick(_OBJECTS)} {self.pick(_TAILS)}."
         return parts[0].upper() + parts[1:]
 
     def article(self, sentences: int) -> str:
+        if self.prose and self.chance(0.5):
+            return self.cutting(90 * sentences)
         said = [self.sentence() for _ in range(sentences)]
         if sentences < 6:
             return " ".join(said)
@@ -196,7 +235,31 @@ class Maker:
         )
 
     def code(self, functions: int = 1) -> str:
+        if self.programs and self.chance(0.5):
+            return "\n\n".join(self.pick(self.programs) for _ in range(1 + functions // 3))
         return "\n\n".join(self._function() for _ in range(functions))
+
+    def signature(self) -> str:
+        """The head of a function and what it is to do, its body missing."""
+        name = f"{self.pick(('count', 'find', 'sum', 'split', 'filter', 'rank', 'pair', 'encode'))}_{self.pick(THINGS)}"
+        task = self.pick(_DOCS)
+        return self.pick(
+            (
+                f'def {name}(items: list[int], k: int) -> int:\n    """{task}\n\n    >>> {name}([1, 2, 3], {self.number(1, 9)})\n'
+                f'    {self.number(1, 9)}\n    """',
+                f"from typing import List\n\n\ndef {name}(values: List[str]) -> List[str]:\n    # {task}\n",
+                f'def {name}(text):\n    """\n    {task}\n    Example:\n    {name}("abcd") == "dcba"\n    """\n    # TODO',
+                f"/** {task} */\npublic static int {name.replace('_', '')}(int[] a) {{\n    // your code here\n}}",
+                f"// {task}\nfunction {name.replace('_', '')}(a, b) {{\n",
+                f"class Solution:\n    def {name}(self, nums: List[int], target: int) -> int:\n        # {task}\n        pass",
+                f"fn {name}(v: &[u32]) -> u32 {{\n    // {task}\n    todo!()\n}}",
+            )
+        )
+
+    def labels(self) -> str:
+        """Labels as programs write them: `card_lost, book_table, ...`."""
+        made = [f"{self.pick(_LABEL_HEADS)}_{self.pick(_LABEL_TAILS)}" for _ in range(self.number(3, 12))]
+        return self.pick((", ", " | ", "; ", "/")).join(made)
 
     def _function(self) -> str:
         verb, thing = self.pick(("load", "merge", "parse", "sync", "fetch", "update", "render")), self.pick(THINGS)

@@ -31,8 +31,11 @@ _PLEASE = (
 _THANKS = (" please", " thanks", " thank you", " asap", " pls", "!", " for me")
 
 
-def requests(seed: int = SEED, per_family: int = ROWS_PER_FAMILY) -> list[Request]:
-    make = Maker(seed)
+def requests(
+    prose: Sequence[str] = (), programs: Sequence[str] = (), seed: int = SEED, per_family: int = ROWS_PER_FAMILY
+) -> list[Request]:
+    """`prose` and `programs`: real texts to lay beside instructions; see `Maker`."""
+    make = Maker(seed, prose, programs)
     rows: list[Request] = []
     for family in wording.FAMILIES:
         seen: set[str] = set()
@@ -133,5 +136,7 @@ _PAYLOADS: dict[str, Callable[[Maker], str]] = {
     "code": Maker.code,
     "codes": lambda make: make.code(make.number(2, 12)),
     "diff": Maker.diff,
+    "signature": Maker.signature,
+    "labelset": Maker.labels,
     "title": lambda make: make.fill(make.pick(wording.TITLES)),
 }

@@ -29,7 +29,7 @@ GRADES = ("LOW", "MEDIUM", "HIGH")
 REFUSED = ("own terms", "test use only", "research only", "-nc-", "without licen")
 """A licence that says one of these stays out of weights that ship."""
 
-C = 0.1
+C = 0.3
 MIN_SOURCES, MIN_ROWS = 3, 4
 """A word counts only if that many sources and rows use it: what one source alone says is its style, not the task."""
 KEY_SCALE = 5.0
@@ -65,6 +65,17 @@ def read(paths: list[Path]) -> tuple[list[Row], collections.Counter[str]]:
                 else:
                     left_out[row["licence"]] += 1
     return rows, left_out
+
+
+def material(rows: list[Row]) -> tuple[list[str], list[str]]:
+    """Real prose and programs out of the rows, for templates to lay beside instructions."""
+    prose = [prompt[400:] for prompt, grade, _ in rows if grade == "MEDIUM" and len(prompt) > 1_500]
+    programs: list[str] = []
+    for prompt, grade, _ in rows:
+        parts = prompt.split("```")
+        if grade == "HIGH" and len(parts) >= 3:
+            programs.append(parts[1].partition("\n")[2].strip()[:1_500])
+    return prose, [one for one in programs if len(one) > 80]
 
 
 class Model:
@@ -150,7 +161,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "resources" / "grader" / "weights.bin")
     args = parser.parse_args()
     rows, left_out = read(args.data)
-    own = requests()
+    own = requests(*material(rows))
     model = Model(rows + own)
     counts = collections.Counter(source for _, _, source in rows)
     trained_on = f"{len(own)} own templates; " + "; ".join(f"{name} {n}" for name, n in sorted(counts.items()))

@@ -21,18 +21,29 @@ _LONG_SENTENCE = 48
 """Tokens; a longer one is payload more often than not."""
 
 _TOKEN = re.compile(r"[a-z][a-z'_+#-]*|\d+|\n+|[^\sa-z\d]")
-_CODE_LINE = re.compile(
-    r"^[ \t]*(?:def |class |import |from \w+ import|return\b|const |let |var |func |fn |pub |public |private |static |"
-    r"#include|SELECT |select |elif |else:|for \(|if \(|while \(|package |using |@\w+|</?\w+>|\}|//|/\*)|[;{}][ \t]*$",
-    re.MULTILINE,
-)
-_OPTION_LINE = re.compile(r"^[ \t]*[(\[]?[A-Ea-e1-5][.):\]][ \t]*\S", re.MULTILINE)
-_BULLET_LINE = re.compile(r"^[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]", re.MULTILINE)
-_SPEAKER_LINE = re.compile(r"^[ \t]*#?[A-Z][\w.]{0,18}#?:[ \t]", re.MULTILINE)
+_OPTION = re.compile(r"[(\[]?[A-Ea-e1-5][.):\]][ \t]*\S")
+_NUMBERED = re.compile(r"\d{1,2}[.)][ \t]")
+_SPEAKER = re.compile(r"#?[A-Z][\w.]{0,18}#?:[ \t]")
 _LATEX = re.compile(r"\\[a-zA-Z]+|\$[^$\n]{1,80}\$|[a-z0-9)]\^[a-z0-9({]")
-_TRACE = re.compile(r"Traceback|Exception|\w+Error\b|error[:\[]|panic:|segfault|at \w+\.\w+\(|FAILED|stack ?trace")
-_CAMEL = re.compile(r"[a-z]{2,}[A-Z][a-z]|[a-z]{2,}_[a-z]{2,}|\w\(\)")
-_ARITHMETIC = re.compile(r"\d\s*[-+*/×÷=^]\s*\(?[\dx-z]|[=<>≤≥]")
+_CAMEL = re.compile(r"[a-z][A-Z]")
+_LINES = 150
+_CODE_STARTS = (
+    "def ", "class ", "import ", "from ", "return", "const ", "let ", "var ", "func ", "fn ", "pub ", "public ", "private ",
+    "static ", "#include", "SELECT ", "select ", "elif ", "else:", "for (", "if (", "while (", "package ", "using ", "@", "</",
+    "//", "/*", "#!", "async ", "export ", "try:", "except ", "} ",
+)  # fmt: skip
+_CODE_ENDS = (";", "{", "}", ");", "):", "},")
+_TRACES = (
+    "Traceback", "Exception", "Error", "error", "panic:", "segfault", "FAILED", "stack trace", "stacktrace", "failed with",
+    "core dumped", "exit code",
+)  # fmt: skip
+_SIGNS = "=<>≤≥+*^×÷√"
+_NEGATIONS = frozenset(
+    ["not", "except", "no", "never", "without", "least", "none", "neither", "incorrect", "false", "nor", "cannot"]
+)
+_PERSONS = frozenset(
+    ["he", "she", "his", "her", "they", "i", "you", "we", "my", "your", "their", "our", "him", "them", "me", "us"]
+)
 
 CLASS_COUNT = len(CLASS_NAMES)
 _SHAPE_NAMES = (
@@ -65,6 +76,14 @@ _SHAPE_NAMES = (
     "instruction_share",
     "instruction_words",
     "numbers_in_instruction",
+    "long_words",
+    "sentence_length",
+    "numbers",
+    "longest_number",
+    "numbers_in_words",
+    "negations",
+    "persons",
+    "commas",
 )
 FEATURE_NAMES: tuple[str, ...] = (*_SHAPE_NAMES, *(f"asks_{name}" for name in CLASS_NAMES))
 """In the order of `Features.dense`; a stored row is read by these names."""
@@ -89,35 +108,45 @@ def features(text: str) -> Features:
     seen = view(text)
     fenced = seen.count("```")
     prose = "\n".join(seen.split("```")[::2]) if fenced else seen
-    tokens: list[str] = _TOKEN.findall(prose.lower())[:_TOKENS] if len(prose) > 40 or not fenced else []
-    if not tokens:
+    tokens: list[str] = _TOKEN.findall(prose.lower())[:_TOKENS]
+    if len(tokens) < 3:
         tokens = _TOKEN.findall(seen.lower())[:_TOKENS]
-    picked, words = _instruction(tokens)
+    sentences, marks = _sentences(tokens)
+    picked = _instruction(sentences, marks)
     counts = [0] * CLASS_COUNT
-    numbers = 0
     for sentence in picked:
         for token in sentence:
-            for index in CLASSES.get(token, ()):
-                counts[index] += 1
-            if token == "0":  # noqa: S105  a digit
-                numbers += 1
+            if token in CLASSES:
+                for index in CLASSES[token]:
+                    counts[index] += 1
     taken = sum(map(len, picked))
-    code_lines = len(_CODE_LINE.findall(seen))
-    shape = _shape(text, seen, tokens, words, fenced, code_lines)
+    words = sum(map(len, sentences))
+    lines = _lines(seen)
+    formulas = _log(len(_LATEX.findall(seen))) if "\\" in seen or "$" in seen or "^" in seen else 0.0
+    share = taken / (1 + words)
     dense = (
-        *shape,
-        taken / (1 + words),
+        *_shape(text, seen, fenced, lines, formulas),
+        share,
         math.log1p(taken),
-        math.log1p(numbers),
-        *(min(3.0, float(count)) for count in counts),
+        math.log1p(sum(sentence.count("0") for sentence in picked)),
+        *_texture(tokens, len(sentences)),
+        *(float(count) if count < 3 else 3.0 for count in counts),
     )
     present = tuple(index for index, count in enumerate(counts) if count)
-    return Features(dense, _keys(tokens, picked, present, _payload(dense)), present)
+    payload = _payload(bool(fenced), lines, formulas, share)
+    return Features(dense, _keys(tokens, picked, present, payload), present)
 
 
-def _shape(text: str, seen: str, tokens: list[str], words: int, fenced: int, code_lines: int) -> tuple[float, ...]:
+def _log(count: int) -> float:
+    return min(3.0, math.log1p(count))
+
+
+def _shape(
+    text: str, seen: str, fenced: int, lines: tuple[float, float, float, float], formulas: float
+) -> tuple[float, ...]:
     length, size = len(text), 1 + len(seen)
     stripped = text[-80:].rstrip()
+    start = seen[:400]
     return (
         math.log1p(length),
         min(length, 24_000) / 2_000,
@@ -126,26 +155,65 @@ def _shape(text: str, seen: str, tokens: list[str], words: int, fenced: int, cod
         float(stripped.endswith((":", "："))),
         min(3.0, float(seen.count("?"))),
         sum(map(seen.count, "0123456789")) / size,
-        sum(map(str.isupper, seen[:400])) / (1 + min(len(seen), 400)),
+        sum(map(str.isupper, start)) / (1 + len(start)),
         float(length < 60),
         float(length < 150),
         float(length > 1_500),
         float(length > 5_000),
-        sum(map(len, tokens)) / (1 + len(tokens)) / 5,
-        len(set(tokens)) / (1 + len(tokens)),
+        size / (1 + seen.count(" ") + seen.count("\n")) / 6,
+        _distinct(seen),
         min(2.0, fenced / 2),
-        min(4.0, math.log1p(code_lines)),
-        min(3.0, math.log1p(len(_OPTION_LINE.findall(seen)))),
-        min(3.0, math.log1p(len(_BULLET_LINE.findall(seen)))),
-        min(3.0, math.log1p(len(_SPEAKER_LINE.findall(seen)))),
-        min(3.0, math.log1p(len(_LATEX.findall(seen)))),
-        min(3.0, math.log1p(len(_TRACE.findall(seen)))),
-        min(3.0, math.log1p(len(_CAMEL.findall(seen)))),
-        min(3.0, math.log1p(len(_ARITHMETIC.findall(seen)))),
-        min(3.0, math.log1p(seen.count('"') // 2)),
+        *lines,
+        formulas,
+        _log(sum(map(seen.count, _TRACES))),
+        _log(len(_CAMEL.findall(seen)) + seen.count("_") + seen.count("()")),
+        _log(sum(map(seen.count, _SIGNS))),
+        _log(seen.count('"') // 2),
         float("://" in seen),
         _other_script(seen),
     )
+
+
+def _distinct(seen: str) -> float:
+    parts = seen.split()
+    return len(set(parts)) / (1 + len(parts))
+
+
+def _texture(tokens: list[str], sentences: int) -> tuple[float, ...]:
+    """What makes one question of a kind harder than another: rare words, long sentences, numbers, negations."""
+    size = 1 + len(tokens)
+    figures = [token for token in tokens if token.isdigit()]
+    numbers = math.log1p(len(figures))
+    return (
+        sum(map((7).__lt__, map(len, tokens))) / size,
+        min(4.0, len(tokens) / (1 + sentences) / 20),
+        numbers,
+        min(12.0, float(max(map(len, figures), default=0))) / 4,
+        numbers * math.log1p(len(tokens)) / 4,
+        _log(sum(map(_NEGATIONS.__contains__, tokens))),
+        10 * sum(map(_PERSONS.__contains__, tokens)) / size,
+        10 * tokens.count(",") / size,
+    )
+
+
+def _lines(seen: str) -> tuple[float, float, float, float]:
+    """How many lines look like code, options, bullets and speech; logs, at most 4 and 3."""
+    code = options = bullets = speakers = 0
+    for raw in seen.split("\n")[:_LINES]:
+        line = raw.strip()
+        if not line:
+            continue
+        if line.startswith(_CODE_STARTS) or line.endswith(_CODE_ENDS):
+            code += 1
+            continue
+        first = line[0]
+        if first in "([ABCDEabcde12345" and _OPTION.match(line):
+            options += 1
+        if (first in "-*•" and line[1:2] == " ") or (first.isdigit() and _NUMBERED.match(line)):
+            bullets += 1
+        elif ":" in line[:22] and _SPEAKER.match(line):
+            speakers += 1
+    return min(4.0, math.log1p(code)), _log(options), _log(bullets), _log(speakers)
 
 
 def _other_script(seen: str) -> float:
@@ -154,8 +222,8 @@ def _other_script(seen: str) -> float:
     return 0.0 if sample.isascii() else sum(sign > "\u02ff" for sign in sample) / len(sample)
 
 
-def _instruction(tokens: list[str]) -> tuple[list[list[str]], int]:
-    """The few sentences that look like the request, in order, numbers as "0"; and how many tokens there were."""
+def _sentences(tokens: list[str]) -> tuple[list[list[str]], list[str]]:
+    """Cut at full stops, questions, colons and line ends, numbers as "0"; and what each ended with."""
     sentences: list[list[str]] = []
     marks: list[str] = []
     current: list[str] = []
@@ -170,9 +238,13 @@ def _instruction(tokens: list[str]) -> tuple[list[list[str]], int]:
     if current:
         sentences.append(current)
         marks.append("")
-    words = sum(map(len, sentences))
+    return sentences, marks
+
+
+def _instruction(sentences: list[list[str]], marks: list[str]) -> list[list[str]]:
+    """The few sentences that look like the request, in order."""
     if len(sentences) <= _PICKED:
-        return sentences, words
+        return sentences
     last = len(sentences) - 1
     ranked: list[tuple[float, int]] = []
     for index, sentence in enumerate(sentences):
@@ -196,23 +268,24 @@ def _instruction(tokens: list[str]) -> tuple[list[list[str]], int]:
             rank -= 0.5
         ranked.append((-rank, index))
     ranked.sort()
-    return [sentences[index][:_LONG_SENTENCE] for index in sorted(index for _, index in ranked[:_PICKED])], words
+    return [sentences[index][:_LONG_SENTENCE] for index in sorted(index for _, index in ranked[:_PICKED])]
 
 
 _STOPS = frozenset(".?!:。？！：；")
 
 
-def _payload(dense: tuple[float, ...]) -> str:
+def _payload(fenced: bool, lines: tuple[float, float, float, float], formulas: float, share: float) -> str:
     """What stands beside the instruction, in one letter: code, options, dialogue, formulas, long text or nothing."""
-    if dense[15] > 1.2 or dense[14]:
+    code, options, _, speakers = lines
+    if code > 1.2 or fenced:
         return "c"
-    if dense[16] > 1.0:
+    if options > 1.0:
         return "o"
-    if dense[18] > 1.2:
+    if speakers > 1.2:
         return "d"
-    if dense[19] > 0.6:
+    if formulas > 0.6:
         return "m"
-    if dense[26] < 0.35:
+    if share < 0.35:
         return "l"
     return "s"
 
@@ -227,10 +300,15 @@ def _keys(tokens: list[str], picked: list[list[str]], classes: tuple[int, ...], 
         keys.add("1 " + first[0])
         keys.add("1 " + " ".join(first[:2]))
         keys.add("1 " + " ".join(first[:3]))
+        keys.add("8 " + last[0])
+        keys.add("8 " + " ".join(last[:2]))
         keys.add("9 " + last[-1])
+        keys.add("9 " + " ".join(last[-2:]))
+        for name, sentence in (("F", first), ("L", last)):
+            keys.update([f"{name}{one}" for token in sentence if token in CLASSES for one in CLASSES[token]])
     for position, one in enumerate(classes):
         keys.add(f"C{one}{payload}")
         for other in classes[position + 1 :]:
             keys.add(f"C{one}+{other}")
-    keys.update(["w " + token for token in tokens if len(token) > 2 and token[0] != "\n"])
+    keys.update(["w " + token for token in set(tokens) if len(token) > 2 and token[0] != "\n"])
     return tuple(keys)
