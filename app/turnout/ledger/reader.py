@@ -1,6 +1,7 @@
 """Reading the ledger: `mode=ro`, one short read transaction a question (a long one would stop WAL checkpoints).
 
-Charts and sums come from the hourly roll-ups; only lists of single calls touch the calls table, and only through its index.
+Charts and sums come from the roll-ups: whole days of the user's own zone from `days`, what is left at the edges by the hour.
+Only lists of single calls touch the calls table, and only through its index.
 """
 
 import sqlite3
@@ -8,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import orjson
@@ -17,8 +18,13 @@ from turnout.calls.record import Attempt, CallRecord
 from turnout.calls.units import Json, Nanos, Tokens
 from turnout.errors import LedgerError
 from turnout.ledger.rows import COLUMNS, Value, attempt_of, record_of
+from turnout.ledger.schema import VERSION, NewerLedgerError
 
 _ALL = ", ".join(COLUMNS)
+_SUMS = (
+    "sum(calls),sum(refused),sum(failed),sum(cost),sum(baseline),sum(all_fast),sum(energy),"
+    "sum(uncached),sum(cache_read),sum(cache_write),sum(output),sum(reasoning)"
+)
 BY = ("tier", "model", "provider", "client", "developer", "department", "project")
 
 
@@ -81,6 +87,7 @@ class Reader:
         self.path = path
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
+        self._file = (0, 0)
 
     def close(self) -> None:
         with self._lock:
@@ -91,18 +98,32 @@ class Reader:
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection | None]:
         with self._lock:
+            self._drop_if_replaced()
             if self._db is None and self.path.exists():
                 try:
                     db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, check_same_thread=False, timeout=2.0)
                     db.execute("PRAGMA query_only=1")
-                    if int(db.execute("PRAGMA user_version").fetchone()[0]) > 0:
+                    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+                    if version == VERSION:
                         self._db = db
+                        found = self.path.stat()
+                        self._file = (found.st_dev, found.st_ino)
                     else:
                         db.close()
                 except sqlite3.Error as error:
                     raise LedgerError(
                         f"The ledger cannot be read: {error}.", hint="`turnout doctor` says more."
                     ) from error
+                if 0 < version < VERSION:
+                    raise LedgerError(
+                        "The ledger was written by an older Turnout.",
+                        hint="Start Turnout once: it brings it up to date.",
+                    )
+                if version > VERSION:
+                    raise NewerLedgerError(
+                        f"The ledger was written by a newer Turnout (version {version}, this one reads {VERSION}).",
+                        hint="Update Turnout; nothing in the file was changed.",
+                    )
             try:
                 yield self._db
             except sqlite3.Error as error:
@@ -110,6 +131,18 @@ class Reader:
                     self._db.close()
                     self._db = None
                 raise LedgerError(f"The ledger cannot be read: {error}.", hint="`turnout doctor` says more.") from error
+
+    def _drop_if_replaced(self) -> None:
+        """A ledger that was set aside at a start of the proxy is not the one at this path any more (2 us)."""
+        if self._db is not None:
+            try:
+                now = self.path.stat()
+                same = (now.st_dev, now.st_ino) == self._file
+            except OSError:
+                same = False
+            if not same:
+                self._db.close()
+                self._db = None
 
     def data_version(self) -> int:
         """Changes whenever another connection committed; costs 2.6 us."""
@@ -178,30 +211,21 @@ class Reader:
             if db is None:
                 return 0
             if not clauses:
-                return int(db.execute("SELECT coalesce(sum(calls), 0) FROM rollups").fetchone()[0])
+                return int(db.execute("SELECT count(*) FROM calls").fetchone()[0])
             return int(db.execute(f"SELECT count(*) FROM calls WHERE {' AND '.join(clauses)}", values).fetchone()[0])  # noqa: S608
 
     # --- sums ---
 
     def spend(self, by: str, since_ms: int = 0, until_ms: int = 0, zone: tzinfo | None = None) -> list[SpendRow]:
-        """Dearest first; by day: oldest first, days of `zone` (the machine's own when None). Raises ValueError on another `by`."""
+        """Dearest first; by day: oldest first. Days are the machine's own, or those of `zone`; `until_ms` is not included.
+
+        Raises ValueError on another `by`.
+        """
         if by != "day" and by not in BY:
             raise ValueError(f"spend goes by {', '.join((*BY, 'day'))}, not by {by!r}")
-        sums = (
-            "sum(calls),sum(refused),sum(failed),sum(cost),sum(baseline),sum(all_fast),sum(energy),"
-            "sum(uncached),sum(cache_read),sum(cache_write),sum(output),sum(reasoning)"
-        )
-        name = "hour" if by == "day" else by
-        with self._reading() as db:
-            if db is None:
-                return []
-            rows = db.execute(
-                f"SELECT {name},{sums} FROM rollups WHERE hour >= ? AND hour < ? GROUP BY {name}",  # noqa: S608  checked above
-                (since_ms // 3_600_000, (until_ms + 3_599_999) // 3_600_000 if until_ms else 1 << 60),
-            ).fetchall()
         found: dict[str, SpendRow] = {}
-        for key, *numbers in rows:
-            title = _day(int(key), zone) if by == "day" else str(key)
+        for day, key, numbers in self._sums("" if by == "day" else by, since_ms, until_ms, zone, by_day=by == "day"):
+            title = day if by == "day" else key
             _add(found.setdefault(title, SpendRow(title)), numbers)
         ordered = found.values()
         return (
@@ -216,19 +240,43 @@ class Reader:
         """Local days with calls, oldest first, each with its cost by `by`."""
         if by not in BY:
             raise ValueError(f"series go by {', '.join(BY)}, not by {by!r}")
+        days: dict[str, DayStack] = {}
+        for title, name, numbers in self._sums(by, since_ms, until_ms, zone, by_day=True):
+            day = days.setdefault(title, DayStack(title))
+            day.costs[name] = Nanos(day.costs.get(name, 0) + numbers[3])
+            day.calls[name] = day.calls.get(name, 0) + numbers[0]
+        return sorted(days.values(), key=lambda d: d.day)
+
+    def _sums(
+        self, by: str, since_ms: int, until_ms: int, zone: tzinfo | None, *, by_day: bool
+    ) -> Iterator[tuple[str, str, list[int]]]:
+        """(day or "", name or "", sums in the order of SpendRow); empty `by`: all together."""
+        spans = _spans(since_ms, until_ms) if zone is None else _Spans("", "", _hours(since_ms, until_ms))
+        name = by or "''"
         with self._reading() as db:
             if db is None:
-                return []
-            rows = db.execute(
-                f"SELECT hour,{by},sum(cost),sum(calls) FROM rollups WHERE hour >= ? AND hour < ? GROUP BY hour,{by}",  # noqa: S608
-                (since_ms // 3_600_000, (until_ms + 3_599_999) // 3_600_000 if until_ms else 1 << 60),
-            ).fetchall()
-        days: dict[str, DayStack] = {}
-        for hour, name, cost, calls in rows:
-            day = days.setdefault(title := _day(int(hour), zone), DayStack(title))
-            day.costs[name] = Nanos(day.costs.get(name, 0) + int(cost))
-            day.calls[name] = day.calls.get(name, 0) + int(calls)
-        return sorted(days.values(), key=lambda d: d.day)
+                return
+            if spans.first < spans.end:
+                day = "day" if by_day else "''"
+                whole = db.execute(
+                    f"SELECT {day}, {name}, {_SUMS} FROM days WHERE day >= ? AND day < ? GROUP BY 1, 2",  # noqa: S608  checked names
+                    (spans.first, spans.end),
+                ).fetchall()
+            else:
+                whole = []
+            hour = "hour" if by_day else "0"
+            edges = [
+                row
+                for since, until in spans.hours
+                for row in db.execute(
+                    f"SELECT {hour}, {name}, {_SUMS} FROM rollups WHERE hour >= ? AND hour < ? GROUP BY 1, 2",  # noqa: S608
+                    (since, until),
+                )
+            ]
+        for at, key, *numbers in whole:
+            yield str(at), str(key), numbers
+        for at, key, *numbers in edges:
+            yield _day(int(at), zone) if by_day else "", str(key), numbers
 
     def totals(self, since_ms: int = 0, until_ms: int = 0) -> SpendRow:
         total = SpendRow("total")
@@ -238,11 +286,22 @@ class Reader:
         return total
 
     def bucket_spend(self) -> dict[str, tuple[int, int, int, int]]:
-        """Every budget bucket's (nanos, tokens, calls, last at_ms): what a start rebuilds its books from."""
+        """Every budget bucket's (nanos, tokens, calls, last at_ms): what a start rebuilds its books from.
+
+        With what is `lost`: it counts as spent until the user releases it.
+        """
         with self._reading() as db:
             if db is None:
                 return {}
-            return {str(k): (int(n), int(t), int(c), int(a)) for k, n, t, c, a in db.execute("SELECT * FROM spend")}
+            found = {str(k): (int(n), int(t), int(c), int(a)) for k, n, t, c, a in db.execute("SELECT * FROM spend")}
+            for key, text, at_ms in db.execute("SELECT key, value, at_ms FROM kept WHERE kind='lost'").fetchall():
+                nanos, tokens, calls, last = found.get(key, (0, 0, 0, at_ms))
+                found[key] = (nanos + int(text), tokens, calls, last)
+            return found
+
+    def lost(self) -> dict[str, Nanos]:
+        """Bucket -> what a power cut left unknown in it (`ledger.blocks`)."""
+        return {key: Nanos(int(value)) for key, value in self.kept("lost").items() if isinstance(value, int)}
 
     def open_holds(self) -> int:
         with self._reading() as db:
@@ -299,6 +358,50 @@ def _attempts(db: sqlite3.Connection, ids: list[Value]) -> dict[str, tuple[Attem
         for row in db.execute(f"SELECT * FROM attempts WHERE call IN ({marks}) ORDER BY call, number", some):  # noqa: S608
             found[str(row[0])] = (*found.get(str(row[0]), ()), attempt_of(row))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Spans:
+    first: str
+    """Whole days from this one..."""
+    end: str
+    """...up to this one, not included."""
+    hours: tuple[tuple[int, int], ...] = ()
+    """Hours before and after them."""
+
+
+def _hours(since_ms: int, until_ms: int) -> tuple[tuple[int, int], ...]:
+    return ((since_ms // 3_600_000, (until_ms + 3_599_999) // 3_600_000 if until_ms else 1 << 60),)
+
+
+def _spans(since_ms: int, until_ms: int) -> _Spans:
+    """Cuts a range into the machine's whole days and the hours at its edges."""
+    first, start_ms = _midnight(since_ms, up=True) if since_ms else ("", 0)
+    end, stop_ms = _midnight(until_ms, up=False) if until_ms else ("9999-99-99", 0)
+    if until_ms and start_ms > stop_ms:
+        return _Spans("", "", _hours(since_ms, until_ms))  # no midnight lies in it
+    edges = []
+    if since_ms < start_ms:
+        edges.append((since_ms // 3_600_000, start_ms // 3_600_000))
+    if stop_ms < until_ms:
+        edges.append((stop_ms // 3_600_000, (until_ms + 3_599_999) // 3_600_000))
+    return _Spans(first, end, tuple(edges))
+
+
+def _midnight(at_ms: int, *, up: bool) -> tuple[str, int]:
+    """The local midnight at or before (`up`: at or after) an instant: its day and its Unix milliseconds."""
+    at = datetime.fromtimestamp(at_ms / 1000).astimezone()
+    day = at.date()
+    start = _start_of(day)
+    if up and start < at_ms:
+        day += timedelta(days=1)
+        start = _start_of(day)
+    return day.isoformat(), start
+
+
+def _start_of(day: date) -> int:
+    # A naive time is taken in the machine's zone with its summer time, wherever the day lies.
+    return round(datetime(day.year, day.month, day.day).timestamp() * 1000)  # noqa: DTZ001
 
 
 def _day(hour: int, zone: tzinfo | None) -> str:

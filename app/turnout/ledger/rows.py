@@ -17,8 +17,10 @@ COLUMNS: tuple[str, ...] = tuple(
     if field.name != "attempts"
     for name in (_USAGE if field.name == "usage" else (field.name,))
 )
-INSERT = f"INSERT OR REPLACE INTO calls ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  our own column names
+INSERT = f"INSERT OR IGNORE INTO calls ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  our own column names
 ATTEMPT = "INSERT OR REPLACE INTO attempts VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+LARGEST = 2**62
+"""No integer above this is stored: SQLite's own end at 2**63, and a sum past that would turn into a float."""
 Value = str | int | float | bytes | None
 
 
@@ -72,7 +74,7 @@ def values(record: CallRecord) -> tuple[Value, ...]:
         r.switch,
         r.observed,
         r.config,
-        orjson.dumps(r.signals).decode() if r.signals else "",
+        dumped(r.signals) if r.signals else "",
         _packed(r.features),
         _packed(r.buckets),
         r.note,
@@ -80,10 +82,37 @@ def values(record: CallRecord) -> tuple[Value, ...]:
 
 
 def _packed(values: tuple[object, ...]) -> str:
-    return orjson.dumps(values).decode() if values else ""
+    return dumped(values) if values else ""
+
+
+def dumped(value: object) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return orjson.dumps(_storable_json(value)).decode()
+
+
+def storable(value: Value) -> Value:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return max(-LARGEST, min(value, LARGEST))
+    return value
+
+
+def _storable_json(value: object) -> Json:
+    if isinstance(value, dict):
+        return {str(storable(str(k))): _storable_json(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable_json(v) for v in value]
+    if isinstance(value, str | int | float):
+        found = storable(value)
+        return found if not isinstance(found, bytes) else None
+    return None
 
 
 def record_of(row: tuple[Value, ...], attempts: tuple[Attempt, ...] = ()) -> CallRecord:
+    """Raises ValueError on a row of another version."""
     d: dict[str, Any] = dict(zip(COLUMNS, row, strict=True))
     usage = Usage(*(Tokens(_int(d.pop(name))) for name in _USAGE))
     tier, grade = d.pop("tier"), d.pop("grade")

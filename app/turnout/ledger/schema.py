@@ -1,20 +1,28 @@
 """The ledger's tables, as numbered migrations. Each runs in a transaction with the record of it, so a crash loses nothing (I23).
 
 Money is integer nano-dollars, times are Unix milliseconds UTC. A call under way is a row of `holds`; when it ends the hold
-goes and its row of `calls`, its attempts, the hour's roll-up and the budgets' sums are written in one transaction.
+goes and its row of `calls`, its attempts, the roll-ups of its hour and its day and the budgets' sums are written in one
+transaction. Roll-ups hold every dimension at once; `days` are the user's own days, as the writer's clock had them: a year
+of a busy desk is some ten thousand rows there, so no chart reads the calls.
 """
 
 import os
 import sqlite3
+import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from turnout.errors import LedgerError
 
-VERSION = 1
-"""`PRAGMA user_version` of a ledger this code reads; a larger one is from a newer Turnout and is not touched."""
-
-_FIRST = """
+_ROLLED = """
+  tier TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL, client TEXT NOT NULL,
+  developer TEXT NOT NULL, department TEXT NOT NULL, project TEXT NOT NULL,
+  calls INTEGER NOT NULL, refused INTEGER NOT NULL, failed INTEGER NOT NULL, cost INTEGER NOT NULL, baseline INTEGER NOT NULL,
+  all_fast INTEGER NOT NULL, energy INTEGER NOT NULL, uncached INTEGER NOT NULL, cache_read INTEGER NOT NULL,
+  cache_write INTEGER NOT NULL, output INTEGER NOT NULL, reasoning INTEGER NOT NULL,
+"""
+_FIRST = f"""
 CREATE TABLE calls (
   id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, client TEXT, developer TEXT, department TEXT, project TEXT,
   session TEXT, parent_session TEXT, dialect TEXT, asked_model TEXT, provider TEXT, model TEXT, tier TEXT,
@@ -34,11 +42,7 @@ CREATE TABLE attempts (
 ) WITHOUT ROWID;
 CREATE TABLE holds (id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, nanos INTEGER NOT NULL, record TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE rollups (
-  hour INTEGER NOT NULL, tier TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL, client TEXT NOT NULL,
-  developer TEXT NOT NULL, department TEXT NOT NULL, project TEXT NOT NULL,
-  calls INTEGER NOT NULL, refused INTEGER NOT NULL, failed INTEGER NOT NULL, cost INTEGER NOT NULL, baseline INTEGER NOT NULL,
-  all_fast INTEGER NOT NULL, energy INTEGER NOT NULL, uncached INTEGER NOT NULL, cache_read INTEGER NOT NULL,
-  cache_write INTEGER NOT NULL, output INTEGER NOT NULL, reasoning INTEGER NOT NULL,
+  hour INTEGER NOT NULL, {_ROLLED}
   PRIMARY KEY (hour, tier, provider, model, client, developer, department, project)
 ) WITHOUT ROWID;
 CREATE TABLE spend (key TEXT PRIMARY KEY, nanos INTEGER NOT NULL, tokens INTEGER NOT NULL, calls INTEGER NOT NULL, at_ms INTEGER NOT NULL) WITHOUT ROWID;
@@ -48,68 +52,104 @@ CREATE TABLE clients (
 CREATE TABLE kept (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
 CREATE INDEX kept_at ON kept (kind, at_ms);
 """
+_SECOND = f"""
+CREATE TABLE days (
+  day TEXT NOT NULL, {_ROLLED}
+  PRIMARY KEY (day, tier, provider, model, client, developer, department, project)
+) WITHOUT ROWID;
+INSERT INTO days SELECT date(hour * 3600, 'unixepoch', 'localtime') AS day, tier, provider, model, client, developer, department,
+  project, sum(calls), sum(refused), sum(failed), sum(cost), sum(baseline), sum(all_fast), sum(energy), sum(uncached),
+  sum(cache_read), sum(cache_write), sum(output), sum(reasoning)
+  FROM rollups GROUP BY day, tier, provider, model, client, developer, department, project;
+CREATE TABLE blocks (key TEXT PRIMARY KEY, nanos INTEGER NOT NULL, at_ms INTEGER NOT NULL) WITHOUT ROWID;
+"""  # noqa: S608  our own names
+STEPS: tuple[tuple[str, str], ...] = (("0001_ledger", _FIRST), ("0002_days_and_blocks", _SECOND))
+VERSION = len(STEPS)
+"""`PRAGMA user_version` of a ledger this code reads; a larger one is from a newer Turnout and is not touched."""
 
 
-def migrations() -> Any:
+def migrations(steps: Sequence[tuple[str, str]] = STEPS) -> Any:
     """sqlite-utils' own runner; imported only when there is something to do, for it costs 190 ms of start."""
     from sqlite_utils import Migrations
 
-    steps = Migrations("turnout")
+    found = Migrations("turnout")
+    for number, (name, statements) in enumerate(steps, 1):
 
-    @steps(name="0001_ledger")
-    def first(db: Any) -> None:
-        for statement in _FIRST.split(";"):
-            if statement.strip():
-                db.execute(statement)
+        @found(name=name)
+        def step(db: Any, number: int = number, statements: str = statements) -> None:
+            for statement in statements.split(";"):
+                if statement.strip():
+                    db.execute(statement)
+            # In the same transaction: a reader never sees the new tables under the old number, nor half of them.
+            db.execute(f"PRAGMA user_version={number}")
 
-    return steps
+    return found
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, *, wait_s: float = 5.0) -> sqlite3.Connection:
     """The writer's connection; makes file and tables when they are missing.
 
-    Raises LedgerError when the file is not a ledger, is from a newer version, or belongs to somebody else.
+    Raises LedgerError when the file is not a ledger, is from a newer version, or belongs to somebody else. `wait_s` is
+    how long a write waits for another process's lock.
     """
     _own_file(path)
     try:
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=NORMAL")
-        db.execute("PRAGMA wal_autocheckpoint=2000")
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=wait_s)
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
         if version > VERSION:
             db.close()
-            raise LedgerError(
+            raise NewerLedgerError(
                 f"{path.name} was written by a newer Turnout (version {version}, this one reads {VERSION}).",
                 hint="Update Turnout; nothing in the file was changed.",
             )
+        if version == 0:
+            db.execute(
+                "PRAGMA auto_vacuum=INCREMENTAL"
+            )  # so that retention gives space back; only before the first table
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
         if version < VERSION:
             from sqlite_utils import Database
 
             migrations().apply(Database(db))
-            db.execute(f"PRAGMA user_version={VERSION}")
     except sqlite3.DatabaseError as error:
         raise LedgerError(
             f"{path.name} cannot be used: {error}.", hint="`turnout doctor` says what can be done."
         ) from error
-    for suffix in ("", "-wal", "-shm"):
-        side = path.with_name(path.name + suffix)
-        if side.exists():
-            side.chmod(0o600)
     return db
 
 
+class NewerLedgerError(LedgerError):
+    """A downgrade: the file is left as it is."""
+
+
 def _own_file(path: Path) -> None:
-    """Mode 0600 whatever the umask; never through a symlink, never somebody else's file (T25)."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Mode 0600 whatever the umask; never through a symlink, never somebody else's file or folder (T06, T25)."""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _only_ours(path.parent, path.parent.lstat())
         handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     except OSError as error:
         raise LedgerError(
-            f"{path} cannot be opened: {error.strerror}.", hint="Check who owns the file and its folder."
+            f"{path} cannot be opened: {error.strerror}.",
+            hint="Check who owns the file and its folder, and the space left.",
         ) from error
     try:
-        if hasattr(os, "getuid") and os.fstat(handle).st_uid != os.getuid():
-            raise LedgerError(f"{path} belongs to another user.", hint="Move it away; Turnout makes a new one.")
+        _only_ours(path, os.fstat(handle))
+        if hasattr(os, "fchmod"):
+            os.fchmod(handle, 0o600)
     finally:
         os.close(handle)
+
+
+def _only_ours(path: Path, found: os.stat_result) -> None:
+    if not hasattr(os, "getuid"):
+        return
+    if stat.S_ISLNK(found.st_mode):
+        raise LedgerError(f"{path} is a symbolic link.", hint="Name the real folder, or move the link away.")
+    if found.st_uid != os.getuid():
+        raise LedgerError(f"{path} belongs to another user.", hint="Move it away; Turnout makes a new one.")
+    if found.st_mode & 0o022:
+        raise LedgerError(
+            f"{path} can be written by other users.", hint=f"Run `chmod go-w '{path}'`, after a look at who changed it."
+        )

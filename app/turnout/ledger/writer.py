@@ -1,69 +1,72 @@
 """The one writer: a thread with a queue. What waits together is committed together; the event loop is woken once a batch.
 
 NORMAL commits are safe under kill -9 (the operating system holds the pages), which is what a hold must survive: p50 11 us
-against 2.2 ms for FULL. Only the proxy imports this module.
+against 2.2 ms for FULL; `blocks` says how a power cut is covered. A disk that refuses a write fails those who wait for a hold
+at once, so that nothing is spent unrecorded; what has been spent already stays in memory and is tried again until the disk
+takes it, and goes to a file beside the ledger when Turnout stops first. Only the proxy imports this module.
 """
 
 import asyncio
 import logging
 import sqlite3
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import orjson
-
 from turnout.calls.record import CallRecord
-from turnout.calls.units import Json, Status
+from turnout.calls.units import Json
 from turnout.errors import LedgerError
-from turnout.ledger.rows import ATTEMPT, INSERT, Value, attempt_values, values
+from turnout.ledger import blocks
+from turnout.ledger.blocks import Blocks
+from turnout.ledger.entries import Write, keep, write_hold, write_settled
+from turnout.ledger.rows import dumped
 from turnout.ledger.schema import connect
+from turnout.ledger.snapshot import Known, Snapshot, spill
+from turnout.ledger.tidy import Tidied, tidy
 
 log = logging.getLogger("turnout.ledger")
 
 UNWRITTEN_KEPT = 50_000
-"""Settled calls kept in memory while the disk refuses them; past this the oldest are only in the log."""
+"""Settled calls kept in memory while the disk refuses them; past this they go to the file that the next start reads."""
 RETRY_S = 0.5
-_ROLLUP = """
-INSERT INTO rollups VALUES (?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?)
-ON CONFLICT DO UPDATE SET calls=calls+excluded.calls, refused=refused+excluded.refused, failed=failed+excluded.failed,
-  cost=cost+excluded.cost, baseline=baseline+excluded.baseline, all_fast=all_fast+excluded.all_fast, energy=energy+excluded.energy,
-  uncached=uncached+excluded.uncached, cache_read=cache_read+excluded.cache_read, cache_write=cache_write+excluded.cache_write,
-  output=output+excluded.output, reasoning=reasoning+excluded.reasoning
-"""
-_SPEND = """
-INSERT INTO spend VALUES (?,?,?,1,?)
-ON CONFLICT DO UPDATE SET nanos=nanos+excluded.nanos, tokens=tokens+excluded.tokens, calls=calls+1, at_ms=excluded.at_ms
-"""
-_KEEP = "INSERT OR REPLACE INTO kept VALUES (?,?,?,?)"
+CHECKPOINT_PAGES = 2_000
 
 
 @dataclass(slots=True)
 class Job:
     """Statements that belong in one transaction, and who waits for them."""
 
-    run: Callable[[sqlite3.Connection], None]
+    run: Write
     waits: "asyncio.Future[None] | None" = None
-    durable: bool = False
     kept: bool = False
     """Must not be lost: tried again until the disk takes it."""
+    hold: CallRecord | None = None
+    settles: CallRecord | None = None
 
 
 class Writer:
     """`held` returns when the hold is committed; `settle` and the others are queued."""
 
-    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop) -> None:
-        """Raises LedgerError when the ledger cannot be opened."""
+    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, *, wait_s: float = 5.0) -> None:
+        """Raises LedgerError when the ledger cannot be opened. `wait_s`: how long a write waits for another's lock."""
         self.path = path
         self._loop = loop
-        self._db = connect(path)
+        self._db = connect(path, wait_s=wait_s)
+        # Checkpoints come when nobody waits (`_rest`): one in a commit made holds wait 20 ms and more.
+        self._db.execute("PRAGMA wal_autocheckpoint=0")
+        blocks.begun(self._db)
+        self._blocks = Blocks(self._db)
+        self._snapshot = Snapshot(path, self._db)
         self._jobs: deque[Job] = deque()
         self._wake = threading.Condition()
         self._closing = False
+        self._unchecked = 0
         self.problem = ""
         """Why the last write failed; empty while all is well."""
+        self.unwritten = 0
+        """Settled calls that wait in memory for a disk that refuses them."""
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
 
@@ -71,21 +74,24 @@ class Writer:
 
     async def held(self, record: CallRecord) -> None:
         """Raises LedgerError when the hold could not be written: the call must not be sent then."""
-        row = (record.id, record.at_ms, int(record.hold), packed(record))
         waits: asyncio.Future[None] = self._loop.create_future()
-        self._put(Job(lambda db: _hold(db, row), waits))
+        self._put(Job(lambda db: write_hold(db, record), waits, hold=record))
         await waits
 
     def settle(self, record: CallRecord) -> None:
-        self._put(Job(lambda db: write_settled(db, record), kept=True))
+        """Once per call: a second one changes nothing. Never lost silently; `unwritten` counts what waits for the disk."""
+        self._put(Job(lambda db: _settled(db, record), kept=True, settles=record))
 
     def keep(self, kind: str, key: str, value: Json, at_ms: int) -> None:
         """A small thing by kind and key (session memory, intents, mode, credits, thumbs...); the last one wins."""
-        text = orjson.dumps(value).decode()
-        self._put(Job(lambda db: _execute(db, _KEEP, (kind, key, text, at_ms)), kept=True))
+        self._put(Job(lambda db: keep(db, kind, key, dumped(value), at_ms), kept=True))
 
     def drop(self, kind: str, key: str) -> None:
         self._put(Job(lambda db: _execute(db, "DELETE FROM kept WHERE kind=? AND key=?", (kind, key)), kept=True))
+
+    def release_lost(self, key: str) -> None:
+        """The user says that what a power cut left unknown in this bucket was not spent."""
+        self.drop("lost", key)
 
     async def write_client(self, name: str, token_hash: bytes, department: str, project: str, at_ms: int) -> None:
         row = (name, token_hash, department, project, at_ms)
@@ -94,19 +100,24 @@ class Writer:
     async def drop_client(self, name: str) -> None:
         await self._awaited(lambda db: _execute(db, "DELETE FROM clients WHERE name=?", (name,)))
 
-    async def trim(self, before_ms: int) -> None:
-        """Retention: single calls go, the roll-ups stay."""
+    async def tidy(self, *, keep_days: int, max_mb: int, now_ms: int) -> Tidied:
+        """Retention: single calls past their time or over the size go, oldest first; the roll-ups stay. Short steps, each
+        its own transaction, so that holds pass between them."""
+        total = Tidied()
+        while True:
+            done = Tidied()
 
-        def run(db: sqlite3.Connection) -> None:
-            db.execute(
-                "DELETE FROM attempts WHERE call IN (SELECT id FROM calls WHERE at_ms < ? LIMIT 20000)", (before_ms,)
-            )
-            db.execute("DELETE FROM calls WHERE id IN (SELECT id FROM calls WHERE at_ms < ? LIMIT 20000)", (before_ms,))
+            def step(db: sqlite3.Connection, done: Tidied = done) -> None:
+                tidy(db, done, keep_days=keep_days, max_mb=max_mb, now_ms=now_ms)
 
-        await self._awaited(run)
+            await self._awaited(step)
+            total.calls += done.calls
+            total.small += done.small
+            if not done.more:
+                return total
 
     async def flush(self) -> None:
-        """Everything queued before this is on disk when it returns."""
+        """Everything queued before this is committed when it returns. Raises LedgerError when that cannot be."""
         await self._awaited(lambda _: None)
 
     def close(self) -> None:
@@ -116,70 +127,172 @@ class Writer:
             self._wake.notify()
         self._thread.join(timeout=10)
 
-    async def _awaited(self, run: Callable[[sqlite3.Connection], None]) -> None:
+    async def _awaited(self, run: Write) -> None:
         waits: asyncio.Future[None] = self._loop.create_future()
         self._put(Job(run, waits))
         await waits
 
     def _put(self, job: Job) -> None:
-        if self._closing:
-            if job.waits is not None:
-                job.waits.set_exception(LedgerError("The ledger is closed: Turnout is stopping."))
-            return
         with self._wake:
-            self._jobs.append(job)
-            if len(self._jobs) == 1:
-                self._wake.notify()
+            if not self._closing:
+                self._jobs.append(job)
+                if len(self._jobs) == 1:
+                    self._wake.notify()
+                return
+        if job.waits is not None:
+            job.waits.set_exception(LedgerError("The ledger is closed: Turnout is stopping."))
+        elif job.settles is not None:
+            log.error("call %s ended after the ledger was closed: the next start charges it as held", job.settles.id)
 
     # --- the thread ---
 
     def _run(self) -> None:
         while True:
             with self._wake:
-                while not self._jobs and not self._closing:
-                    self._wake.wait()
+                if not self._jobs and not self._closing:
+                    self._wake.wait(self._snapshot.due_s(time.monotonic()))
                 batch = list(self._jobs)
                 self._jobs.clear()
                 closing = self._closing
             if batch:
                 self._write(batch, closing=closing)
+            self._rest(busy=bool(batch))
             if closing and not self._jobs:
                 break
-        self._db.close()
+        self._finish()
 
     def _write(self, batch: list[Job], *, closing: bool) -> None:
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            for job in batch:
-                job.run(self._db)
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._failed(batch, error, closing=closing)
-            return
-        self.problem = ""
-        waiting = [job.waits for job in batch if job.waits is not None]
-        if waiting:
-            self._loop.call_soon_threadsafe(_resolve, waiting, None)
+            self._commit(batch)
+        except (
+            Exception
+        ) as error:  # the boundary of the disk, and of a job: one bad entry must not take the others with it
+            if _refused_all(error):
+                self._failed(batch, error, closing=closing)
+            elif len(batch) > 1:
+                for job in batch:
+                    self._write([job], closing=closing)
+            else:
+                log.exception("one entry could not be written and is left out")
+                self._tell(_waiting(batch), LedgerError(f"This could not be written to the ledger: {error}."))
+        else:
+            self.problem = ""
+            self._tell(_waiting(batch), None)
 
-    def _failed(self, batch: list[Job], error: sqlite3.Error, *, closing: bool) -> None:
+    def _commit(self, batch: list[Job]) -> None:
+        db, now_s = self._db, time.monotonic()
+        moved: dict[str, int] = {}
+        for job in batch:
+            if job.hold is not None and job.hold.buckets:
+                moved |= self._blocks.hold(job.hold.id, int(job.hold.hold), job.hold.buckets, now_s)
+        try:
+            if moved:
+                db.execute("PRAGMA synchronous=FULL")
+            db.execute("BEGIN IMMEDIATE")
+            for job in batch:
+                job.run(db)
+            if moved:
+                write_marks_now(db, moved)
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            for job in batch:
+                if job.hold is not None:
+                    self._blocks.settle(job.hold.id, 0, ())
+            self._blocks.unmoved(moved)
+            raise
+        finally:
+            if moved:
+                db.execute("PRAGMA synchronous=NORMAL")
+        for job in batch:
+            if job.hold is not None:
+                self._snapshot.held(job.hold)
+            elif job.settles is not None:
+                self._blocks.settle(job.settles.id, int(job.settles.cost), job.settles.buckets)
+                self._snapshot.settled(job.settles)
+        self.unwritten = 0
+        self._unchecked += len(batch)
+
+    def _failed(self, batch: list[Job], error: Exception, *, closing: bool) -> None:
         """Those who wait are told at once; what must not be lost goes back to the head of the queue."""
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+        if not self.problem:
+            log.error("the ledger could not be written: %s", error)
         self.problem = str(error)
-        log.error("the ledger could not be written: %s", error)
-        waiting = [job.waits for job in batch if job.waits is not None]
-        if waiting:
-            told = LedgerError(f"The ledger cannot be written: {error}.", hint="Free disk space or unlock the file.")
-            self._loop.call_soon_threadsafe(_resolve, waiting, told)
         kept = [job for job in batch if job.kept]
-        if closing:
-            if kept:
-                log.error("%d rows could not be written before the end", len(kept))
-            return
-        with self._wake:
-            self._jobs.extendleft(reversed(kept[-UNWRITTEN_KEPT:]))
-            if kept:
+        over = kept[:-UNWRITTEN_KEPT]
+        if closing or over:
+            self._spill(kept if closing else over)
+        kept = [] if closing else kept[-UNWRITTEN_KEPT:]
+        self.unwritten = len(kept)
+        told = LedgerError(f"The ledger cannot be written: {error}.", hint="Free disk space or unlock the file.")
+        self._tell(_waiting(batch), told)
+        if kept:
+            with self._wake:
+                self._jobs.extendleft(reversed(kept))
                 self._wake.wait(RETRY_S)
+
+    def _spill(self, jobs: list[Job]) -> None:
+        records = [job.settles for job in jobs if job.settles is not None]
+        if not records:
+            return
+        try:
+            spill(self.path, records)
+            log.error("%d ended calls wait beside the ledger for the next start", len(records))
+        except OSError as error:
+            log.error(
+                "%d ended calls could not be written: their holds are charged at the next start (%s)",
+                len(records),
+                error,
+            )
+
+    def _rest(self, *, busy: bool) -> None:
+        """What nobody waits for: the snapshot, and moving the write-ahead log into the file."""
+        now = time.monotonic()
+        try:
+            self._snapshot.write_if_due(now)
+            # Idle, or so much waits that the log would grow without end under a load that never rests.
+            if self._unchecked >= CHECKPOINT_PAGES and (
+                not (busy and self._jobs) or self._unchecked > 20 * CHECKPOINT_PAGES
+            ):
+                self._unchecked = 0
+                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except (sqlite3.Error, OSError) as error:
+            log.warning("the ledger could not be tidied: %s", error)
+
+    def _finish(self) -> None:
+        try:
+            if not self.problem:
+                self._db.execute("PRAGMA synchronous=FULL")
+                blocks.ended(self._db)
+            self._snapshot.write()
+        except (sqlite3.Error, OSError) as error:
+            log.warning("the ledger was closed without its last snapshot: %s", error)
+        self._db.close()
+
+    def _tell(self, waiting: "list[asyncio.Future[None]]", error: LedgerError | None) -> None:
+        if waiting and not self._loop.is_closed():
+            try:
+                self._loop.call_soon_threadsafe(_resolve, waiting, error)
+            except RuntimeError:  # the loop closed in between: nobody waits any more
+                log.debug("nobody waited for %d entries", len(waiting))
+
+    def known(self) -> Known:
+        """Every bucket's spend and open holds as last committed; for a test of the snapshot and for `doctor`."""
+        return self._snapshot.known()
+
+
+def _refused_all(error: Exception) -> bool:
+    """The disk or the file, not the entry: full, read-only, locked, damaged. Nothing gets better by trying one by one."""
+    return isinstance(error, sqlite3.OperationalError | OSError) or type(error) is sqlite3.DatabaseError
+
+
+def _waiting(batch: list[Job]) -> "list[asyncio.Future[None]]":
+    return [job.waits for job in batch if job.waits is not None]
+
+
+def write_marks_now(db: sqlite3.Connection, moved: dict[str, int]) -> None:
+    blocks.write_marks(db, moved, time.time_ns() // 1_000_000)
 
 
 def _resolve(waiting: "list[asyncio.Future[None]]", error: LedgerError | None) -> None:
@@ -191,53 +304,9 @@ def _resolve(waiting: "list[asyncio.Future[None]]", error: LedgerError | None) -
                 future.set_exception(error)
 
 
-def _execute(db: sqlite3.Connection, sql: str, row: tuple[Value, ...]) -> None:
+def _execute(db: sqlite3.Connection, sql: str, row: tuple[str | int | bytes, ...]) -> None:
     db.execute(sql, row)
 
 
-def _hold(db: sqlite3.Connection, row: tuple[Value, ...]) -> None:
-    db.execute("INSERT OR REPLACE INTO holds VALUES (?,?,?,?)", row)
-
-
-def write_settled(db: sqlite3.Connection, record: CallRecord) -> None:
-    """Idempotent: a call that is in the ledger already is not counted twice."""
-    db.execute("DELETE FROM holds WHERE id=?", (record.id,))
-    if db.execute("SELECT 1 FROM calls WHERE id=?", (record.id,)).fetchone() is not None:
-        return
-    db.execute(INSERT, values(record))
-    for number, attempt in enumerate(record.attempts):
-        db.execute(ATTEMPT, attempt_values(record.id, number, attempt))
-    u = record.usage
-    db.execute(
-        _ROLLUP,
-        (
-            record.at_ms // 3_600_000,
-            record.tier.value if record.tier is not None else "",
-            record.provider,
-            record.model,
-            record.client,
-            record.developer,
-            record.department,
-            record.project,
-            1,
-            int(record.status is Status.REFUSED),
-            int(record.status is Status.FAILED),
-            record.cost,
-            record.baseline,
-            record.all_fast,
-            record.energy,
-            u.uncached,
-            u.cache_read,
-            u.cache_write_5m + u.cache_write_1h,
-            u.output,
-            u.reasoning,
-        ),
-    )
-    if record.status is not Status.REFUSED:
-        for key in record.buckets:
-            db.execute(_SPEND, (key, record.cost, u.prompt + u.produced, record.at_ms))
-
-
-def packed(record: CallRecord) -> str:
-    """The held record as JSON: what `recover` needs if we never come back to it."""
-    return orjson.dumps(values(record)).decode()
+def _settled(db: sqlite3.Connection, record: CallRecord) -> None:
+    write_settled(db, record)

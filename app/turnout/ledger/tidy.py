@@ -1,0 +1,53 @@
+"""Retention: single calls go when they are too old or the file too large, oldest first; roll-ups and budget sums stay."""
+
+import sqlite3
+from dataclasses import dataclass
+
+STEP = 5_000
+"""Calls deleted in one transaction: some 60 ms, for which a hold may have to wait."""
+MEMORY_MS = 30 * 86_400_000
+"""Session memories, cached grades and settled windows are of no use after a month."""
+_FLEETING = ("session", "intent", "lost", "notice", "body")
+
+
+@dataclass(slots=True)
+class Tidied:
+    calls: int = 0
+    small: int = 0
+    more: bool = False
+    """Another step is needed."""
+
+
+def tidy(db: sqlite3.Connection, done: Tidied, *, keep_days: int, max_mb: int, now_ms: int) -> None:
+    """One step, inside the caller's transaction."""
+    oldest = now_ms - keep_days * 86_400_000 if keep_days > 0 else 0
+    gone = _oldest(db, "WHERE at_ms < ?", oldest)
+    if len(gone) < STEP and size(db) > max_mb * 1_000_000 > 0:
+        gone += _oldest(db, "WHERE at_ms >= ?", oldest)[: STEP - len(gone)]
+    if gone:
+        db.executemany("DELETE FROM attempts WHERE call=?", gone)
+        db.executemany("DELETE FROM calls WHERE id=?", gone)
+        # Given back at the end of the file, a little at a time: a full VACUUM would hold every call up.
+        db.execute("PRAGMA incremental_vacuum(2000)").fetchall()
+    done.calls = len(gone)
+    done.more = len(gone) == STEP or (bool(gone) and size(db) > max_mb * 1_000_000 > 0)
+    if not done.more:
+        for kind in _FLEETING:
+            done.small += db.execute("DELETE FROM kept WHERE kind=? AND at_ms < ?", (kind, now_ms - MEMORY_MS)).rowcount
+        # A session's own budget ends with it; longer windows than a year there are none but "ever".
+        done.small += db.execute(
+            "DELETE FROM spend WHERE at_ms < ? AND key NOT LIKE '%|ever|%'", (now_ms - 410 * 86_400_000,)
+        ).rowcount
+
+
+def _oldest(db: sqlite3.Connection, condition: str, at_ms: int) -> list[tuple[str]]:
+    sql = f"SELECT id FROM calls {condition} ORDER BY at_ms LIMIT {STEP}"  # noqa: S608  two fixed conditions
+    return db.execute(sql, (at_ms,)).fetchall()
+
+
+def size(db: sqlite3.Connection) -> int:
+    """Bytes in use: pages that are free inside the file are not counted."""
+    pages, free, page = (
+        int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * page
