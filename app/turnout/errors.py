@@ -103,6 +103,11 @@ class LoopRefusal(Refusal):
 class PolicyRefusal(Refusal):
     code = "turnout_policy"
 
+    def __init__(self, message: str, *, hint: str = "", private: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.private = private
+        """The conversation is private and found no engine inside the walls: it stays private, though nothing was sent."""
+
 
 class LedgerRefusal(Refusal):
     code = "turnout_ledger"

@@ -23,6 +23,7 @@ def session_json(live: Live) -> Json:
         "warm": int(memory.warm),
         "ttl": memory.cache_ttl_s,
         "calls": memory.calls,
+        "thread": memory.thread,
     }
 
 
@@ -40,6 +41,7 @@ def restored(id_: str, doc: Json) -> Live:
         warm=Tokens(max(0, said_int(doc, "warm"))),
         cache_ttl_s=said_int(doc, "ttl") or 300,
         calls=said_int(doc, "calls"),
+        thread=said_text(doc, "thread"),
     )
     live = Live(id_, said_text(doc, "client"), said_text(doc, "parent"), memory, last_at_ms=said_int(doc, "at"))
     live.spent = Nanos(max(0, said_int(doc, "spent")))

@@ -19,7 +19,7 @@ from turnout.calls.units import Dialect, Family, Mode, Nanos, Status, Tier, Toke
 from turnout.calls.usage import Usage, cost
 from turnout.control.messages import Notice, Running, Waiting
 from turnout.engines.engine import Engine
-from turnout.errors import BudgetRefusal, LoopRefusal, NoEngineError, Refusal, TurnoutError
+from turnout.errors import BudgetRefusal, LoopRefusal, NoEngineError, PolicyRefusal, Refusal, TurnoutError
 from turnout.proxy.attribution import Session
 from turnout.proxy.books import Amount, Books, Charge
 from turnout.proxy.exchange import Exchange, Seen
@@ -29,7 +29,7 @@ from turnout.proxy.roster import Catalogue, Known, build
 from turnout.proxy.sessions import Live, Sessions
 from turnout.proxy.settling import Settled
 from turnout.routing import budget as budgets
-from turnout.routing import loops
+from turnout.routing import loops, threads
 from turnout.routing.conversation import ask_hash
 from turnout.routing.decide import decide
 from turnout.routing.facts import Candidate, Facts, Grading, LoopStanding, Roster, SecretVerdict, Standing
@@ -64,6 +64,29 @@ class Totals:
     spent: int = 0
     saved: int = 0
     calls: int = 0
+
+
+@dataclass(slots=True)
+class Counts:
+    """Since the start, for /metrics."""
+
+    calls: dict[tuple[str, str], int] = field(default_factory=dict)
+    spent: dict[str, int] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
+
+    def add(self, row: CallRecord) -> None:
+        tier = row.tier.value if row.tier is not None else "none"
+        self.calls[tier, row.status.value] = self.calls.get((tier, row.status.value), 0) + 1
+        self.spent[tier] = self.spent.get(tier, 0) + row.cost
+        usage = row.usage
+        for kind, count in (
+            ("uncached", usage.uncached),
+            ("cache_read", usage.cache_read),
+            ("cache_write", usage.cache_write_5m + usage.cache_write_1h),
+            ("output", usage.output),
+            ("reasoning", usage.reasoning),
+        ):
+            self.tokens[kind] = self.tokens.get(kind, 0) + count
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +150,7 @@ class State:
         self.notices: deque[Notice] = deque(maxlen=200)
         self.clients_seen: dict[str, int] = {}
         self.totals = Totals()
+        self.counts = Counts()
         self.listeners = 0
         """Trays and windows that hear events; with none of them an `ask` is refused at once."""
         self.changed = asyncio.Event()
@@ -213,6 +237,12 @@ class State:
             except (BudgetRefusal, LoopRefusal) as stopped:
                 self._refused(call, live, stopped, now_ms)
                 raise
+            except PolicyRefusal as walled:
+                if walled.private and not live.memory.private:
+                    # Refused for want of a local engine: private it stays, also when the next request is without the secret.
+                    live.memory = replace(live.memory, private=True)
+                    self.edges.remember(live.id, live)
+                raise
             if outcome is Need.TOKENS:
                 estimate, exact = await self._count(call)
             elif outcome is Need.GRADE:
@@ -251,7 +281,7 @@ class State:
             rules=rules,
             roster=roster,
             mode=self.mode_now(now_ms),
-            memory=live.memory,
+            memory=threads.recall(live.memory, call.outline),
             standings=self.standings(call, live, now, rules),
             loops=self.loop_standings(call, live, rules),
             estimate=estimate,
@@ -454,6 +484,7 @@ class State:
                 ok = row.status in (Status.SETTLED, Status.ABORTED)
                 live.loop = loops.concluded(live.loop, call.body_hash, ok=ok, now_ms=now_ms)
         self._total(row, now_ms)
+        self.counts.add(row)
         self.edges.settle(row)
         self.tell()
 
@@ -465,7 +496,7 @@ class State:
             if plan.private and not live.memory.private:
                 live.memory = replace(live.memory, private=True)
             return
-        memory = live.memory
+        memory = threads.recall(live.memory, outline)
         if outline.housekeeping is None and row.provider:
             name = f"{row.provider}/{row.model}"
             cached = row.usage.cache_read + row.usage.cache_write_5m + row.usage.cache_write_1h
@@ -480,7 +511,13 @@ class State:
                 warm=Tokens(cached or (row.usage.prompt if row.tier is not Tier.LOCAL else 0)),
                 cache_ttl_s=3600 if row.usage.cache_write_1h else 300,
             )
-        live.memory = replace(memory, private=memory.private or plan.private, last_at_ms=now_ms, calls=memory.calls + 1)
+        memory = replace(memory, private=memory.private or plan.private)
+        if outline.housekeeping is None:
+            # A side request is no turn of the conversation it is about, and warms no cache of it.
+            memory = replace(memory, last_at_ms=now_ms, calls=memory.calls + 1)
+            live.memory = threads.remember(live.memory, outline, memory)
+        else:
+            live.memory = replace(live.memory, private=memory.private)
         self.edges.remember(live.id, live)
 
     def _total(self, row: CallRecord, now_ms: int) -> None:

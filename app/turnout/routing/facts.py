@@ -87,6 +87,10 @@ class Memory:
     """Prompt tokens the provider holds cached for this conversation, as last reported."""
     cache_ttl_s: int = 300
     calls: int = 0
+    thread: str = ""
+    """Which of the session's conversations this is about (`routing.threads.key`); empty: not told apart."""
+    threads: "tuple[Memory, ...]" = ()
+    """Its other conversations, the latest first: subagents share their parent's session id in some clients."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ def routed(reading: Reading, wish: Wish, *, private: bool, name: str) -> Routed 
         raise PolicyRefusal(
             "This conversation is private and no engine inside your walls answers now, so it was not sent anywhere.",
             hint="Start the local engine (`turnout doctor` says what is wrong), or begin a new conversation without the secret.",
+            private=True,
         )
     return found if line == list(found.line) else replace(found, line=tuple(line))
 
@@ -151,6 +152,7 @@ class _Router:
             raise PolicyRefusal(
                 "This conversation is private and too large for every engine inside your walls, so it was not sent anywhere.",
                 hint="Shorten it, or add a sovereign model with a larger context window to tier local.",
+                private=True,
             )
         # Nothing fits: the engine's own "prompt is too long" is what makes agents compact, so the call goes where it belongs.
         return Routed(tuple(line), f"{why}; no model is known to fit", self._walls, graded)
@@ -160,6 +162,7 @@ class _Router:
             return PolicyRefusal(
                 f'Rule "{self._rule}" keeps this conversation private, and no engine inside your walls is set up.',
                 hint="Mark a local provider `sovereign = true` in turnout.toml and put a model of it into tier local.",
+                private=True,
             )
         if self._facts.mode is Mode.LOCAL:
             return NoEngineError(
