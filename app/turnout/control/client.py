@@ -128,9 +128,7 @@ class ControlClient:
         """Lines of progress {"status", "completed", "total"} as the local engine tells them, until it is done."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=600)
         try:
-            connection.request(
-                "POST", "/_control/v1/models/pull", json.dumps({"name": name}).encode(), self._headers()
-            )
+            connection.request("POST", "/_control/v1/models/pull", json.dumps({"name": name}).encode(), self._headers())
             answer = connection.getresponse()
             if answer.status >= 400:
                 raise _refused(json.loads(answer.read() or b"{}"), answer.status)

@@ -158,10 +158,12 @@ class Grader:
         """
         del tools
         if not ask.strip():
-            return Grading(None, 0.0, 0.0, _NOTHING)
+            return Grading(None, 0.0, 0.0, _NOTHING, (*features("").dense, 0.0, 0.0))
         seen = features(ask)
         plain = self.logits(seen)
         score = _softmax(*plain)[2]
+        # Both logits stand behind the features: a ledger row is then all that calibration needs, without the text.
+        row = (*seen.dense, *plain)
         dialled = _softmax(plain[0] - safety, plain[1] + safety)
         best = max(range(3), key=dialled.__getitem__)
         sure = dialled[best]
@@ -170,8 +172,8 @@ class Grader:
             round(score, 6),
             round(sure, 6),
             self._reason(seen, best),
-            seen.dense,
-            self.calibration.difficulty((*seen.dense, *plain)) if self.calibration else None,
+            row,
+            self.calibration.difficulty(row) if self.calibration else None,
         )
 
     def logits(self, seen: Features) -> tuple[float, float]:

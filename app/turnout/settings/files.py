@@ -153,7 +153,23 @@ class _Reading:
 
     def _provider(self, name: str, d: dict[str, Any], port: int) -> Provider:
         table = f"providers.{name}"
-        known = ["dialect", "base_url", "key", "sovereign", "first_byte_s", "idle_s", "total_s", "connect_s", "insecure_http", "responses", "gguf", "num_ctx", "models", "enabled", "timeouts"]
+        known = [
+            "dialect",
+            "base_url",
+            "key",
+            "sovereign",
+            "first_byte_s",
+            "idle_s",
+            "total_s",
+            "connect_s",
+            "insecure_http",
+            "responses",
+            "gguf",
+            "num_ctx",
+            "models",
+            "enabled",
+            "timeouts",
+        ]
         self._known(d, known, table)
         if not _NAME.match(name):
             raise self._fail(

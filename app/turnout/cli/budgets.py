@@ -1,0 +1,228 @@
+"""`mode`, `pause`, `resume`, `budget`, `session`: what the tray does, from a terminal."""
+
+from typing import Annotated
+
+import typer
+
+from turnout.cli.options import AsJson, seconds
+from turnout.cli.output import clock, dollars, say, say_json, short, table
+
+budget = typer.Typer(help="Budgets as they stand: what is used, held and left.", no_args_is_help=True)
+session = typer.Typer(help="Sessions that are live, stopped or waiting.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("mode")(mode)
+    app.command("pause")(pause)
+    app.command("resume")(resume)
+    app.add_typer(budget, name="budget")
+    app.add_typer(session, name="session")
+
+
+def mode(
+    to: Annotated[str, typer.Argument(metavar="[auto|local|cloud|passthrough]")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Shows or sets the mode; it persists."""
+    from turnout.calls.units import Mode
+    from turnout.cli.reach import either, own_paths, running
+    from turnout.errors import BadRequestError
+
+    where = own_paths()
+    if to:
+        if to not in [one.value for one in Mode]:
+            raise BadRequestError(f"{to[:20]!r} is no mode", hint="One of auto, local, cloud, passthrough.")
+        now, paused = str(either(where).mode(to)["mode"]), None
+    elif running(where) is not None:
+        from turnout.cli.reach import control
+
+        status = control(where).status()
+        now, paused = status.mode, status.paused_until_ms
+    else:
+        now, paused = _kept_mode()
+    if as_json:
+        from turnout.cli.output import rfc3339
+
+        until = rfc3339(paused) if paused else None
+        say_json({"mode": now, "paused": paused is not None, "paused_until": until})
+    else:
+        say(now + ("" if paused is None else " (paused)" if not paused else f" (paused until {clock(paused)})"))
+
+
+def _kept_mode() -> tuple[str, int | None]:
+    from turnout.cli.reach import own_paths
+    from turnout.ledger.reader import Reader
+    from turnout.proxy.keep import mode_of
+
+    reader = Reader(own_paths().ledger)
+    try:
+        found, paused = mode_of(reader.kept("state").get("mode"))
+    finally:
+        reader.close()
+    return found.value, paused
+
+
+def pause(
+    duration: Annotated[str, typer.Argument(help="30m, 2h...; left out: until `turnout resume`.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Pass-through for a while: calls get the model they ask for. Budgets and `private` rules still hold."""
+    from turnout.cli.reach import control, own_paths
+
+    span = seconds(duration) if duration else None
+    answer = control(own_paths()).pause(span)
+    if as_json:
+        say_json({"paused": True, "seconds": span, **answer})
+    else:
+        say(f"Paused for {duration}." if duration else "Paused until `turnout resume`.")
+
+
+def resume(as_json: AsJson = False) -> None:
+    """Rules route again."""
+    from turnout.cli.reach import control, own_paths
+
+    answer = control(own_paths()).resume()
+    if as_json:
+        say_json({"paused": False, **answer})
+    else:
+        say("Rules route again.")
+
+
+@budget.command("list")
+def budgets(as_json: AsJson = False) -> None:
+    """Every budget window with something in it."""
+    from turnout.cli.reach import control, own_paths
+
+    rows = control(own_paths()).budgets()
+    if as_json:
+        say_json({"budgets": rows})
+        return
+    if not rows:
+        say("No budget was touched yet. Budgets stand in rules.toml: `turnout rules path`.")
+        return
+
+    def amount(row: dict[str, object], key: str) -> str:
+        text = str(row.get(key, ""))
+        return dollars(text) if row.get("unit") == "usd" else text
+
+    head = ("budget", "of", "per", "used", "held", "left", "limit", "waiting", "key")
+    cells = [
+        [
+            str(row.get("budget", "")),
+            f"{row.get('scope', '')} {row.get('who', '')}".strip(),
+            str(row.get("per", "")),
+            *(amount(row, key) for key in ("used", "held", "left", "limit")),
+            str(row.get("waiting") or ""),
+            str(row.get("key", "")),
+        ]
+        for row in rows
+    ]
+    say(*table(head, cells, right=(3, 4, 5, 6)))
+
+
+@budget.command("credit")
+def credit(
+    scope: Annotated[str, typer.Argument(help="A key or name of `budget list`, or client:NAME and the like.")],
+    add: Annotated[str, typer.Option("--add", metavar="USD", help="Dollars to add; left out: only show.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Shows what is left of a budget, or raises it for its present window. A call that waits goes on."""
+    from turnout.cli.reach import control, own_paths
+    from turnout.errors import NotFoundError
+
+    client = control(own_paths())
+    if add:
+        answer = client.credit(scope, add)
+        if as_json:
+            say_json(answer)
+        else:
+            say(f"{dollars(add)} added to {scope}.")
+        return
+    names = ("key", "budget")
+    rows = [
+        row
+        for row in client.budgets()
+        if scope in [row.get(name) for name in names]
+        or scope in (f"{row.get('scope')}:{row.get('who')}", f"{row.get('scope')}={row.get('who')}")
+    ]
+    if not rows:
+        raise NotFoundError(f"nothing was spent under {scope[:80]!r} yet", hint="`turnout budget list` shows the keys.")
+    if as_json:
+        say_json({"budgets": rows})
+        return
+    for row in rows:
+        left = dollars(str(row["left"])) if row.get("unit") == "usd" else f"{row['left']} {row.get('unit')}"
+        say(f"{row['key']}: {left} left")
+
+
+@budget.command("release")
+def release(hold: str, as_json: AsJson = False) -> None:
+    """Gives an open hold back."""
+    from turnout.cli.reach import control, own_paths
+
+    answer = control(own_paths()).hold_release(hold)
+    if as_json:
+        say_json(answer)
+    else:
+        say(f"The hold of {hold} is released.")
+
+
+@session.command("list")
+def sessions(as_json: AsJson = False) -> None:
+    """Sessions of the last hour, and those that are stopped or wait."""
+    from turnout.cli.reach import control, own_paths
+
+    rows = control(own_paths()).sessions()
+    if as_json:
+        say_json({"sessions": rows})
+        return
+    if not rows:
+        say("No session within the last hour.")
+        return
+    cells = []
+    for row in rows:
+        state = "waiting" if row.get("waiting") else str(row.get("stopped") or "live")
+        spent = dollars(str(row.get("spent_usd", "0")))
+        cells.append(
+            [
+                str(row.get("id", "")),
+                str(row.get("client", "")),
+                str(row.get("turns", "")),
+                spent,
+                short(str(row.get("model", "")), 40),
+                short(state, 50),
+            ]
+        )
+    say(*table(("session", "client", "turns", "spent", "model", "state"), cells, right=(2, 3)))
+
+
+@session.command("allow")
+def allow(
+    id_: Annotated[str, typer.Argument(metavar="ID")],
+    usd: Annotated[str, typer.Option("--usd", help="This many dollars more.")] = "",
+    turns: Annotated[int, typer.Option("--turns", min=0, help="This many turns more.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Lets a stopped or waiting session go on."""
+    from turnout.cli.reach import control, own_paths
+    from turnout.errors import BadRequestError
+
+    if usd and turns:
+        raise BadRequestError("--usd and --turns exclude each other", hint="Say one of them, or none for the default.")
+    answer = control(own_paths()).session_allow(id_, usd=usd, turns=turns)
+    if as_json:
+        say_json(answer)
+    else:
+        say(f"{id_} may go on.")
+
+
+@session.command("stop")
+def stop(id_: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
+    """Refuses the session's further calls until it is allowed again, or a person asks something new."""
+    from turnout.cli.reach import control, own_paths
+
+    answer = control(own_paths()).session_stop(id_)
+    if as_json:
+        say_json(answer)
+    else:
+        say(f"{id_} is stopped.")

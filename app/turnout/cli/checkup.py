@@ -1,0 +1,263 @@
+"""`doctor`'s examination: each check looks at one thing, says how it is, and how to mend it. Changes nothing."""
+
+import os
+import socket
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from turnout.errors import KeysError, SettingsError, TurnoutError
+from turnout.settings.model import Settings
+from turnout.settings.paths import Paths
+
+
+class State(Enum):
+    GOOD = "ok"
+    NOTE = "note"
+    """Works, but could be better."""
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    name: str
+    state: State
+    detail: str
+    fix: str = ""
+
+
+def examine() -> list[Check]:
+    from turnout.settings.paths import paths
+
+    where = paths()
+    try:
+        where.make()
+    except SettingsError as error:
+        return [Check("folders", State.BAD, error.message, error.hint)]
+    checks: tuple[Callable[[Paths], Iterator[Check]], ...] = (
+        _folders,
+        _settings,
+        _rules,
+        _proxy,
+        _ledger,
+        _keys,
+        _clients,
+    )
+    return [found for check in checks for found in _tried(check, where)]
+
+
+def _tried(check: Callable[[Paths], Iterator[Check]], where: Paths) -> list[Check]:
+    """One broken part does not hide the others."""
+    try:
+        return list(check(where))
+    except TurnoutError as error:
+        return [Check(check.__name__.strip("_"), State.BAD, error.message, error.hint)]
+
+
+def _folders(where: Paths) -> Iterator[Check]:
+    if os.name == "posix":
+        for file in (where.settings, where.rules, where.ledger, where.runtime):
+            fault = _fault(file)
+            if fault:
+                yield Check("files", State.BAD, f"{file} {fault}", f"Make it yours alone: chmod 600 {file}")
+                return
+    yield Check("folders", State.GOOD, f"{where.config}, {where.data}, {where.state}")
+
+
+def _fault(file: Path) -> str:
+    """What makes a file unsafe to trust (T25); empty: nothing."""
+    try:
+        found = file.lstat()
+    except OSError:
+        return ""
+    if found.st_uid != os.getuid():
+        return "belongs to another user"
+    return "can be written by others" if stat.S_ISREG(found.st_mode) and found.st_mode & 0o022 else ""
+
+
+def _read(where: Paths) -> Settings:
+    from turnout.settings.files import read_settings
+
+    return read_settings(where.settings)
+
+
+def _settings(where: Paths) -> Iterator[Check]:
+    if not where.settings.exists():
+        yield Check("settings", State.NOTE, "there is no turnout.toml yet", "The first `turnout serve` writes one.")
+        return
+    settings = _read(where)
+    used = sum(len(names) for names in settings.tiers.values())
+    yield Check("settings", State.GOOD, f"{len(settings.providers)} providers, {used} models in tiers")
+    if not used:
+        fix = "`turnout key set anthropic` adds a cloud provider; or install Ollama, pull a model and list it under [tiers]."
+        yield Check("tiers", State.BAD, "no tier has a model: every call will be answered with an error", fix)
+
+
+def _rules(where: Paths) -> Iterator[Check]:
+    from turnout.routing.rulefile import check_rules
+
+    if not where.rules.exists():
+        yield Check("rules", State.NOTE, "there is no rules.toml yet", "The first `turnout serve` writes one.")
+        return
+    checked = check_rules(where.rules.read_text(encoding="utf-8", errors="replace"), (), str(where.rules))
+    if checked.rules is None:
+        more = f" (and {len(checked.errors) - 1} more)" if len(checked.errors) > 1 else ""
+        yield Check("rules", State.BAD, checked.errors[0].message + more, checked.errors[0].hint)
+        return
+    yield Check("rules", State.GOOD, f"{len(checked.rules.rules)} rules, {len(checked.rules.budgets)} budgets")
+    for warning in checked.warnings[:5]:
+        yield Check("rules", State.NOTE, warning.message, warning.hint)
+
+
+def _proxy(where: Paths) -> Iterator[Check]:
+    from turnout.cli.reach import running
+    from turnout.control.client import ControlClient
+
+    runtime = running(where)
+    if runtime is None:
+        port = _port(where)
+        if _taken(port):
+            held = holder(port)
+            yield Check(
+                "proxy",
+                State.BAD,
+                f"it does not run, and port {port} is held by {held or 'another program'}",
+                "End that program, or set another port under [server] in turnout.toml and connect your clients again.",
+            )
+        else:
+            yield Check("proxy", State.NOTE, "it does not run", "Start it: `turnout serve`, or `turnout` for the tray.")
+        return
+    status = ControlClient(runtime).status()
+    yield Check("proxy", State.GOOD, f"{status.version} at {status.url}, pid {status.pid}, mode {status.mode}")
+    for error in (status.settings_error, status.rules_error):
+        if error:
+            yield Check(
+                "proxy", State.BAD, f"runs with its last good files: {error}", "Mend the file; it is read again."
+            )
+    for engine in status.engines:
+        good = engine.state in ("up", "unknown", "loading")
+        detail = f"{engine.provider}: {engine.state}" + (f", {engine.detail}" if engine.detail else "")
+        fix = "" if good else _engine_fix(engine.provider, engine.state)
+        yield Check("engine", State.GOOD if good else State.NOTE, detail, fix)
+    for waiting in status.waiting:
+        fix = f"`turnout session allow {waiting.session}`, or `turnout session stop {waiting.session}`."
+        yield Check("waiting", State.NOTE, f"{waiting.client} waits for {waiting.what}", fix)
+
+
+def _engine_fix(provider: str, state: str) -> str:
+    if state == "no key":
+        return f"`turnout key set {provider}`"
+    return "Unlock the keyring." if state == "locked" else "Start it, or check its base_url in turnout.toml."
+
+
+def _port(where: Paths) -> int:
+    try:
+        return _read(where).server.port or 7717
+    except SettingsError:
+        return 7717
+
+
+def _taken(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=0.5):
+            return True
+    except OSError:
+        return False
+
+
+def holder(port: int) -> str:
+    """`pid N (name)` of who listens on a loopback port, where the system tells us (Linux, own processes); else empty."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            cells = line.split()
+            if len(cells) > 9 and cells[3] == "0A" and int(cells[1].rpartition(":")[2], 16) == port:
+                inodes.add(f"socket:[{cells[9]}]")
+    if not inodes:
+        return ""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            links = [str(one.readlink()) for one in (process / "fd").iterdir()]
+            if inodes.intersection(links):
+                return f"pid {process.name} ({(process / 'comm').read_text().strip()})"
+        except OSError:
+            continue
+    return ""
+
+
+def _ledger(where: Paths) -> Iterator[Check]:
+    import sqlite3
+
+    if not where.ledger.exists():
+        yield Check("ledger", State.NOTE, "there is none yet", "The first `turnout serve` makes it.")
+        return
+    from turnout.ledger.reader import Reader
+
+    try:
+        db = sqlite3.connect(f"file:{where.ledger}?mode=ro", uri=True, timeout=5)
+        try:
+            verdict = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
+        finally:
+            db.close()
+    except sqlite3.Error as error:
+        verdict = str(error)
+    if verdict != "ok":
+        fix = "The next `turnout serve` sets it aside and goes on from the last snapshot of spend."
+        yield Check("ledger", State.BAD, f"{where.ledger} is damaged: {verdict}", fix)
+        return
+    reader = Reader(where.ledger)
+    try:
+        calls, holds = reader.count(), reader.open_holds()
+    finally:
+        reader.close()
+    size = where.ledger.stat().st_size / 1_000_000
+    yield Check("ledger", State.GOOD, f"{calls} calls, {holds} holds open, {size:.1f} MB")
+    if aside := sorted(where.data.glob("*broken*")):
+        yield Check(
+            "ledger", State.NOTE, f"a damaged one was set aside: {aside[-1].name}", "Delete it when not needed."
+        )
+
+
+def _keys(where: Paths) -> Iterator[Check]:
+    from turnout.keys.keyring import KeyRing
+    from turnout.settings.presets import origin_of
+
+    needing = [one for one in _read(where).providers.values() if one.needs_key and one.enabled]
+    if not needing:
+        yield Check("keys", State.GOOD, "no provider needs one")
+        return
+    try:
+        saved = KeyRing().saved()
+    except KeysError as error:
+        yield Check("keyring", State.BAD, error.message, error.hint)
+        return
+    for provider in needing:
+        origin, origins = origin_of(provider.base_url), saved.get(provider.name, [])
+        if origin in origins:
+            yield Check("keys", State.GOOD, f"{provider.name}: saved for {origin}")
+        else:
+            other = f"saved for {origins[0]}, not for {origin}" if origins else "no key is saved"
+            yield Check("keys", State.BAD, f"{provider.name}: {other}", f"`turnout key set {provider.name}`")
+
+
+def _clients(where: Paths) -> Iterator[Check]:
+    from turnout.connect.state import Stand, clients
+
+    for client in clients(where.backups):
+        if client.stand is Stand.CONNECTED:
+            yield Check("client", State.GOOD, f"{client.title} is connected")
+        elif client.stand is Stand.CHANGED:
+            fix = (
+                f"`turnout connect {client.name} --apply` connects it again; `--undo` puts back what was there before."
+            )
+            yield Check("client", State.NOTE, f"{client.title} was connected, but {client.detail}", fix)
+        elif client.stand is Stand.PRESENT:
+            yield Check(
+                "client", State.NOTE, f"{client.title} is here, but not connected", f"`turnout connect {client.name}`"
+            )

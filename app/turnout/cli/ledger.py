@@ -1,0 +1,151 @@
+"""`calls`, `audit`, `context`: single calls, as the ledger has them. Works whether or not the proxy runs."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from turnout.cli.options import AsJson
+from turnout.cli.output import clock, dollars, say, say_json, short, table
+
+if TYPE_CHECKING:
+    from turnout.calls.record import CallRecord
+
+calls = typer.Typer(help="The ledger, call by call.", invoke_without_command=True)
+context = typer.Typer(help="What was compressed or attached.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(calls, name="calls")
+    app.command("audit")(audit)
+    app.add_typer(context, name="context")
+
+
+def _records(last: int, **where: str) -> "list[CallRecord]":
+    from turnout.cli.reach import own_paths
+    from turnout.ledger.reader import CallFilter, Reader
+
+    reader = Reader(own_paths().ledger)
+    try:
+        wanted = {key: value for key, value in where.items() if value}
+        return reader.calls(last, where=CallFilter(**wanted) if wanted else None)  # type: ignore[arg-type]  # texts only
+    finally:
+        reader.close()
+
+
+@calls.callback()
+def listed(
+    context: typer.Context,
+    last: Annotated[int, typer.Option("--last", min=1, max=1_000_000)] = 20,
+    client: Annotated[str, typer.Option("--client")] = "",
+    session: Annotated[str, typer.Option("--session")] = "",
+    tier: Annotated[str, typer.Option("--tier")] = "",
+    status: Annotated[str, typer.Option("--status")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """The last calls, newest first."""
+    if context.invoked_subcommand is not None:
+        return
+    from turnout.ledger.rows import row_json
+
+    records = _records(last, client=client, session=session, tier=tier, status=status)
+    if as_json:
+        say_json({"calls": [row_json(record) for record in records]})
+        return
+    if not records:
+        say("No call yet. Point a client here: `turnout connect`.")
+        return
+    head = ("at", "client", "model", "tier", "grade", "rule", "tokens in", "out", "cost", "status", "id")
+    say(*table(head, [_row(record) for record in records], right=(6, 7, 8)))
+
+
+def _row(record: "CallRecord") -> list[str]:
+    from turnout.ledger.rows import usd
+
+    model = f"{record.provider}/{record.model}" if record.model else record.asked_model
+    price = "unpriced" if record.unpriced else dollars(usd(record.cost))
+    return [
+        clock(record.at_ms),
+        short(record.client, 20),
+        short(model, 40),
+        record.tier.value if record.tier is not None else "",
+        record.grade.value if record.grade is not None else "",
+        short(record.rule, 32),
+        str(record.usage.prompt),
+        str(record.usage.produced),
+        price + ("~" if record.estimated else ""),
+        record.status.value,
+        record.id,
+    ]
+
+
+@calls.command("show")
+def show(id_: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
+    """One call with its attempts; the beginning of its id is enough."""
+    from turnout.cli.reach import own_paths
+    from turnout.errors import NotFoundError
+    from turnout.ledger.reader import Reader
+    from turnout.ledger.rows import row_json
+
+    reader = Reader(own_paths().ledger)
+    try:
+        record = reader.call(id_)
+    finally:
+        reader.close()
+    if record is None:
+        raise NotFoundError(f"there is no call {id_[:64]!r}", hint="`turnout calls` lists the last ones.")
+    doc = row_json(record)
+    if as_json:
+        say_json(doc)
+        return
+    attempts = doc.pop("attempt_rows", [])
+    for key, value in doc.items():
+        if value not in (None, "", [], {}, False):
+            say(f"{key:16} {_shown(value)}")
+    if isinstance(attempts, list):
+        for number, one in enumerate(attempts, 1):
+            say(f"attempt {number:<8} {_shown(one)}")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return "  ".join(f"{key}={one}" for key, one in value.items() if one not in (None, "", 0))
+    return ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
+
+
+def audit(last: Annotated[int, typer.Option("--last", min=1, max=100_000)] = 100, as_json: AsJson = False) -> None:
+    """Of the last calls, how many truly needed the dear model? Each re-priced at every tier."""
+    from turnout.calls.units import Status
+    from turnout.cli.auditing import audited
+    from turnout.cli.world import world
+
+    here = world()
+    records = [r for r in _records(last) if r.status in (Status.SETTLED, Status.ABORTED) and r.model]
+    found = audited(records, here)
+    if as_json:
+        say_json(found.doc())
+    else:
+        say(*found.lines())
+
+
+@context.command("show")
+def context_show(id_: Annotated[str, typer.Argument(metavar="CALL")], as_json: AsJson = False) -> None:
+    """What a call's context was before and after. Texts are there only where bodies are kept (privacy.store_bodies)."""
+    from turnout.cli.reach import own_paths
+    from turnout.errors import NotFoundError
+    from turnout.ledger.reader import Reader
+
+    reader = Reader(own_paths().ledger)
+    try:
+        record = reader.call(id_)
+        kept = reader.kept("context").get(record.id) if record is not None else None
+    finally:
+        reader.close()
+    if record is None:
+        raise NotFoundError(f"there is no call {id_[:64]!r}", hint="`turnout calls` lists the last ones.")
+    doc = kept if isinstance(kept, dict) else {}
+    if as_json:
+        say_json({"call": record.id, "changed": bool(doc), **doc})
+    elif not doc:
+        say(f"Nothing was compressed or attached in {record.id}.")
+    else:
+        say(*(f"{key:16} {_shown(value)}" for key, value in doc.items()))

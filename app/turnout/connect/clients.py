@@ -1,0 +1,310 @@
+"""The clients we know: how each is found, which of its files say where it calls, and what to write there.
+
+What they read was seen on the wire or in their documentation in November 2026. A client that sends no key gets its token in
+the path (`/c/TOKEN`). Where the choice of model is the user's, it stays: whatever name a client asks for, the rules decide.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from turnout.calls.units import Json
+from turnout.connect import shell
+from turnout.connect.edits import Block, Edit, JsonEdit, Lines, TomlEdit, Whole, YamlItem
+from turnout.connect.place import Place
+
+WINDOW, OUTPUT = 200_000, 32_000
+"""What clients are told of `auto`: the smallest window of the usual cloud models, so that none packs too much."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileEdit:
+    path: Path
+    edit: Edit
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What to do for one client, with its token filled in."""
+
+    files: tuple[FileEdit, ...] = ()
+    steps: tuple[str, ...] = ()
+    """What a person does by hand, with the values to paste."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    name: str
+    title: str
+    present: Callable[[Place], bool]
+    setup: Callable[[Place, str, str], Setup]
+    """Place, URL without a trailing slash, token."""
+    impossible: str = ""
+    """Why this client can never be pointed here."""
+    by_hand: bool = field(default=False)
+    """It keeps no file that we could edit."""
+
+
+def _claude_code(place: Place, url: str, token: str) -> Setup:
+    folder = place.named("CLAUDE_CONFIG_DIR") or place.home / ".claude"
+    env = {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_AUTH_TOKEN": token}
+    values: list[tuple[tuple[str, ...], Json]] = [(("env", key), value) for key, value in env.items()]
+    return Setup((FileEdit(folder / "settings.json", JsonEdit(tuple(values))),), ("Start `claude` anew.",))
+
+
+def _codex(place: Place, url: str, token: str) -> Setup:
+    folder = place.named("CODEX_HOME") or place.home / ".codex"
+    provider = {
+        "name": "Turnout",
+        "base_url": f"{url}/v1",
+        "wire_api": "responses",
+        "experimental_bearer_token": token,
+    }
+    edit = TomlEdit((((("model_provider",), "turnout")), (("model_providers", "turnout"), provider)))
+    return Setup((FileEdit(folder / "config.toml", edit),), ("Start `codex` anew.",))
+
+
+def _models() -> dict[str, Json]:
+    limit: Json = {"context": WINDOW, "output": OUTPUT}
+    return {
+        name: {"name": f"Turnout {name}", "tool_call": True, "limit": limit}
+        for name in ("auto", "high", "fast", "local")
+    }
+
+
+def _opencode(place: Place, url: str, token: str) -> Setup:
+    folder = place.config / "opencode"
+    file = place.named("OPENCODE_CONFIG") or next(
+        (one for name in ("opencode.jsonc", "config.json") if (one := folder / name).exists()), folder / "opencode.json"
+    )
+    provider: Json = {
+        "npm": "@ai-sdk/openai-compatible",
+        "name": "Turnout",
+        "options": {"baseURL": f"{url}/v1", "apiKey": token},
+        "models": _models(),
+    }
+    values: tuple[tuple[tuple[str, ...], Json], ...] = (
+        (("provider", "turnout"), provider),
+        (("model",), "turnout/auto"),
+        (("small_model",), "turnout/auto"),
+    )
+    return Setup((FileEdit(file, JsonEdit(values)),), ("Start `opencode` anew.",))
+
+
+def _gemini(place: Place, url: str, token: str) -> Setup:
+    folder = place.home / ".gemini"
+    env = Lines((("GOOGLE_GEMINI_BASE_URL", url), ("GEMINI_API_KEY", token)))
+    auth = JsonEdit(((("security", "auth", "selectedType"), "gemini-api-key"),))
+    return Setup(
+        (FileEdit(folder / ".env", env), FileEdit(folder / "settings.json", auth)),
+        ("Start `gemini` anew. A .env of a project goes before ~/.gemini/.env.",),
+    )
+
+
+def _qwen(place: Place, url: str, token: str) -> Setup:
+    folder = place.home / ".qwen"
+    env = Lines((("OPENAI_BASE_URL", f"{url}/v1"), ("OPENAI_API_KEY", token), ("OPENAI_MODEL", "auto")))
+    auth = JsonEdit(((("security", "auth", "selectedType"), "openai"),))
+    return Setup(
+        (FileEdit(folder / ".env", env), FileEdit(folder / "settings.json", auth)),
+        ("Start `qwen` anew. A .env of a project goes before ~/.qwen/.env.",),
+    )
+
+
+def _continue(place: Place, url: str, token: str) -> Setup:
+    folder = place.named("CONTINUE_GLOBAL_DIR") or place.home / ".continue"
+    fields: tuple[tuple[str, Json], ...] = (
+        ("name", "Turnout"),
+        ("provider", "openai"),
+        ("model", "auto"),
+        ("apiBase", f"{url}/v1"),
+        ("apiKey", token),
+        ("roles", ["chat", "edit", "apply", "summarize"]),
+        ("capabilities", ["tool_use"]),
+    )
+    item = YamlItem("models", fields, ("name: Local Assistant", "version: 1.0.0", "schema: v1"))
+    return Setup((FileEdit(folder / "config.yaml", item),), ("Choose the model `Turnout` in Continue.",))
+
+
+def _copilot_cli(place: Place, url: str, token: str) -> Setup:
+    env = {
+        "COPILOT_PROVIDER_BASE_URL": f"{url}/v1",
+        "COPILOT_PROVIDER_TYPE": "openai",
+        "COPILOT_PROVIDER_API_KEY": token,
+        "COPILOT_MODEL": "auto",
+        "COPILOT_OFFLINE": "true",
+    }
+    return Setup(
+        steps=(
+            "Copilot CLI reads this from the environment only. Add to your shell's start file:",
+            *shell.lines(env, "sh"),
+        )
+    )
+
+
+def _cline(place: Place, url: str, token: str) -> Setup:
+    command = f"cline auth --provider openai --apikey {token} --modelid auto --baseurl {url}/v1"
+    return Setup(
+        steps=(
+            "Cline keeps its provider in a store of its own. In a terminal, run:",
+            command,
+            "In the editor: Cline > settings > API provider `OpenAI Compatible`, and paste",
+            f"Base URL {url}/v1   API key {token}   Model ID auto",
+        )
+    )
+
+
+def _pi(place: Place, url: str, token: str) -> Setup:
+    folder = place.named("PI_CODING_AGENT_DIR") or place.home / ".pi" / "agent"
+    provider: Json = {
+        "baseUrl": f"{url}/v1",
+        "api": "openai-completions",
+        "apiKey": token,
+        "models": [
+            {"id": name, "name": f"Turnout {name}", "contextWindow": WINDOW, "maxTokens": OUTPUT}
+            for name in ("auto", "high", "fast", "local")
+        ],
+    }
+    edit = JsonEdit(((("providers", "turnout"), provider),))
+    return Setup(
+        (FileEdit(folder / "models.json", edit),),
+        ("Start `pi --provider turnout --model auto`, or choose it with /model.",),
+    )
+
+
+def _aider(place: Place, url: str, token: str) -> Setup:
+    values = (("model", "openai/auto"), ("openai-api-base", f"{url}/v1"), ("openai-api-key", token))
+    edit = Lines(values, form="{key}: {value}")
+    return Setup(
+        (FileEdit(place.home / ".aider.conf.yml", edit),),
+        ("Start `aider` anew. A .aider.conf.yml of a repository goes before the one at home.",),
+    )
+
+
+def _llm(place: Place, url: str, token: str) -> Setup:
+    folder = place.named("LLM_USER_PATH") or place.application("io.datasette.llm", "io.datasette.llm")
+    fields: tuple[tuple[str, Json], ...] = (
+        ("model_id", "turnout"),
+        ("model_name", "auto"),
+        ("api_base", f"{url}/v1"),
+        ("api_key_name", "turnout"),
+        ("supports_tools", True),
+    )
+    return Setup(
+        (
+            FileEdit(folder / "extra-openai-models.yaml", YamlItem("", fields)),
+            FileEdit(folder / "keys.json", JsonEdit(((("turnout",), token),))),
+        ),
+        ("Try `llm -m turnout 'hello'`.",),
+    )
+
+
+def _crush(place: Place, url: str, token: str) -> Setup:
+    block = Block(
+        (
+            f"provider add turnout --type openai-compat --base-url {url}/v1 --api-key {token}",
+            f"model add turnout/auto --context-window {WINDOW}",
+        )
+    )
+    return Setup(
+        (FileEdit(place.config / "crush" / "crushrc", block),), ("Start `crush` anew and choose turnout/auto.",)
+    )
+
+
+def _zed(place: Place, url: str, token: str) -> Setup:
+    file = place.application("Zed", "zed") / "settings.json"
+    if place.platform == "darwin":
+        file = place.config / "zed" / "settings.json"
+    edit = JsonEdit(((("language_models", "ollama", "api_url"), f"{url}/c/{token}"),))
+    return Setup((FileEdit(file, edit),), ("In Zed's agent panel choose the model `auto` under Ollama.",))
+
+
+def _vscode(place: Place, url: str, token: str) -> Setup:
+    file = place.application("Code", "Code") / "User" / "settings.json"
+    edit = JsonEdit(((("github.copilot.chat.byok.ollamaEndpoint",), f"{url}/c/{token}"),))
+    steps = (
+        "In Copilot Chat open the model picker > Manage Models > Ollama and tick `auto`.",
+        "Should it ask for a URL, paste: " + f"{url}/c/{token}",
+    )
+    return Setup((FileEdit(file, edit),), steps)
+
+
+def _jetbrains(place: Place, url: str, token: str) -> Setup:
+    return Setup(
+        steps=(
+            "Settings > Tools > AI Assistant > Providers & API keys > OpenAI-compatible, and paste",
+            f"URL {url}/v1",
+            f"API key {token}",
+            "Tick `Tool calling`, press `Test Connection`, then choose the model `auto`.",
+        )
+    )
+
+
+def _xcode(place: Place, url: str, token: str) -> Setup:
+    return Setup(
+        steps=(
+            "Xcode can send neither a key nor a path, so it gets a port of its own. Add to turnout.toml:",
+            "[clients.xcode]",
+            "port = 7718",
+            "Every program of yours on this Mac can then call through that port as `xcode`.",
+            "In Xcode: Settings > Intelligence > Add a Model Provider > Locally Hosted, port 7718.",
+        )
+    )
+
+
+def _shell(place: Place, url: str, token: str) -> Setup:
+    """The values in a file of ours (0600), and one line in the shell's start file."""
+    name = place.env.get("SHELL", "")
+    set_ = shell.variables(url, token)
+    if name.endswith("fish"):
+        file = place.config / "fish" / "conf.d" / "turnout.fish"
+        return Setup((FileEdit(file, Whole("\n".join(shell.lines(set_, "fish")) + "\n")),), ("Open a new terminal.",))
+    file = place.config / "turnout-env.sh"
+    start = (place.named("ZDOTDIR") or place.home) / ".zshrc" if name.endswith("zsh") else place.home / ".bashrc"
+    source = Block((f'[ -r "{file}" ] && . "{file}"',))
+    return Setup(
+        (FileEdit(file, Whole("\n".join(shell.lines(set_, "sh")) + "\n")), FileEdit(start, source)),
+        ("Open a new terminal.",),
+    )
+
+
+def _nothing(place: Place, url: str, token: str) -> Setup:
+    return Setup()
+
+
+def _command(*names: str, folder: str = "") -> Callable[[Place], bool]:
+    return lambda place: place.has(*names) or bool(folder and (place.home / folder).is_dir())
+
+
+def _folder(mac: str, other: str) -> Callable[[Place], bool]:
+    return lambda place: place.application(mac, other).is_dir()
+
+
+_CURSOR = (
+    "Cursor makes its model calls from its own servers, which cannot reach this machine "
+    "(`Access to private networks is forbidden`): no setting here can change that."
+)
+
+CLIENTS = {
+    client.name: client
+    for client in (
+        Client("claude-code", "Claude Code", _command("claude", folder=".claude"), _claude_code),
+        Client("codex", "Codex", _command("codex", folder=".codex"), _codex),
+        Client("opencode", "opencode", lambda p: p.has("opencode") or (p.config / "opencode").is_dir(), _opencode),
+        Client("gemini-cli", "Gemini CLI", _command("gemini", folder=".gemini"), _gemini),
+        Client("qwen-code", "Qwen Code", _command("qwen", folder=".qwen"), _qwen),
+        Client("continue", "Continue", _command("cn", folder=".continue"), _continue),
+        Client("copilot-cli", "Copilot CLI", _command("copilot", folder=".copilot"), _copilot_cli, by_hand=True),
+        Client("cline", "Cline", _command("cline", folder=".cline"), _cline, by_hand=True),
+        Client("pi", "pi", _command("pi", folder=".pi"), _pi),
+        Client("aider", "aider", _command("aider", folder=".aider"), _aider),
+        Client("llm", "llm", _command("llm"), _llm),
+        Client("crush", "crush", lambda p: p.has("crush") or (p.config / "crush").is_dir(), _crush),
+        Client("zed", "Zed", lambda p: p.has("zed", "zeditor") or _folder("Zed", "zed")(p), _zed),
+        Client("vscode", "VS Code (Copilot)", lambda p: p.has("code") or _folder("Code", "Code")(p), _vscode),
+        Client("jetbrains", "JetBrains AI Assistant", _folder("JetBrains", "JetBrains"), _jetbrains, by_hand=True),
+        Client("xcode", "Xcode", lambda p: p.platform == "darwin" and p.has("xcodebuild"), _xcode, by_hand=True),
+        Client("cursor", "Cursor", lambda p: p.has("cursor") or _folder("Cursor", "Cursor")(p), _nothing, _CURSOR),
+        Client("shell", "Shell (SDKs)", lambda p: False, _shell),
+    )
+}
