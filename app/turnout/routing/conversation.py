@@ -18,6 +18,8 @@ SHORT = 30
 STALL_REPEATS = 3
 STALL_WINDOW = 6
 STALL_ERRORS = 3
+HARD, EASY = 0.7, 0.25
+"""Calibrated difficulty (how much the strong model was needed, learned from the user's own labels) that moves a grade by one."""
 GRADES = (Grade.LOW, Grade.MEDIUM, Grade.HIGH)
 TIER_OF = {Grade.LOW: Tier.LOCAL, Grade.MEDIUM: Tier.FAST, Grade.HIGH: Tier.HIGH}
 RANK = {Tier.LOCAL: 0, Tier.FAST: 1, Tier.HIGH: 2}
@@ -134,7 +136,21 @@ def _fresh(grading: Grading, facts: Facts) -> Graded:
     sure = grading.confidence >= facts.rules.grades.confidence
     grade = grading.grade if sure and grading.by != "none" else None
     why = grading.reason if grade is not None or grading.by == "none" else f"not sure: {grading.reason}"
-    return Graded(grade, why, grading.score, grading.confidence)
+    return _by_difficulty(grading, Graded(grade, why, grading.score, grading.confidence))
+
+
+def _by_difficulty(grading: Grading, of: Graded) -> Graded:
+    """What the user's own calls say within a kind of work. Labels compare the dear tier with the next one, so an easy HIGH may
+    go to MEDIUM, but nothing goes to LOW by them; a hard one goes up, and an abstention that is hard is no longer one.
+    """
+    if grading.difficulty is None or grading.by == "none":
+        return of
+    if grading.difficulty >= HARD and of.grade is not Grade.HIGH:
+        up = Grade.HIGH if of.grade is None else GRADES[GRADES.index(of.grade) + 1]
+        return replace(of, grade=up, why=f"{of.why}; hard among your own calls")
+    if grading.difficulty <= EASY and of.grade is Grade.HIGH:
+        return replace(of, grade=Grade.MEDIUM, why=f"{of.why}; easy among your own calls")
+    return of
 
 
 def _with_floor(outline: Outline, of: Graded) -> Graded:

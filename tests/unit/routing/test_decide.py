@@ -134,6 +134,26 @@ def test_a_stalled_agent_goes_one_tier_up_at_the_next_ask() -> None:
     assert planned(call(outline(tool_errors=3)), facts(grading=grading(Grade.MEDIUM))).steps[0].tier is Tier.HIGH
 
 
+@pytest.mark.parametrize(
+    ("grade", "difficulty", "expected"),
+    [
+        (Grade.LOW, 0.9, Grade.MEDIUM),
+        (Grade.MEDIUM, 0.9, Grade.HIGH),
+        (None, 0.9, Grade.HIGH),
+        (Grade.HIGH, 0.1, Grade.MEDIUM),
+        (Grade.MEDIUM, 0.1, Grade.MEDIUM),
+        (Grade.HIGH, 0.5, Grade.HIGH),
+        (None, 0.1, None),
+    ],
+)
+def test_a_calibrated_difficulty_moves_the_grade_by_one_and_never_down_to_low(
+    grade: Grade | None, difficulty: float, expected: Grade | None
+) -> None:
+    plan = planned(call(), facts(grading=replace(grading(grade), difficulty=difficulty)))
+    assert plan.grade is expected
+    assert ("your own calls" in plan.reason) is (expected is not grade)
+
+
 # --- conversation ---
 
 
