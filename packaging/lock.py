@@ -1,44 +1,36 @@
-"""Writes the hash-pinned lock files anew: `python packaging/lock.py` (needs uv). No index, host or path stands in them."""
+"""Writes the two lock files anew from pyproject.toml: `.venv/bin/python packaging/lock.py [--upgrade]`. Needs `uv` on the PATH.
 
+Universal: one file for every platform and Python from 3.11 on, each package with the hashes of all its files. The file names
+no index and no folder: which ones are used is the business of whoever installs.
+"""
+
+from __future__ import annotations
+
+import shutil
 import subprocess
 import sys
-import tempfile
-import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from environment import LOCKS, ROOT
+
+COMMON = ["--universal", "--generate-hashes", "--python-version", "3.11", "--no-annotate", "--quiet"]
+COMMON += ["--no-emit-index-url", "--custom-compile-command", "python3 packaging/lock.py"]
 
 
-def compile_lock(requirements: list[str], out: Path) -> None:
-    with tempfile.NamedTemporaryFile("w", suffix=".in", delete=False) as file:
-        file.write("\n".join(requirements))
-    command = [
-        "uv",
-        "pip",
-        "compile",
-        "--universal",
-        "--generate-hashes",
-        "--no-header",
-        "--no-annotate",
-        "--python-version",
-        "3.11",
-    ]
-    found = subprocess.run([*command, file.name], check=True, capture_output=True, text=True).stdout
-    Path(file.name).unlink()
-    lines = [
-        line
-        for line in found.splitlines()
-        if not line.startswith(("--index", "--extra-index", "--find-links", "-i ", "-f "))
-    ]
-    out.write_text("\n".join(lines) + "\n")
-    print(f"{out.name}: {sum(1 for line in lines if line and line[0].isalnum())} packages")
-
-
-def main() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    run = [*project["project"]["dependencies"], *project["build-system"]["requires"], "editables>=0.5"]
-    compile_lock(run, ROOT / "requirements.lock")
-    compile_lock([*run, *project["dependency-groups"]["dev"]], ROOT / "requirements-dev.lock")
+def main() -> int:
+    uv = shutil.which("uv") or str(Path(sys.executable).parent / "uv")
+    run, test = LOCKS["run"], LOCKS["test"]
+    project = [uv, "pip", "compile", "pyproject.toml", *COMMON, *sys.argv[1:]]
+    # The larger set first; the smaller one is then held to the same versions.
+    for command in ([*project, "--group", "dev", "-o", test], [*project, "-c", test, "-o", run]):
+        if subprocess.run(command, cwd=ROOT).returncode != 0:
+            return 1
+    for name in (run, test):
+        wrong = [line for line in (ROOT / name).read_text().splitlines() if "://" in line or line.startswith("--")]
+        if wrong:
+            print(f"{name} names a place: {wrong[0]}", file=sys.stderr)
+            return 1
+    return 0
 
 
 if __name__ == "__main__":

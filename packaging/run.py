@@ -1,23 +1,24 @@
-"""Sets up and runs Turnout from a checkout: `python3 packaging/run.py [turnout's own arguments]`."""
+"""Sets Turnout up in this checkout and runs it: `python3 packaging/run.py [COMMAND...]`. Standard library only.
+
+The first run makes `.venv` and installs what `requirements.lock` pins by hash; later runs start at once.
+"""
+
+from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _venv import PYTHON, ready, system_libraries
+from environment import ROOT, prepare
 
 
-def main() -> None:
-    ready("requirements.lock")
-    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        system_libraries()
-    command = [str(PYTHON), "-m", "turnout", *sys.argv[1:]]
-    if os.name == "nt":
-        sys.exit(subprocess.call(command))
-    os.execv(str(PYTHON), command)
+def main() -> int:
+    command = [str(prepare("run")), "-m", "turnout", *sys.argv[1:]]
+    environment = dict(os.environ, PYTHONPATH=str(ROOT / "app"))
+    if os.name != "nt":
+        os.execve(command[0], command, environment)
+    return subprocess.run(command, env=environment).returncode
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,40 +1,60 @@
-"""Sets up and passes the tests from a checkout: `python3 packaging/test.py [pytest's arguments]`."""
+"""Sets up what the tests need and runs every check: `python3 packaging/test.py [PYTEST ARGUMENTS]`. Standard library only.
+
+Lint, import contracts, types, then the tests; all run even when one fails, and the exit code says whether any did.
+`--desk` also installs (by apt) what the tests of the tray and the keyring need for a desktop of their own.
+"""
+
+from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from pathlib import Path
+import time
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _venv import PYTHON, ROOT, ready, system_libraries
+from environment import ROOT, install, missing_libraries, prepare, say
 
-CHECKS = (
-    ("ruff", [str(PYTHON), "-m", "ruff", "check", "--quiet", "app", "tests", "packaging"]),
-    ("mypy", [str(PYTHON), "-m", "mypy", "--strict", "-p", "turnout"]),
-    ("import-linter", [str(PYTHON.with_name("lint-imports"))]),
-)
+DESK = [
+    *("xvfb", "xauth", "openbox", "xdotool", "wmctrl", "x11-utils", "imagemagick"),
+    *("xfce4-panel", "dunst", "libnotify-bin", "dbus", "dbus-user-session", "gnome-keyring", "libsecret-tools"),
+    *("at-spi2-core", "python3-dbus", "python3-gi", "gir1.2-atspi-2.0", "python3-pyatspi"),
+]
 
 
-def main() -> None:
-    ready("requirements-dev.lock")
-    system_libraries()
-    environment = {**os.environ, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen"), "MYPYPATH": "app"}
-    failed = [name for name, command in CHECKS if not _passes(name, command, environment)]
-    tests = subprocess.call(
-        [str(PYTHON), "-m", "pytest", "-q", *sys.argv[1:]], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL
+def main() -> int:
+    arguments = sys.argv[1:]
+    if "--desk" in arguments:
+        arguments.remove("--desk")
+        if not install(DESK):
+            say("--desk needs root or a sudo without a password: apt install " + " ".join(DESK))
+            return 1
+    missing = missing_libraries()
+    if missing and not install(missing):
+        say("libraries are missing, and only root can install them: apt install " + " ".join(missing))
+        return 1
+    python = str(prepare("test"))
+    bin_ = os.path.dirname(python)
+    environment = dict(os.environ, PYTHONPATH=str(ROOT / "app"), PYTHONDONTWRITEBYTECODE="1")
+    environment["PATH"] = bin_ + os.pathsep + environment.get("PATH", "")
+    if not (environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")):
+        environment.setdefault("QT_QPA_PLATFORM", "offscreen")
+    checks = (
+        ("lint", [python, "-m", "ruff", "check", "."]),
+        ("import contracts", [os.path.join(bin_, "lint-imports")]),
+        ("types", [python, "-m", "mypy"]),
+        ("tests", [python, "-m", "pytest", *arguments]),
     )
-    if failed:
-        print(f"These checks failed: {', '.join(failed)}", file=sys.stderr)
-    sys.exit(tests or (1 if failed else 0))
-
-
-def _passes(name: str, command: list[str], environment: dict[str, str]) -> bool:
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    print(f"{name}: {'ok' if done.returncode == 0 else 'FAILED'}", flush=True)
-    if done.returncode:
-        print(done.stdout[-6000:], done.stderr[-2000:], flush=True)
-    return done.returncode == 0
+    failed = []
+    for name, command in checks:
+        if name == "tests" and failed:
+            say("failed so far: " + ", ".join(failed))
+        start = time.monotonic()
+        code = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL).returncode
+        if code:
+            failed.append(name)
+        if name != "tests":
+            say(f"{name}: {'FAILED' if code else 'good'}, {time.monotonic() - start:.0f} s")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
