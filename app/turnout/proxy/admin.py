@@ -24,6 +24,7 @@ from turnout.proxy.tokens import Tokens
 from turnout.settings.paths import Paths
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_. \-]{0,63}$")
+KEPT_KINDS = ("calibration", "connect")
 Doc = dict[str, Json]
 Act = Callable[[Writer, Reader], "Doc | Awaitable[Doc]"]
 
@@ -99,7 +100,7 @@ class Admin:
 
     def __init__(self, state: State, writer: Writer, started_ms: int, url: str, pid: int) -> None:
         self._state, self._writer = state, writer
-        self._started_ms, self._url, self._pid = started_ms, url, pid
+        self._started_ms, self.url, self._pid = started_ms, url, pid
         self.next_steps: tuple[str, ...] = ()
 
     def status(self) -> Status:
@@ -109,7 +110,7 @@ class Admin:
         return Status(
             version=__version__,
             pid=self._pid,
-            url=self._url,
+            url=self.url,
             started_ms=self._started_ms,
             mode=state.mode.value,
             paused_until_ms=state.paused_until_ms,
@@ -274,6 +275,16 @@ class Admin:
             raise NotFoundError(f"there is no open hold {hold[:80]!r}", hint="`turnout status` shows calls under way.")
         self._state.tell()
         return {"hold": hold}
+
+    def keep(self, kind: str, key: str, value: Json) -> Doc:
+        """What the CLI keeps beside the ledger; null drops it."""
+        if kind not in KEPT_KINDS:
+            raise BadRequestError(f"{kind[:40]!r} is not kept for others")
+        if value is None:
+            self._writer.drop(kind, key)
+        else:
+            self._writer.keep(kind, key, value, now_ms())
+        return {"kind": kind, "key": key}
 
     def thumbs(self, call: str, *, up: bool) -> Doc:
         self._writer.keep("thumb", call, up, now_ms())

@@ -1,6 +1,7 @@
 """The outside, put together for the state: ledger, counter, grader, scanner, keys, catalogue, engines. Heavy parts come late."""
 
 import asyncio
+import hashlib
 import logging
 import time
 from collections.abc import Callable
@@ -160,6 +161,10 @@ class Mind:
             path = next(resource("grader").glob("*.bin"))
             self._grader = load_grader(path.read_bytes())
         return self._grader
+
+    def weights_version(self) -> str:
+        """Of the shipped weights, without reading them in: what the intent cache is kept by."""
+        return hashlib.blake2b(next(resource("grader").glob("*.bin")).read_bytes(), digest_size=6).hexdigest()
 
     def warm(self) -> None:
         """In a thread, after the start: the first call should not pay for it."""

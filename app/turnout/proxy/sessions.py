@@ -76,5 +76,9 @@ class Sessions:
             top = above
         return top.id
 
-    def restore(self, id_: str, client: str, memory: Memory, at_ms: int, parent: str = "") -> None:
-        self._live[id_] = Live(id_, client, parent, memory, last_at_ms=at_ms)
+    def adopt(self, live: Live) -> None:
+        """One that the ledger remembers from before the start."""
+        self._live[live.id] = live
+        base, mark, generation = live.id.partition("~")
+        if mark and generation.isdigit():
+            self._generation[base] = max(self._generation.get(base, 0), int(generation))

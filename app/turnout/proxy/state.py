@@ -521,12 +521,19 @@ class State:
         self.edges.remember(live.id, live)
 
     def _total(self, row: CallRecord, now_ms: int) -> None:
-        day = datetime.fromtimestamp(now_ms / 1000, self.edges.zone()).strftime("%Y-%m-%d")
+        day = self.day_of(now_ms)
         if self.totals.day != day:
             self.totals = Totals(day)
         self.totals.spent += row.cost
         self.totals.saved += max(0, row.baseline - row.cost) if row.baseline else 0
         self.totals.calls += 1
+
+    def day_of(self, at_ms: int) -> str:
+        return datetime.fromtimestamp(at_ms / 1000, self.edges.zone()).strftime("%Y-%m-%d")
+
+    def midnight_ms(self, at_ms: int) -> int:
+        now = datetime.fromtimestamp(at_ms / 1000, self.edges.zone())
+        return int(now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
 
     def _thresholds(self, decided: Decided) -> None:
         for standing in decided.standings:

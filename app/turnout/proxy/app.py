@@ -1,0 +1,259 @@
+"""URL -> dialect -> pipeline: the ASGI application. Guard first, then the token, then the body, then the call."""
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from turnout import __version__
+from turnout.calls.client import Call, Client
+from turnout.calls.units import Dialect, Tier
+from turnout.errors import (
+    BadRequestError,
+    ForbiddenError,
+    NotFoundError,
+    TurnoutError,
+    UnauthorizedError,
+    UnsupportedMediaError,
+)
+from turnout.proxy.answer import Answer, Headers, Message, Receive, Send
+from turnout.proxy.answers import JSON, Answers, constant
+from turnout.proxy.attribution import session_of
+from turnout.proxy.body import LeftError, read_body
+from turnout.proxy.endpoints import Asked, Endpoint, asked, dialect_of
+from turnout.proxy.exchange import Exchange
+from turnout.proxy.guard import OPEN, Door, Refused, guard, masked, plain_path, same, split_token, token_of, without_key
+from turnout.proxy.pipeline import Pipeline, now_ms
+from turnout.proxy.state import State
+from turnout.proxy.tokens import Tokens
+from turnout.wire import fields
+from turnout.wire.codec import codec
+
+log = logging.getLogger("turnout.app")
+IN_FLIGHT = 256
+"""Calls at once; more are told to wait a second. Engines' own queues are shorter."""
+_CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"cookie", b"proxy-authorization"})
+
+
+@dataclass(slots=True)
+class Entry:
+    """A request that passed the guard."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: Headers
+    token: str
+    port: int
+
+
+class App:
+    """`control_token` opens `/_control` and `/metrics`; `ports` maps a client's own port to its name."""
+
+    def __init__(
+        self,
+        state: State,
+        answers: Answers,
+        tokens: Tokens,
+        *,
+        control_token: str,
+        door: Callable[[int], Door],
+        ports: dict[int, str],
+        developer: str,
+    ) -> None:
+        self._state, self._answers, self._tokens = state, answers, tokens
+        self._control_token = control_token.encode()
+        self._door, self._ports, self._developer = door, ports, developer
+        self._pipeline = Pipeline(state)
+        self._ids = secrets.token_hex(3)
+        self._number = 0
+        self.in_flight = 0
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        answer = Answer(receive, _signed(send))
+        method, headers = scope["method"], scope["headers"]
+        target = scope.get("raw_target") or scope["raw_path"]
+        port = scope["server"][1]
+        refused = guard(method, target, headers, self._door(port))
+        if refused is not None:
+            await _refuse(answer, refused, target)
+            return
+        path = plain_path(scope["raw_path"])
+        if path is None:
+            await _refuse(answer, Refused(404, "There is no such path."), target)
+            return
+        in_path, path = split_token(path)
+        if in_path and plain_path(path.encode("latin-1")) is None:
+            await _refuse(answer, Refused(404, "There is no such path."), target)
+            return
+        entry = Entry(
+            method, path, scope["query_string"], headers, token_of(headers, scope["query_string"], in_path), port
+        )
+        dialect = dialect_of(path)
+        try:
+            await self._serve(entry, answer, receive)
+        except LeftError:
+            log.info("a client left before its request was complete")
+        except TurnoutError as error:
+            await self._tell(answer, dialect, error)
+        except Exception:  # the boundary: no traceback ever reaches a client
+            log.exception("%s %s broke", method, masked(path))
+            await self._tell(
+                answer, dialect, TurnoutError("Turnout itself failed on this request.", hint="See its log.")
+            )
+
+    async def _tell(self, answer: Answer, dialect: Dialect, error: TurnoutError) -> None:
+        if not answer.started:
+            extra: Headers = [(b"www-authenticate", b"Bearer")] if error.status == 401 else []
+            await answer.whole(error.status, [*JSON, *extra], codec(dialect).write_error(error))
+
+    async def _serve(self, entry: Entry, answer: Answer, receive: Receive) -> None:
+        if (entry.method, entry.path) in OPEN:
+            place = asked(entry.method, entry.path)
+            kind = b"text/plain; charset=utf-8" if place.endpoint is Endpoint.ROOT else b"application/json"
+            body = constant(place)
+            await answer.start(200, [(b"content-type", kind), (b"content-length", str(len(body)).encode())])
+            await answer.finish(b"" if entry.method == "HEAD" else body)
+            return
+        if entry.path.startswith("/_control/") or entry.path == "/metrics":
+            await self._control(entry, answer, receive)
+            return
+        client = self._client(entry)
+        place = asked(entry.method, entry.path)
+        limit = self._state.settings.server.max_body_mb * 1_000_000
+        body = await read_body(receive, entry.headers, limit) if entry.method == "POST" else b""
+        if place.endpoint in (Endpoint.COUNT_ANTHROPIC, Endpoint.COUNT_GEMINI):
+            await answer.whole(200, JSON, await self._answers.count(place, fields.load(body)))
+        elif place.endpoint is Endpoint.CALL:
+            await self._call(entry, place, client, body, answer)
+        else:
+            found = self._answers.listing(place, entry.headers, entry.query, body)
+            if entry.method == "HEAD":
+                await answer.start(200, [*JSON, (b"content-length", str(len(found)).encode())])
+                await answer.finish()
+                return
+            await answer.whole(200, JSON, found)
+
+    def _client(self, entry: Entry) -> Client:
+        """Raises UnauthorizedError. A client's own port needs no token; that is what it is for."""
+        named = self._ports.get(entry.port)
+        if named is not None and not entry.token:
+            return self._tokens.named(named) or Client(named)
+        found = self._tokens.find(entry.token)
+        if found is None:
+            message = "This token is not known to Turnout." if entry.token else "This request carries no Turnout token."
+            raise UnauthorizedError(
+                message,
+                hint="`turnout client add NAME` makes one; send it as the API key, or put /c/TOKEN before the path.",
+            )
+        return found
+
+    async def _control(self, entry: Entry, answer: Answer, receive: Receive) -> None:
+        if not same(entry.token.encode("latin-1", "replace"), self._control_token):
+            raise UnauthorizedError("The control API needs the control token of the runtime file.")
+        if entry.path == "/metrics":
+            if entry.method != "GET":
+                raise BadRequestError("metrics are read with GET")
+            await answer.whole(
+                200, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")], self._answers.metrics()
+            )
+            return
+        place = asked(entry.method, entry.path)
+        body = await read_body(receive, entry.headers, 1_000_000) if entry.method in ("POST", "PUT", "DELETE") else b""
+        await self._answers.control(entry.method, place.rest, body, answer)
+
+    async def _call(self, entry: Entry, place: Asked, client: Client, body: bytes, answer: Answer) -> None:
+        names = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in entry.headers if name not in _CREDENTIALS
+        }
+        hop = names.get("x-turnout-hop", "0")
+        if hop.isdigit() and int(hop) > 0:
+            error = TurnoutError("This call already came through Turnout: one of its providers is Turnout itself.")
+            await answer.whole(508, JSON, codec(place.dialect).write_error(error))
+            return
+        if self.in_flight >= IN_FLIGHT:
+            retry: Headers = [(b"retry-after", b"1")]
+            busy = TurnoutError(f"{IN_FLIGHT} calls are under way.", hint="Try again in a second.")
+            await answer.whole(429, [*JSON, *retry], codec(place.dialect).write_error(busy))
+            return
+        doc = fields.load(body)
+        spoken = codec(place.dialect)
+        outline = spoken.outline(doc, path_model=place.model, stream=place.stream)
+        if not outline.model:
+            raise BadRequestError("is missing", path="model", hint="Send auto, high, fast, local or a model's name.")
+        session = session_of(client.name, names, outline)
+        self._number += 1
+        at_ms = now_ms()
+        call = Call(
+            id=f"{at_ms:012x}{self._ids}{self._number & 0xFFFFFF:06x}",
+            at_ms=at_ms,
+            client=client,
+            developer=self._developer,
+            project=names.get("x-turnout-project", "")[:64] or client.project,
+            outline=outline,
+            session=session.id,
+            parent_session=session.parent,
+            headers=names,
+            wanted_tier=_tier(names.get("x-turnout-tier", "")),
+            as_asked=names.get("x-turnout-route", "").strip().lower() == "asked",
+            retry=_small(names.get("x-stainless-retry-count", "")),
+            body_hash=hashlib.blake2b(body, digest_size=12).hexdigest(),
+        )
+        query = without_key(entry.query)
+        exchange = Exchange(
+            call=call,
+            codec=spoken,
+            body=body,
+            doc=doc,
+            headers=entry.headers,
+            answer=answer,
+            session=session,
+            query="" if place.dialect is Dialect.GEMINI else query,
+            path_model=place.model,
+            stream=outline.stream,
+            array=place.dialect is Dialect.GEMINI and outline.stream and "alt=sse" not in query,
+            legacy=place.legacy,
+        )
+        self.in_flight += 1
+        try:
+            await self._pipeline.serve(exchange)
+        finally:
+            self.in_flight -= 1
+
+
+def _signed(send: Send) -> Send:
+    """Every answer says whose it is: Turnout looks like an Ollama, and must never take itself for one."""
+
+    async def signed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"x-turnout", __version__.encode())]
+        await send(message)
+
+    return signed
+
+
+async def _refuse(answer: Answer, refused: Refused, target: bytes) -> None:
+    """In the dialect of the path, as far as it can be told; the connection is closed after it."""
+    kinds: dict[int, type[TurnoutError]] = {403: ForbiddenError, 404: NotFoundError, 415: UnsupportedMediaError}
+    error = kinds.get(refused.status, TurnoutError)(refused.message)
+    path = target.split(b"?")[0].decode("latin-1", "replace")
+    body = codec(dialect_of(split_token(path)[1])).write_error(error)
+    await answer.whole(refused.status, [*JSON, (b"connection", b"close")], body)
+
+
+def _tier(text: str) -> Tier | None:
+    """An unknown tier is an error: silence would send the call elsewhere than its sender thinks."""
+    wanted = text.strip().lower()
+    if not wanted:
+        return None
+    try:
+        return Tier(wanted)
+    except ValueError:
+        raise BadRequestError("x-turnout-tier must be high, fast or local") from None
+
+
+def _small(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0

@@ -1,0 +1,401 @@
+"""The headless program put together: ledger, state, engines and app for one home, with what runs beside the calls."""
+
+import asyncio
+import getpass
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable
+
+from turnout.calls.provider import Provider
+from turnout.calls.units import Family, Json, Tier, Tokens
+from turnout.engines.discover import Heard, Listed, look, of_engine
+from turnout.engines.transport import Pool
+from turnout.errors import EngineStatusError, KeysError, SettingsError, TurnoutError
+from turnout.keys.keyring import KeyRing
+from turnout.ledger.reader import Reader
+from turnout.ledger.recover import recover
+from turnout.ledger.writer import Writer
+from turnout.proxy.admin import Admin, Clients
+from turnout.proxy.answers import Answers
+from turnout.proxy.app import App
+from turnout.proxy.edges import Counting, Keys, Mind, Prices, engine_maker, local_zone
+from turnout.proxy.guard import Door
+from turnout.proxy.keep import grading_json, grading_of, mode_of, restored, session_json
+from turnout.proxy.roster import Known, Model
+from turnout.proxy.sessions import Live
+from turnout.proxy.state import Config, Edges, State
+from turnout.proxy.tokens import Tokens as ClientTokens
+from turnout.routing.calibration import Calibration
+from turnout.routing.facts import Grading
+from turnout.routing.firstrules import default_rules_text
+from turnout.routing.rulefile import read_rules
+from turnout.settings.files import read_settings
+from turnout.settings.first import Found, first_settings, write_first
+from turnout.settings.model import Settings
+from turnout.settings.paths import Paths
+
+log = logging.getLogger("turnout.program")
+
+RELOAD_S = 0.5
+HEALTH_S = 15.0
+DAY_MS = 86_400_000
+
+
+def rules_text(paths: Paths, settings: Settings) -> str:
+    """The user's file, else the default for the tiers there are."""
+    if paths.rules.exists():
+        return paths.rules.read_text(encoding="utf-8")
+    has = {tier: bool(settings.tiers.get(tier)) for tier in Tier}
+    return default_rules_text(has[Tier.LOCAL], has[Tier.HIGH], has[Tier.FAST])
+
+
+def read_config(paths: Paths) -> Config:
+    """Raises SettingsError with file, line and column."""
+    settings = read_settings(paths.settings)
+    try:
+        text = rules_text(paths, settings)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot be read: {error}", file=paths.rules.name) from error
+    names = [*settings.providers, *(name for line in settings.tiers.values() for name in line)]
+    return Config(settings, read_rules(text, names, paths.rules.name))
+
+
+class Program:
+    """One run of `turnout serve`; `start` before the app serves, `stop` after."""
+
+    def __init__(self, paths: Paths, config: Config, port: int, stop: Callable[[], None]) -> None:
+        self.paths = paths
+        self.port = port
+        self.control_token = secrets.token_urlsafe(32)
+        self.started_ms = time.time_ns() // 1_000_000
+        self.pool = Pool()
+        self.keys = Keys(KeyRing())
+        self.mind = Mind()
+        self.counting = Counting()
+        self._config = config
+        self._stop = stop
+        self._tasks: list[asyncio.Task[None]] = []
+        self._seen: tuple[object, ...] = ()
+        self.next_steps: tuple[str, ...] = ()
+
+    async def start(self) -> App:
+        """Raises LedgerError when the ledger can neither be opened nor begun anew."""
+        found = await asyncio.to_thread(recover, self.paths.ledger)
+        for line in found.lines:
+            log.warning("%s", line)
+        self.reader = Reader(self.paths.ledger)
+        self.writer = Writer(self.paths.ledger, asyncio.get_running_loop())
+        self.state = State(self._config, self._edges())
+        self._restore()
+        for line in found.lines:
+            self.state.notice("ledger", "The ledger was put in order", line, "calls")
+        tokens = ClientTokens()
+        self.clients = Clients(self.writer, self.reader, tokens)
+        self.clients.load()
+        self.admin = Admin(self.state, self.writer, self.started_ms, f"http://127.0.0.1:{self.port}", os.getpid())
+        self.admin.next_steps = self.next_steps
+        answers = Answers(
+            self.state,
+            self.admin,
+            self.clients,
+            self.keys,
+            self.started_ms // 1000,
+            reload=self.reload,
+            test_key=self.test_key,
+            stop=self._stop,
+        )
+        settings = self._config.settings
+        self.app = App(
+            self.state,
+            answers,
+            tokens,
+            control_token=self.control_token,
+            door=self._door,
+            ports={client.port: client.name for client in settings.clients},
+            developer=settings.developer or _user(),
+        )
+        self._seen = self._stamp()
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self._watch_files()),
+            loop.create_task(self._watch_engines()),
+            loop.create_task(self._warm()),
+        ]
+        return self.app
+
+    async def stop(self, grace_s: float) -> None:
+        """Calls under way may finish within the grace; what then is left settles in its own `finally`."""
+        until = time.monotonic() + grace_s
+        while self.app.in_flight and time.monotonic() < until:  # noqa: ASYNC110  looked at for seconds, once in a life
+            await asyncio.sleep(0.02)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def close(self) -> None:
+        """Last of all: every call has settled."""
+        self.pool.close()
+        self.writer.close()
+        self.reader.close()
+
+    # --- putting together ---
+
+    def _edges(self) -> Edges:
+        prices = Prices(lambda: self.state.settings)
+        return Edges(
+            catalogue=prices.catalogue(),
+            held=self.writer.held,
+            settle=self.writer.settle,
+            remember=self._remember,
+            count_now=self.counting.now,
+            count_slow=self.counting.slow,
+            corrected=self.counting.corrections.corrected,
+            observe_count=self.counting.corrections.observe,
+            scan=self.mind.scan,
+            grade=self.mind.grade,
+            engine=engine_maker(self.pool, self.keys),
+            zone=local_zone,
+        )
+
+    def _remember(self, id_: str, live: Live) -> None:
+        self.writer.keep("session", id_, session_json(live), live.last_at_ms)
+
+    def _restore(self) -> None:
+        """Books, sessions, intents, mode and credits as the ledger has them."""
+        state = self.state
+        for key, (nanos, tokens, calls, _) in self.reader.bucket_spend().items():
+            unit = key.split("|")[2] if key.count("|") >= 4 else "usd"
+            state.books.settled[key] = {"usd": nanos, "tokens": tokens, "calls": calls}.get(unit, nanos)
+        for key, value in self.reader.kept("credit").items():
+            if isinstance(value, int):
+                state.books.added[key] = value
+        for id_, doc in self.reader.kept("session", newest=2_000).items():
+            try:
+                state.sessions.adopt(restored(id_, doc))
+            except ValueError:
+                log.info("one remembered session could not be read and is forgotten")
+        version = self.grader_version()
+        for key, doc in self.reader.kept(f"intent.{version}", newest=20_000).items():
+            state.intents.load(key, grading_of(doc))
+        state.intents.on_new = lambda key, grading: self._keep_intent(version, key, grading)
+        state.mode, state.paused_until_ms = mode_of(self.reader.kept("state").get("mode"))
+        calibration = self.reader.kept("calibration").get("now")
+        if isinstance(calibration, str):
+            self.mind.calibration = _calibration(calibration)
+        midnight = state.midnight_ms(self.started_ms)
+        for row in self.reader.spend("tier", since_ms=midnight):
+            state.totals.spent += row.cost
+            state.totals.saved += max(0, row.baseline - row.cost) if row.baseline else 0
+            state.totals.calls += row.calls
+        state.totals.day = state.day_of(self.started_ms)
+
+    def grader_version(self) -> str:
+        """Of the shipped weights, without loading them: a new version begins a new intent cache."""
+        return self.mind.weights_version()
+
+    def _keep_intent(self, version: str, key: str, grading: Grading) -> None:
+        self.writer.keep(f"intent.{version}", key, grading_json(grading), time.time_ns() // 1_000_000)
+
+    def _door(self, port: int) -> Door:
+        server = self.state.settings.server
+        return Door(port, frozenset(host.lower() for host in server.allowed_hosts), frozenset(server.allowed_origins))
+
+    # --- files ---
+
+    def _stamp(self) -> tuple[object, ...]:
+        found: list[object] = []
+        for path in (self.paths.settings, self.paths.rules):
+            try:
+                stat = path.stat()
+                found.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
+            except OSError:
+                found.append(None)
+        return tuple(found)
+
+    async def _watch_files(self) -> None:
+        while True:
+            await asyncio.sleep(RELOAD_S)
+            if self._stamp() != self._seen:
+                await self.reload()
+
+    async def reload(self) -> None:
+        """A bad file changes nothing: the last good version stays in force, and status says why (I20)."""
+        self._seen = self._stamp()
+        old = self.state.config
+        try:
+            config = await asyncio.to_thread(read_config, self.paths)
+        except SettingsError as error:
+            rules = error.file == self.paths.rules.name
+            said = error.said
+            self.state.take(
+                Config(
+                    old.settings,
+                    old.rules,
+                    rules_error=said if rules else old.rules_error,
+                    settings_error=old.settings_error if rules else said,
+                )
+            )
+            self.state.notice(
+                "rules",
+                f"{error.file or 'settings'} has a mistake",
+                f"{said} The last good version stays in force.",
+                "rules",
+            )
+            return
+        self.state.take(config)
+        await self.ask_engines()
+
+    # --- engines ---
+
+    async def _watch_engines(self) -> None:
+        while True:
+            await self.ask_engines()
+            await asyncio.sleep(HEALTH_S)
+
+    async def ask_engines(self) -> None:
+        """Local engines are asked what they have; cloud ones only get their key looked up."""
+        providers = [provider for provider in self.state.settings.providers.values() if provider.enabled]
+        await asyncio.gather(*(self._ask_engine(provider) for provider in providers))
+
+    async def _ask_engine(self, provider: Provider) -> None:
+        engine = self.state.engine(provider.name)
+        before = self.state.known.get(provider.name)
+        try:
+            if provider.needs_key:
+                await self.keys.key(provider, engine.base.origin)
+                if provider.sovereign is False:
+                    self.state.learn_models(
+                        provider.name, Known("up", models=before.models if before is not None else {})
+                    )
+                    return
+            heard = await of_engine(engine, 5.0)
+        except KeysError as error:
+            state = "no key" if "no key" in error.message else "locked"
+            self.state.learn_models(
+                provider.name, Known(state, error.message, before.models if before is not None else {})
+            )
+            return
+        except EngineStatusError:
+            # It answers, but has no list of models: it may well serve them.
+            self.state.learn_models(provider.name, Known("up", models=before.models if before is not None else {}))
+            return
+        except TurnoutError as error:
+            if not provider.sovereign and not provider.needs_key:
+                return
+            self.state.learn_models(
+                provider.name, Known("down", error.message, before.models if before is not None else {})
+            )
+            return
+        if heard.turnout:
+            self.state.learn_models(provider.name, Known("down", "this is Turnout itself, not an engine"))
+            return
+        self.state.learn_models(provider.name, _known(provider, heard))
+        self.state.reached(provider.name)
+
+    async def test_key(self, name: str) -> Json:
+        """Asks the provider for its models with the key; nothing is billed."""
+        provider = self.state.settings.providers.get(name)
+        if provider is None:
+            return {"ok": False, "message": f"there is no provider {name!r}"}
+        self.keys.forget()
+        try:
+            heard = await of_engine(self.state.engine(name), 15.0)
+        except TurnoutError as error:
+            return {"ok": False, "message": error.said}
+        return {"ok": True, "message": f"{len(heard.models)} models"}
+
+    async def _warm(self) -> None:
+        """What the first call would otherwise wait for; after the start, in a thread."""
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(self.mind.warm)
+        await self._tidy()
+
+    async def _tidy(self) -> None:
+        privacy = self.state.settings.privacy
+        try:
+            await self.writer.tidy(
+                keep_days=privacy.keep_days, max_mb=privacy.max_ledger_mb, now_ms=time.time_ns() // 1_000_000
+            )
+        except TurnoutError as error:
+            log.warning("old calls could not be trimmed: %s", error)
+
+
+def _known(provider: Provider, heard: Heard) -> Known:
+    return Known("up", models={model.name: _model(provider, model) for model in heard.models}, version=heard.version)
+
+
+def _model(provider: Provider, listed: Listed) -> Model:
+    said = listed.capabilities
+    ollama = provider.family is Family.OLLAMA
+    return Model(
+        name=listed.name,
+        context=Tokens(listed.context) if listed.context else None,
+        tools="tools" in said if said else True,
+        images="vision" in said if said else not ollama,
+        thinks="thinking" in said if said else not ollama,
+        remote=listed.remote,
+        loaded=listed.loaded,
+        size=listed.size,
+        digest=listed.digest,
+        modified=listed.modified,
+        family=listed.family,
+        parameters=listed.parameters,
+        quantization=listed.quantization,
+        embeds=bool(said) and "completion" not in said,
+        capabilities=said,
+    )
+
+
+def _calibration(text: str) -> Calibration | None:
+    try:
+        return Calibration.from_json(text)
+    except (ValueError, KeyError, TypeError):
+        log.warning("the calibration kept in the ledger cannot be read and is left out")
+        return None
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+async def first_run(paths: Paths, pool: Pool, port: int) -> tuple[str, ...]:
+    """Writes the first files from what runs here; the three lines that say what to do next (empty later on)."""
+    if paths.settings.exists() and paths.rules.exists():
+        return ()
+    spotted = await look(pool, port) if not paths.settings.exists() else ()
+    found = tuple(
+        Found(
+            _free_name(one.name, spotted[:i]),
+            one.family,
+            one.base_url,
+            tuple(m.name for m in one.models if not m.remote),
+        )
+        for i, one in enumerate(spotted)
+    )
+    settings = first_settings(found) if not paths.settings.exists() else paths.settings.read_text(encoding="utf-8")
+    has_local = any(one.models for one in found)
+    rules = (
+        default_rules_text(has_local, False, False)
+        if not paths.settings.exists()
+        else rules_text(paths, read_settings(paths.settings))
+    )
+    written = write_first(paths, settings, rules)
+    if "turnout.toml" not in written:
+        return ()
+    engines = ", ".join(f"{one.name} ({len(one.models)} models)" for one in found)
+    return (
+        f"Found {engines}."
+        if found
+        else "No local engine answered: install Ollama and `ollama pull qwen3-coder`, or name a GGUF file in turnout.toml.",
+        "Add a cloud key: turnout key set anthropic   (or openai, gemini, openrouter...)",
+        "Connect a client: turnout connect claude-code --apply   (`turnout connect` lists them all)",
+    )
+
+
+def _free_name(name: str, before: tuple[object, ...]) -> str:
+    return name if name != "ollama" or before else "local"
