@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 STEP = 5_000
 """Calls deleted in one transaction: some 60 ms, for which a hold may have to wait."""
+SMALL_STEP = 500
+"""The same for the size, so that not many more go than must."""
 MEMORY_MS = 30 * 86_400_000
 """Session memories, cached grades and settled windows are of no use after a month."""
 _FLEETING = ("session", "intent", "lost", "notice", "body")
@@ -23,14 +25,12 @@ def tidy(db: sqlite3.Connection, done: Tidied, *, keep_days: int, max_mb: int, n
     oldest = now_ms - keep_days * 86_400_000 if keep_days > 0 else 0
     gone = _oldest(db, "WHERE at_ms < ?", oldest)
     if len(gone) < STEP and size(db) > max_mb * 1_000_000 > 0:
-        gone += _oldest(db, "WHERE at_ms >= ?", oldest)[: STEP - len(gone)]
+        gone += _oldest(db, "WHERE at_ms >= ?", oldest)[:SMALL_STEP]
     if gone:
         db.executemany("DELETE FROM attempts WHERE call=?", gone)
         db.executemany("DELETE FROM calls WHERE id=?", gone)
-        # Given back at the end of the file, a little at a time: a full VACUUM would hold every call up.
-        db.execute("PRAGMA incremental_vacuum(2000)").fetchall()
     done.calls = len(gone)
-    done.more = len(gone) == STEP or (bool(gone) and size(db) > max_mb * 1_000_000 > 0)
+    done.more = len(gone) >= STEP or (bool(gone) and size(db) > max_mb * 1_000_000 > 0)
     if not done.more:
         for kind in _FLEETING:
             done.small += db.execute("DELETE FROM kept WHERE kind=? AND at_ms < ?", (kind, now_ms - MEMORY_MS)).rowcount
@@ -43,6 +43,14 @@ def tidy(db: sqlite3.Connection, done: Tidied, *, keep_days: int, max_mb: int, n
 def _oldest(db: sqlite3.Connection, condition: str, at_ms: int) -> list[tuple[str]]:
     sql = f"SELECT id FROM calls {condition} ORDER BY at_ms LIMIT {STEP}"  # noqa: S608  two fixed conditions
     return db.execute(sql, (at_ms,)).fetchall()
+
+
+def give_back(db: sqlite3.Connection) -> None:
+    """Free pages, a little at a time: a full VACUUM would hold every call up.
+
+    By script and outside a transaction: `execute` takes one step of this pragma, which is one page.
+    """
+    db.executescript("PRAGMA incremental_vacuum(2000)")
 
 
 def size(db: sqlite3.Connection) -> int:

@@ -24,7 +24,7 @@ from turnout.ledger.entries import Write, keep, write_hold, write_settled
 from turnout.ledger.rows import dumped
 from turnout.ledger.schema import connect
 from turnout.ledger.snapshot import Known, Snapshot, spill
-from turnout.ledger.tidy import Tidied, tidy
+from turnout.ledger.tidy import Tidied, give_back, tidy
 
 log = logging.getLogger("turnout.ledger")
 
@@ -44,6 +44,8 @@ class Job:
     """Must not be lost: tried again until the disk takes it."""
     hold: CallRecord | None = None
     settles: CallRecord | None = None
+    after: Write | None = None
+    """Done when the transaction is committed."""
 
 
 class Writer:
@@ -110,7 +112,7 @@ class Writer:
             def step(db: sqlite3.Connection, done: Tidied = done) -> None:
                 tidy(db, done, keep_days=keep_days, max_mb=max_mb, now_ms=now_ms)
 
-            await self._awaited(step)
+            await self._awaited(step, after=give_back)
             total.calls += done.calls
             total.small += done.small
             if not done.more:
@@ -127,9 +129,9 @@ class Writer:
             self._wake.notify()
         self._thread.join(timeout=10)
 
-    async def _awaited(self, run: Write) -> None:
+    async def _awaited(self, run: Write, after: Write | None = None) -> None:
         waits: asyncio.Future[None] = self._loop.create_future()
-        self._put(Job(run, waits))
+        self._put(Job(run, waits, after=after))
         await waits
 
     def _put(self, job: Job) -> None:
@@ -211,6 +213,8 @@ class Writer:
             elif job.settles is not None:
                 self._blocks.settle(job.settles.id, int(job.settles.cost), job.settles.buckets)
                 self._snapshot.settled(job.settles)
+            if job.after is not None:
+                job.after(db)
         self.unwritten = 0
         self._unchecked += len(batch)
 

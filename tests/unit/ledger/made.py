@@ -9,7 +9,7 @@ from turnout.calls.usage import Usage
 
 DAY = "a day's work|client=vim|usd|day|2026-11-24"
 AT_MS = 1_795_500_000_000
-"""2026-11-24T05:20:00Z"""
+"""2026-11-24T06:00:00Z"""
 
 
 def held(number: int, hold: int = 10_000_000, **fields: Any) -> CallRecord:

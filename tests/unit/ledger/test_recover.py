@@ -3,6 +3,7 @@ import os
 import shutil
 import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def _without_a_table(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [_flip_bytes, _cut, _text, _newer, _without_a_table])
 async def test_i12_a_ledger_that_cannot_serve_is_set_aside_and_budgets_go_on_at_their_last_spend(
-    tmp_path: Path, damage: "type[_flip_bytes]"
+    tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     path = tmp_path / "ledger.db"
     await _write(path, [held(n) for n in range(50)], [settled(n) for n in range(40)])
