@@ -8,6 +8,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, Signal
 
 from turnout.control.messages import Status
+from turnout.desktop.commands import Commands
 from turnout.desktop.feed import Feed
 from turnout.desktop.link import Link
 from turnout.desktop.sources import Ledger, LedgerFile
@@ -38,6 +39,7 @@ class Desk(QObject):
         self.ledger: Lane[Ledger] = Lane("ledger", lambda: LedgerFile(places.ledger), lambda ledger: ledger.close())
         self.slow: Lane[Ledger] = Lane("ledger-slow", lambda: LedgerFile(places.ledger), lambda ledger: ledger.close())
         self.pool = Pool()
+        self.commands = Commands()
         self.supervisor = Supervisor(self._find, command)
         self.feed = Feed(self.link.status, self.ledger)
         self.state = State()
@@ -70,6 +72,7 @@ class Desk(QObject):
 
     def end(self) -> None:
         self.feed.end()
+        self.commands.end()
         self.supervisor.end()
         self.pool.end()
         for lane in (self.ledger, self.slow):

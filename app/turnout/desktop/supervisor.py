@@ -5,11 +5,11 @@ stdin closes and it ends. A proxy that was there before us is never touched.
 """
 
 import json
-import sys
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 
+from turnout.desktop.commands import own_command
 from turnout.desktop.state import Health
 
 BACKOFF_MS = (500, 1_000, 2_000, 5_000, 15_000, 30_000)
@@ -20,8 +20,7 @@ STEADY_MS = 20_000
 
 
 def serve_command() -> list[str]:
-    base = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "turnout"]
-    return [*base, "serve", "--parent-stdin"]
+    return [*own_command(), "serve", "--parent-stdin"]
 
 
 class Supervisor(QObject):

@@ -5,11 +5,12 @@ from html import escape
 
 from PySide6.QtCore import Property as QtProperty
 from PySide6.QtCore import QPropertyAnimation, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QBoxLayout,
     QButtonGroup,
+    QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -204,7 +205,9 @@ class Button(QPushButton):
         tip: str = "",
         pressed: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__(text.replace("&", "&&"))
+        super().__init__()
+        self._gap = bool(icon)
+        self.setText(text)
         self.setProperty("look", look)
         self._icon = icon
         self.setFont(theme.font(12.5, 500))
@@ -217,6 +220,10 @@ class Button(QPushButton):
             self.clicked.connect(lambda: pressed())
         theme.look().changed.connect(self.restyle)
         self.restyle()
+
+    def setText(self, text: str) -> None:
+        """Never a mnemonic: `&` is a sign like any other."""
+        super().setText(("\u2009 " if self._gap and text else "") + text.replace("&", "&&"))
 
     def set_icon(self, icon: str) -> None:
         self._icon = icon
@@ -419,8 +426,12 @@ class Empty(QWidget):
             self._glyph.show_icon(icon, "faint")
 
 
+GUTTER = 14
+"""Pixels right of a scrolling column, of which a scroll bar takes ten."""
+
+
 class Scroll(QScrollArea):
-    """A column that scrolls up and down, never sideways."""
+    """A column that scrolls up and down, never sideways. Its gutter is always there, so nothing shifts with the bar."""
 
     def __init__(self, inside: QWidget) -> None:
         super().__init__()
@@ -431,6 +442,17 @@ class Scroll(QScrollArea):
         self.setWidget(inside)
         self.viewport().setAutoFillBackground(False)
         inside.setAutoFillBackground(False)
+        self._inside = inside
+        self.verticalScrollBar().rangeChanged.connect(self._gutter)
+        self._gutter(0, 0)
+
+    def _gutter(self, low: int, high: int) -> None:
+        layout = self._inside.layout()
+        if layout is not None:
+            margins = layout.contentsMargins()
+            right = max(0, GUTTER - (10 if high > low else 0))
+            if margins.right() != right:
+                layout.setContentsMargins(margins.left(), margins.top(), right, margins.bottom())
 
 
 class Search(QLineEdit):
@@ -459,6 +481,28 @@ class Search(QLineEdit):
             self.clear()
             return
         super().keyPressEvent(event)
+
+
+class Combo(QComboBox):
+    """With a chevron in the theme's own colour, and no change by a wheel that only meant to scroll the page."""
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__()
+        self.setFont(theme.font(13))
+        if name:
+            self.setAccessibleName(name)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self)
+        size = px(14)
+        shape = theme.pixmap("chevron-down", theme.now().muted, size, self.devicePixelRatioF())
+        painter.drawPixmap(self.width() - size - px(8), (self.height() - size) // 2, shape)
+        painter.end()
 
 
 class Field(QWidget):

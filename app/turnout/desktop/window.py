@@ -20,12 +20,13 @@ from turnout.desktop.widgets import Dot, Elided, Note, column, label, row
 PAGES = (
     ("overview", "layout-dashboard", "Overview"),
     ("calls", "list-tree", "Calls"),
+    ("rules", "route", "Rules"),
 )
 """Key (module and class name), icon, and title in order; Alt and a digit go to one."""
 
 
 def titles() -> dict[str, str]:
-    return {"overview": tr("Overview"), "calls": tr("Calls")}
+    return {"overview": tr("Overview"), "calls": tr("Calls"), "rules": tr("Rules")}
 
 
 class Window(QWidget):

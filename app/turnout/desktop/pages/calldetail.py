@@ -118,7 +118,8 @@ class CallDetail(QFrame):
             box.addLayout(_pair(tr("Switch"), call.switch))
         if call.observed:
             box.addLayout(_pair(tr("Observed rule"), tr("would have routed to {route}").format(route=call.observed)))
-        for name, value in list(call.signals.items())[:8]:
+        # Facts of the call's shape and marks of definitions are kept for replays, not for people.
+        for name, value in [(n, v) for n, v in call.signals.items() if "." not in n][:8]:
             box.addLayout(_pair(text.one_line(name, 24), _value(value)))
         if call.error:
             wrong = _words(call.error)

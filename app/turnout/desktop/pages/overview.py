@@ -63,6 +63,7 @@ class Overview(Page):
         inside = QWidget()
         inside.setObjectName("clear")
         inside.setLayout(column(self._figures(), self._charts(), self._below(), None, spacing=14))
+        self.bleed()
         self.body.addWidget(Scroll(inside), 1)
 
     def heading(self) -> str:

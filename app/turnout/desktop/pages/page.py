@@ -21,14 +21,19 @@ class Page(QWidget):
         self.setAccessibleName(self.heading())
         self.note = Note()
         self.head = row(page_title(self.heading()), *tools, spacing=12)
-        self.body = column(spacing=14)
-        outer = column(self.head, self.note, spacing=14, margins=(26, 20, 26, 22))
-        self.head.setContentsMargins(0, 0, 0, 0)
+        self.body = column(self.note, spacing=14)
+        outer = column(self.head, spacing=0, margins=(26, 20, 12, 20))
+        self.head.setContentsMargins(0, 0, px(14), px(14))
+        self.body.setContentsMargins(0, 0, px(14), 0)
         outer.addLayout(self.body, 1)
         self.setLayout(outer)
         self.setMinimumWidth(px(560))
         desk.state_changed.connect(self._state_changed)
         desk.ledger_changed.connect(self._ledger_changed)
+
+    def bleed(self) -> None:
+        """The body scrolls up to the window's edge: what scrolls keeps the gutter itself."""
+        self.body.setContentsMargins(0, 0, 0, 0)
 
     def heading(self) -> str:
         return self.title

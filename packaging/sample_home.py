@@ -1,6 +1,6 @@
-"""A made-up but real ledger for screenshots, desk tests and benchmarks: written through the ledger's own writer.
+"""A made-up but real home for screenshots, desk tests and benchmarks: settings, rules, and a ledger by its own writer.
 
-    python packaging/sample_ledger.py HOME [--days 120] [--calls 6000] [--seed 7]
+    python packaging/sample_home.py HOME [--days 120] [--calls 6000] [--seed 7]
 
 Prices are plausible list prices of the day, not the catalogue's; nothing here ships in the product.
 """
@@ -18,6 +18,107 @@ from turnout.calls.record import Attempt, CallRecord
 from turnout.calls.units import Grade, Nanos, Status, Tier, Tokens
 from turnout.calls.usage import FREE, Price, Usage, cost
 from turnout.ledger.writer import Writer
+from turnout.routing.rulefile import read_rules
+from turnout.routing.signals import fingerprint
+
+SETTINGS = """\
+# What this machine has: providers, and which of their models stand on which tier.
+
+[providers.anthropic]
+dialect = "anthropic"
+base_url = "https://api.anthropic.com"
+
+[providers.openai]
+dialect = "openai"
+base_url = "https://api.openai.com/v1"
+
+[providers.local]
+dialect = "ollama"
+base_url = "{local}"
+key = "none"                          # no key needed
+sovereign = true                      # inside our walls: what `private` rules may use
+
+[tiers]                               # candidates in order; the next one when the first cannot serve
+high  = ["anthropic/claude-opus-5-5", "openai/gpt-6.1-sol"]
+fast  = ["anthropic/claude-haiku-5-5", "openai/gpt-5-mini"]
+local = ["local/qwen3-coder:30b"]
+"""
+RULES = """\
+# How calls are routed: the first rule that fits decides.
+
+[grade]
+abstain = "fast"                      # below the confidence
+confidence = 0.45
+
+[signals]
+secret = { kind = "secret" }
+big = { kind = "tokens", gte = 60000 }
+loop = { kind = "tool-loop" }
+title = { kind = "housekeeping" }
+mobile = { kind = "match", field = "last_ask", regex = "(?i)swift|kotlin" }
+
+# What looks like a key or a password stays inside our walls.
+[[rule]]
+name = "secrets stay home"
+when = "secret"
+route = "local"
+private = true
+
+[[rule]]
+name = "titles are cheap"
+when = "title"
+route = "local"
+
+# Moving a running conversation would cost its cache.
+[[rule]]
+name = "a tool loop keeps its model"
+when = "loop"
+route = "pinned"
+
+[[rule]]
+name = "huge prompts to the fast tier"
+when = "big and not mobile"
+route = "fast"
+mode = "observe"                      # only noted: see what it would do first
+
+[[rule]]
+name = "everything else by grade"
+when = "true"
+route = "grade"
+max_usd_per_call = 0.50
+on_failure = ["next", "up"]
+
+[[budget]]
+name = "a day's work"
+scope = { client = "each" }
+usd = 5.00
+per = "day"
+on_exceed = "ask"
+
+[[budget]]
+name = "platform's month"
+scope = { department = "platform" }
+usd = 150.00
+per = "month"
+on_exceed = "downgrade"
+
+[[loop]]
+scope = { session = "each" }
+turns = 200
+same_request = 4
+usd = 3.00
+on_exceed = "ask"
+
+[[probe]]
+ask = "rename this variable to total"
+expect = "local"
+"""
+TOLD = {
+    f"def.{name}": fingerprint(signal)
+    for name, signal in read_rules(RULES).signals.items()
+    if name in ("secret", "mobile")
+}
+"""What a row says of the signals that read its text, so that a replay may believe them."""
 
 
 def _price(uncached: float, output: float) -> Price:
@@ -127,7 +228,9 @@ def _record(dice: random.Random, at_ms: int) -> CallRecord:
         model=model.name,
         tier=tier,
         grade=grade,
-        score={Grade.LOW: 0.12, Grade.MEDIUM: 0.48, Grade.HIGH: 0.86}[grade],
+        score=round(
+            min(0.99, max(0.01, dice.gauss({Grade.LOW: 0.14, Grade.MEDIUM: 0.5, Grade.HIGH: 0.84}[grade], 0.09))), 3
+        ),
         confidence=round(dice.uniform(0.46, 0.98), 2),
         rule=rule,
         reason=reason,
@@ -141,7 +244,16 @@ def _record(dice: random.Random, at_ms: int) -> CallRecord:
         queue_ms=dice.choice((0, 0, 0, 1, 2, 14)),
         stream=True,
         switch="staying $0.069, switching $0.129" if loop and dice.random() < 0.3 else "",
-        signals={"tokens": context, "loop": loop, "secret": False},
+        signals={
+            "secret": False,
+            "mobile": project == "ios-app",
+            "loop": loop,
+            "big": context >= 60_000,
+            **TOLD,
+            "call.turns": dice.randrange(1, 40),
+            "call.tools": 12 if loop else 0,
+            "call.tool_loop": loop,
+        },
         attempts=(
             Attempt(
                 model.provider,
@@ -189,8 +301,19 @@ def _changed(record: CallRecord, **fields: object) -> CallRecord:
     return replace(record, **fields)  # type: ignore[arg-type]
 
 
-def write(ledger: Path, days: int = 120, count: int = 6_000, seed: int = 7, now: datetime | None = None) -> None:
+def write(
+    home: Path,
+    days: int = 120,
+    count: int = 6_000,
+    seed: int = 7,
+    now: datetime | None = None,
+    local: str = "http://127.0.0.1:11434",
+) -> None:
+    """`local` is where the local engine listens."""
+    ledger = home / "data" / "ledger.db"
     ledger.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (home / "turnout.toml").write_text(SETTINGS.format(local=local), encoding="utf-8")
+    (home / "rules.toml").write_text(RULES, encoding="utf-8")
     moment = now or datetime.now().astimezone()
 
     async def run() -> None:
@@ -213,7 +336,7 @@ def main() -> None:
     asked.add_argument("--seed", type=int, default=7)
     given = asked.parse_args()
     began = time.perf_counter()
-    write(given.home / "data" / "ledger.db", given.days, given.calls, given.seed)
+    write(given.home, given.days, given.calls, given.seed)
     print(f"{given.calls} calls over {given.days} days in {time.perf_counter() - began:.1f} s")
 
 

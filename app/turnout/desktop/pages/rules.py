@@ -1,0 +1,542 @@
+"""The rules: as a list and form or as text, over one and the same draft; nothing takes effect before it is saved.
+
+The draft is a text. The form edits that text block by block, so comments survive; checking runs on every pause in typing,
+and what the edit would have done to the last calls is asked of `turnout rules replay`. A file that somebody else changed
+meanwhile is never overwritten: the page takes it over when there is no draft, and asks when there is one.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QFileSystemWatcher, QTimer
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QLineEdit, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+
+from turnout.desktop import text as words
+from turnout.desktop import theme
+from turnout.desktop.commands import Doc
+from turnout.desktop.desk import Desk
+from turnout.desktop.models import rulesdoc
+from turnout.desktop.models.preview import preview, tried
+from turnout.desktop.pages.page import Page
+from turnout.desktop.pages.ruleform import RuleForm
+from turnout.desktop.pages.rulelist import RuleList
+from turnout.desktop.pages.rulepreview import PreviewCard, TryCard
+from turnout.desktop.pages.ruletext import RuleText
+from turnout.desktop.text import tr
+from turnout.desktop.theme import px
+from turnout.desktop.widgets import (
+    GUTTER,
+    Button,
+    Card,
+    Elided,
+    Empty,
+    Scroll,
+    Segments,
+    clear,
+    column,
+    holding,
+    label,
+    pill,
+    repill,
+    row,
+    section,
+)
+from turnout.errors import SettingsError, TurnoutError
+from turnout.routing.rulefile import Checked, check_rules
+from turnout.settings.atomic import replace_file
+from turnout.settings.files import read_settings
+
+LAST = 500
+"""Calls the preview replays: about a second of work."""
+KEPT = 200
+"""Steps of undo."""
+
+
+class Rules(Page):
+    def __init__(self, desk: Desk) -> None:
+        self.state = pill("")
+        self.view = Segments(tr("View"), [("form", tr("Form")), ("text", tr("Text"))])
+        self.undo = Button("", "undo-2", "bare", name=tr("Undo"), tip=tr("Undo (Ctrl+Z)"))
+        self.redo = Button("", "redo-2", "bare", name=tr("Redo"), tip=tr("Redo (Ctrl+Shift+Z)"))
+        self.save = Button(tr("Save"), look="main", tip="Ctrl+S")
+        super().__init__(desk, self.state, None, self.undo, self.redo, self.view, self.save)
+        self._path: Path = desk.places.rules
+        self._saved = ""
+        self._draft = ""
+        self._past: list[str] = []
+        self._future: list[str] = []
+        self._checked = Checked(None)
+        self._current = 0
+        self._models: Sequence[str] = ()
+        self._theirs: str | None = None
+        self._build()
+        self.view.chosen.connect(self._view_chosen)
+        self.undo.clicked.connect(self.go_back)
+        self.redo.clicked.connect(self.go_forward)
+        self.save.clicked.connect(self.save_draft)
+        QShortcut(QKeySequence.StandardKey.Save, self).activated.connect(self.save_draft)
+        QShortcut(QKeySequence("Ctrl+Shift+Z"), self).activated.connect(self.go_forward)
+        QShortcut(QKeySequence("Ctrl+Z"), self).activated.connect(self.go_back)
+        QShortcut(QKeySequence("Ctrl+N"), self).activated.connect(self.add_rule)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(450)
+        self._rest.timeout.connect(self._ask_preview)
+        self._watch = QFileSystemWatcher(self)
+        self._watch.fileChanged.connect(lambda _: self._look())
+        self._watch.directoryChanged.connect(lambda _: self._look())
+        if self._path.parent.exists():
+            self._watch.addPath(str(self._path.parent))
+
+    def heading(self) -> str:
+        return tr("Rules")
+
+    # -- parts
+
+    def _build(self) -> None:
+        self.list = RuleList()
+        self.list.moved.connect(self._moved)
+        self.list.chosen.connect(self._chosen)
+        self.list.removed.connect(self._removed)
+        self.form = RuleForm()
+        self.form.changed.connect(self._form_changed)
+        self.form.removed.connect(lambda: self._removed(self._current))
+        add = Button(tr("Add rule"), "plus", name=tr("Add rule"), tip=tr("Add a rule (Ctrl+N)"), pressed=self.add_rule)
+        self.empty = Empty(
+            "route",
+            tr("No rules yet"),
+            tr("Without rules every call gets the model it asks for."),
+            tr("Add the first rule"),
+            self.add_rule,
+        )
+        self.empty.hide()
+        order = Card(
+            row(
+                section(tr("In this order")),
+                label(tr("the first that fits decides"), 12, 400, "faint"),
+                None,
+                add,
+                margins=(8, 0, 6, 4),
+            ),
+            margins=(10, 12, 10, 10),
+        )
+        self.list.setMinimumHeight(px(170))
+        order.box.addWidget(self.list, 1)
+        order.box.addWidget(self.empty, 1)
+        self.editor = Card(self.form)
+        self.signals = QVBoxLayout()
+        self.signals.setSpacing(px(8))
+        self._signal_name, self._signal_value = QLineEdit(), QLineEdit()
+        self._signal_name.setPlaceholderText(tr("name"))
+        self._signal_name.setAccessibleName(tr("New signal's name"))
+        self._signal_name.setFixedWidth(px(120))
+        self._signal_value.setPlaceholderText('{ kind = "tokens", gte = 60000 }')
+        self._signal_value.setAccessibleName(tr("New signal's definition"))
+        for edit in (self._signal_name, self._signal_value):
+            edit.setFont(theme.mono(12))
+            edit.returnPressed.connect(self._add_signal)
+        self._signal_wrong = label("", 12, 400, "bad", wrap=True)
+        self._signal_wrong.hide()
+        fresh = row(spacing=8)
+        fresh.addWidget(self._signal_name)
+        fresh.addWidget(self._signal_value, 1)
+        fresh.addWidget(Button(tr("Add"), pressed=self._add_signal, name=tr("Add signal")))
+        signals = Card(
+            row(section(tr("Signals")), label(tr("named facts that rules ask for"), 12, 400, "faint"), None),
+            2,
+            self.signals,
+            4,
+            fresh,
+            self._signal_wrong,
+        )
+        inside = QWidget()
+        inside.setObjectName("clear")
+        inside.setLayout(column(order, self.editor, signals, None, spacing=14))
+        self.text = RuleText()
+        self.text.edited.connect(self._text_edited)
+        self.errors = QVBoxLayout()
+        self.errors.setSpacing(px(4))
+        text_card = holding(column(Card(self.text, self.errors, margins=(6, 10, 8, 10)), margins=(0, 0, 14, 0)))
+        self.stack = QStackedWidget()
+        self.stack.addWidget(Scroll(inside))
+        self.stack.addWidget(text_card)
+        self.preview = PreviewCard()
+        self.preview.opened.connect(lambda call: self.desk.act("open", f"calls/{call}"))
+        self.try_card = TryCard()
+        self.try_card.asked.connect(self._try)
+        aside = QWidget()
+        aside.setObjectName("clear")
+        aside.setLayout(column(self.preview, self.try_card, None, spacing=14))
+        beside = Scroll(aside)
+        beside.setFixedWidth(px(372) + GUTTER)
+        self.bleed()
+        both = row(spacing=0)
+        both.addWidget(self.stack, 1)
+        both.addWidget(beside)
+        self.body.addLayout(both, 1)
+
+    # -- the file
+
+    def refresh(self) -> None:
+        self._look()
+        self.desk.pool.run(self._read_models, self._got_models, lambda _: None, owner=self)
+
+    def _read_models(self) -> list[str]:
+        settings = read_settings(self.desk.places.settings)
+        return list(dict.fromkeys(name for names in settings.tiers.values() for name in names))
+
+    def _got_models(self, models: list[str]) -> None:
+        self._models = models
+        self._show()
+
+    def _look(self) -> None:
+        """Reads the file; a draft is never lost to what stands there."""
+        path = self._path
+
+        def read() -> str:
+            try:
+                return path.read_text(encoding="utf-8")
+            except FileNotFoundError:
+                return ""
+            except (OSError, ValueError) as error:
+                raise SettingsError("cannot be read", file=path.name, hint="Is it UTF-8, and yours?") from error
+
+        self.desk.pool.run(read, self._read, self.failed, owner=self)
+
+    def _read(self, found: str) -> None:
+        if str(self._path) not in self._watch.files() and self._path.exists():
+            self._watch.addPath(str(self._path))  # a file that was replaced is another one to the watcher
+        if found == self._saved:
+            return
+        if self.dirty and found != self._draft:
+            self._theirs = found
+            self.note.say(
+                tr("rules.toml was changed outside while you were editing. Your draft is kept until you decide."),
+                "warn",
+                tr("Take the file, drop my draft"),
+                self._take_theirs,
+            )
+            return
+        first = not self._saved and not self._draft
+        self._saved = found
+        self._set(found, remember=not first)
+
+    def _take_theirs(self) -> None:
+        if self._theirs is not None:
+            self._saved, theirs, self._theirs = self._theirs, self._theirs, None
+            self.note.say("")
+            self._set(theirs)
+
+    @property
+    def dirty(self) -> bool:
+        return self._draft != self._saved
+
+    # -- the draft
+
+    def _set(self, draft: str, *, remember: bool = True) -> None:
+        if draft == self._draft:
+            self._show()
+            return
+        if remember:
+            self._past = [*self._past[-KEPT + 1 :], self._draft]
+            self._future.clear()
+        self._draft = draft
+        self._show()
+        self._check()
+
+    def go_back(self) -> None:
+        if self._past:
+            self._future.append(self._draft)
+            self._set(self._past.pop(), remember=False)
+
+    def go_forward(self) -> None:
+        if self._future:
+            self._past.append(self._draft)
+            self._set(self._future.pop(), remember=False)
+
+    def add_rule(self) -> None:
+        name = rulesdoc.unused_name(self._draft, tr("a new rule"))
+        at = self._current + 1 if self.list.count() else 0
+        # In front of a catch-all at the end: behind it no rule is ever reached.
+        rows = rulesdoc.rules(self._draft)
+        if rows and at >= len(rows) and rows[-1].when.strip() == "true":
+            at = len(rows) - 1
+        signal = next((one.name for one in rulesdoc.signals(self._draft)), "true")
+        self._current = at
+        self._set(rulesdoc.added(self._draft, at, rulesdoc.RuleRow(name, signal, "fast")))
+        self.form.focus_name()
+
+    def _moved(self, start: int, end: int) -> None:
+        self._current = end
+        self._set(rulesdoc.moved(self._draft, start, end))
+
+    def _removed(self, index: int) -> None:
+        self._current = max(0, index - 1)
+        self._set(rulesdoc.removed(self._draft, index))
+
+    def _chosen(self, index: int) -> None:
+        self._current = index
+        self._show_form()
+
+    def _form_changed(self, fields: object) -> None:
+        if isinstance(fields, dict):
+            self._set(rulesdoc.changed(self._draft, self._current, fields))
+
+    def _text_edited(self, draft: str) -> None:
+        self._set(draft)
+
+    def _add_signal(self) -> None:
+        name, value = self._signal_name.text().strip(), self._signal_value.text().strip()
+        if not name or not value:
+            return
+        if self._set_signal(name, value):
+            self._signal_name.clear()
+            self._signal_value.clear()
+
+    def _set_signal(self, name: str, definition: str) -> bool:
+        try:
+            draft = rulesdoc.with_signal(self._draft, name, definition)
+        except ValueError:
+            self._signal_wrong.setText(tr('Write it as TOML, like {{ kind = "tokens", gte = 60000 }}.').format())
+            self._signal_wrong.show()
+            return False
+        self._signal_wrong.hide()
+        self._set(draft)
+        return True
+
+    # -- showing
+
+    def _show(self) -> None:
+        rows = rulesdoc.rules(self._draft)
+        wrong = [n for n, at in enumerate(rows) if self._errors_of(n, rows)]
+        self._current = min(self._current, max(0, len(rows) - 1))
+        self.list.show_rules(rows, wrong, self._current)
+        self.list.setVisible(bool(rows))
+        self.empty.setVisible(not rows)
+        # The list shows every rule up to ten; the page scrolls, not a box within it.
+        self.list.setFixedHeight(px(52) * min(max(len(rows), 1), 10) + px(6))
+        self.editor.setVisible(bool(rows))
+        self.text.show_text(self._draft)
+        self._show_form()
+        self._show_signals()
+        self._show_state()
+
+    def _show_form(self) -> None:
+        rows = rulesdoc.rules(self._draft)
+        if not rows:
+            return
+        self.form.set_choices(self._models, [one.name for one in rulesdoc.signals(self._draft)])
+        self.form.show_rule(rows[self._current])
+        messages: dict[str, str] = {}
+        for error in self._errors_of(self._current, rows):
+            messages.setdefault(_key_at(self._draft, error.line), words.one_line(f"{error.bare} {error.hint}", 300))
+        self.form.show_wrong(messages)
+
+    def _errors_of(self, index: int, rows: Sequence[rulesdoc.RuleRow]) -> list[SettingsError]:
+        start = rows[index].line
+        end = rows[index + 1].line if index + 1 < len(rows) else 10**9
+        return [error for error in self._checked.errors if start <= error.line < end]
+
+    def _show_signals(self) -> None:
+        found = rulesdoc.signals(self._draft)
+        self.text.set_words([*(one.name for one in found), "and", "or", "not", "true"])
+        if self.signals.count() == len(found) and self.signals.property("of") == str(found):
+            return
+        self.signals.setProperty("of", str(found))
+        clear(self.signals)
+        for one in found:
+            name = Elided(words.one_line(one.name, 60), 13, 500)
+            name.setFixedWidth(px(120))
+            name.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+            value = QLineEdit(words.one_line(one.definition, 2_000))
+            value.setFont(theme.mono(12))
+            value.setCursorPosition(0)
+            value.setAccessibleName(tr("Definition of {signal}").format(signal=one.name))
+            value.editingFinished.connect(partial(self._signal_edited, one, value))
+            drop = Button(
+                "",
+                "trash-2",
+                "bare",
+                name=tr("Delete signal {signal}").format(signal=one.name),
+                pressed=partial(self._drop_signal, one),
+            )
+            line = row(spacing=8)
+            line.addWidget(name)
+            line.addWidget(value, 1)
+            line.addWidget(drop)
+            self.signals.addLayout(line)
+
+    def _signal_edited(self, one: rulesdoc.SignalRow, edit: QLineEdit) -> None:
+        definition = edit.text()
+        if definition.strip() and definition.strip() != words.one_line(one.definition, 2_000):
+            self._set_signal(one.name, definition)
+
+    def _drop_signal(self, one: rulesdoc.SignalRow) -> None:
+        self._set_signal(one.name, "")
+
+    def _show_state(self) -> None:
+        errors = len(self._checked.errors)
+        if errors:
+            repill(self.state, words.plural(errors, "{n} error", "{n} errors"), "bad")
+        elif self.dirty:
+            repill(self.state, tr("Not saved"), "warn")
+        else:
+            repill(self.state, tr("In force"), "good")
+        self.save.setEnabled(self.dirty and not errors)
+        self.undo.setEnabled(bool(self._past))
+        self.redo.setEnabled(bool(self._future))
+
+    def _view_chosen(self, view: str) -> None:
+        self._set(self.text.flush())
+        self.stack.setCurrentIndex(1 if view == "text" else 0)
+
+    # -- checking and trying
+
+    def _check(self) -> None:
+        draft = self._draft
+        self.desk.pool.run(
+            lambda: check_rules(draft, (), self._path.name),
+            lambda got: self._judged(got, draft),
+            self.failed,
+            owner=self,
+        )
+        self._rest.start()
+
+    def _judged(self, checked: Checked, draft: str) -> None:
+        if draft != self._draft:
+            return
+        self._checked = checked
+        self.text.show_errors(checked.errors)
+        clear(self.errors)
+        for error in [*checked.errors, *checked.warnings][:6]:
+            kind = "bad" if error in checked.errors else "warn"
+            said = tr("Line {line}: {what}").format(
+                line=error.line, what=words.one_line(f"{error.bare} {error.hint}", 300)
+            )
+            line = row(label(said, 12.5, 400, kind, wrap=True), spacing=8, margins=(8, 0, 4, 0))
+            if error.line:
+                line.addWidget(
+                    Button(
+                        tr("Go there"),
+                        look="link",
+                        pressed=partial(self.text.go_to, error.line, error.column),
+                    )
+                )
+            self.errors.addLayout(line)
+        self._show()
+
+    def _ask_preview(self) -> None:
+        if self._checked.errors:
+            self.preview.say(tr("There is something to mend first."))
+            return
+        draft = self._write_draft()
+        if draft is None:
+            return
+        self.preview.wait()
+        self.desk.commands.ask(
+            ["rules", "replay", "--last", str(LAST), "--rules", str(draft)],
+            self._previewed,
+            lambda error: self.preview.say(words.one_line(error.said, 300)),
+            key="replay",
+            owner=self,
+        )
+        self.try_card.again()
+
+    def _previewed(self, doc: Doc) -> None:
+        found = preview(doc)
+        if not found.calls:
+            self.preview.say(tr("There are no calls yet to compare with."))
+        else:
+            self.preview.show_preview(found)
+
+    def _try(self, prompt: str) -> None:
+        draft = self._write_draft()
+        if draft is None:
+            return
+        if self._checked.errors:
+            self.try_card.say(tr("There is something to mend first."))
+            return
+        self.try_card.say(tr("Asking…"))
+        # Through stdin: a prompt in the arguments would stand in the process list.
+        self.desk.commands.ask(
+            ["rules", "explain", "-", "--rules", str(draft)],
+            lambda doc: self.try_card.show_tried(tried(doc)),
+            lambda error: self.try_card.say(words.one_line(error.said, 300)),
+            stdin=prompt,
+            key="explain",
+            owner=self,
+        )
+
+    def _write_draft(self) -> Path | None:
+        path = self.desk.places.run / "draft-rules.toml"
+        try:
+            replace_file(path, self._draft.encode())
+        except OSError as error:
+            self.note.say(tr("The draft cannot be written: {why}").format(why=error.strerror or ""), "bad")
+            return None
+        return path
+
+    # -- saving
+
+    def save_draft(self) -> None:
+        if self.stack.currentIndex() == 1:
+            self._set(self.text.flush())
+        if not self.dirty:
+            return
+        draft, base, path = self._draft, self._saved, self._path
+
+        def work() -> str:
+            """Empty when it was written; else what stands there instead of what we started from."""
+            checked = check_rules(draft, (), path.name)
+            if checked.rules is None:
+                raise checked.errors[0]
+            try:
+                there = path.read_text(encoding="utf-8") if path.exists() else ""
+            except (OSError, ValueError):
+                there = ""
+            if there not in (base, draft):
+                return there
+            try:
+                replace_file(path, draft.encode())
+            except OSError as error:
+                raise SettingsError(f"cannot be written: {error.strerror}", file=path.name) from error
+            return ""
+
+        self.save.setEnabled(False)
+        self.desk.pool.run(work, lambda there: self._written(there, draft), self._not_saved, owner=self)
+
+    def _not_saved(self, error: TurnoutError) -> None:
+        self.failed(error)
+        self._show_state()
+
+    def _written(self, there: str, draft: str) -> None:
+        if there:
+            self._read(there)
+            self._show_state()
+            return
+        self._saved = draft
+        self._show_state()
+        self.note.say(tr("Saved. The next call is decided by these rules."), "good")
+        self.desk.pool.run(
+            lambda: self.desk.link.client().reload(), lambda _: self.desk.feed.hurry(), lambda _: None, owner=self
+        )
+        self.desk.commands.ask(["rules", "check"], self._probed, lambda _: None, key="check", owner=self)
+
+    def _probed(self, doc: Doc) -> None:
+        broken = [str(one) for one in doc.get("probes_failed", ())]
+        if broken:
+            self.note.say(
+                tr("Saved, but a probe fails: {which}").format(which=words.one_line("; ".join(broken), 400)), "warn"
+            )
+        elif self._checked.rules is not None and self._checked.rules.probes:
+            count = len(self._checked.rules.probes)
+            self.note.say(
+                words.plural(count, "Saved, and its probe passes.", "Saved, and all {n} probes pass."), "good"
+            )
+
+
+def _key_at(draft: str, line: int) -> str:
+    lines = draft.splitlines()
+    return lines[line - 1].split("=")[0].strip() if 0 < line <= len(lines) else ""
