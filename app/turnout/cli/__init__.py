@@ -4,10 +4,48 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or bad file, 3 refused by a budget o
 """
 
 import sys
+from dataclasses import dataclass
 
 
 def main(args: list[str] | None = None) -> None:
     """Ends the process; an error is a message and a hint on stderr, never a traceback."""
+    given = sys.argv[1:] if args is None else args
+    plain = _plain_serve(given)
+    if plain is not None:
+        from turnout.proxy.server import serve
+        from turnout.settings.paths import paths
+
+        sys.exit(serve(paths(), port=plain.port, host=plain.host, parent_stdin=plain.parent_stdin))
     from turnout.cli.commands import run
 
-    sys.exit(run(sys.argv[1:] if args is None else args))
+    sys.exit(run(given))
+
+
+@dataclass
+class _Serve:
+    port: int | None = None
+    host: str | None = None
+    parent_stdin: bool = False
+
+
+def _plain_serve(args: list[str]) -> _Serve | None:
+    """`serve` with nothing unusual about it, which then lives without the command line's modules: 8 MB and 60 ms less.
+
+    None: anything else; the real parser judges it.
+    """
+    if args[:1] != ["serve"]:
+        return None
+    found = _Serve()
+    rest = iter([part for arg in args[1:] for part in (arg.split("=", 1) if arg.startswith("--") else [arg])])
+    for arg in rest:
+        if arg == "--parent-stdin":
+            found.parent_stdin = True
+            continue
+        value = next(rest, "")
+        if arg == "--port" and value.isascii() and value.isdigit() and int(value) <= 65_535:
+            found.port = int(value)
+        elif arg == "--host" and value and not value.startswith("-"):
+            found.host = value
+        else:
+            return None
+    return found

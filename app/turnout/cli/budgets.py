@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from turnout.cli.options import AsJson, seconds
-from turnout.cli.output import clock, dollars, say, say_json, short, table
+from turnout.cli.output import clock, dollars, rfc3339, say, say_json, short, table
 
 budget = typer.Typer(help="Budgets as they stand: what is used, held and left.", no_args_is_help=True)
 session = typer.Typer(help="Sessions that are live, stopped or waiting.", no_args_is_help=True)
@@ -41,8 +41,6 @@ def mode(
     else:
         now, paused = _kept_mode()
     if as_json:
-        from turnout.cli.output import rfc3339
-
         until = rfc3339(paused) if paused else None
         say_json({"mode": now, "paused": paused is not None, "paused_until": until})
     else:
@@ -70,9 +68,9 @@ def pause(
     from turnout.cli.reach import control, own_paths
 
     span = seconds(duration) if duration else None
-    answer = control(own_paths()).pause(span)
+    until = control(own_paths()).pause(span).get("paused_until_ms")
     if as_json:
-        say_json({"paused": True, "seconds": span, **answer})
+        say_json({"paused": True, "paused_until": rfc3339(until) if isinstance(until, int) and until else None})
     else:
         say(f"Paused for {duration}." if duration else "Paused until `turnout resume`.")
 
@@ -81,9 +79,9 @@ def resume(as_json: AsJson = False) -> None:
     """Rules route again."""
     from turnout.cli.reach import control, own_paths
 
-    answer = control(own_paths()).resume()
+    control(own_paths()).resume()
     if as_json:
-        say_json({"paused": False, **answer})
+        say_json({"paused": False, "paused_until": None})
     else:
         say("Rules route again.")
 

@@ -119,11 +119,12 @@ def _proxy(where: Paths) -> Iterator[Check]:
     if runtime is None:
         port = _port(where)
         if _taken(port):
-            held = holder(port)
+            from turnout.proxy.server import holder_of
+
             yield Check(
                 "proxy",
                 State.BAD,
-                f"it does not run, and port {port} is held by {held or 'another program'}",
+                f"it does not run, and port {port} is held by {holder_of(port) or 'another program'}",
                 "End that program, or set another port under [server] in turnout.toml and connect your clients again.",
             )
         else:
@@ -165,30 +166,6 @@ def _taken(port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-def holder(port: int) -> str:
-    """`pid N (name)` of who listens on a loopback port, where the system tells us (Linux, own processes); else empty."""
-    inodes = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            lines = Path(table).read_text().splitlines()[1:]
-        except OSError:
-            continue
-        for line in lines:
-            cells = line.split()
-            if len(cells) > 9 and cells[3] == "0A" and int(cells[1].rpartition(":")[2], 16) == port:
-                inodes.add(f"socket:[{cells[9]}]")
-    if not inodes:
-        return ""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            links = [str(one.readlink()) for one in (process / "fd").iterdir()]
-            if inodes.intersection(links):
-                return f"pid {process.name} ({(process / 'comm').read_text().strip()})"
-        except OSError:
-            continue
-    return ""
 
 
 def _ledger(where: Paths) -> Iterator[Check]:

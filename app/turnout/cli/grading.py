@@ -125,14 +125,14 @@ def _keep(fitted: str | None) -> None:
     if runtime is not None:
         from turnout.control.client import ControlClient
 
-        ControlClient(runtime).calibrate(fitted)
+        ControlClient(runtime).keep("calibration", "now", fitted)
         return
     from turnout.proxy.admin import Offline
 
     if fitted is None:
-        Offline(where).drop("calibration", "grader")
+        Offline(where).drop("calibration", "now")
     else:
-        Offline(where).keep("calibration", "grader", fitted)
+        Offline(where).keep("calibration", "now", fitted)
 
 
 def _from_file(here: "World", file: Path) -> "list[Label]":

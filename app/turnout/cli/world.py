@@ -61,7 +61,7 @@ class World:
         from turnout.routing.grade import load_grader
 
         grader = load_grader(resource("grader", "weights.bin").read_bytes())
-        kept = self.kept("calibration").get("grader")
+        kept = self.kept("calibration").get("now")
         if not isinstance(kept, str):
             return grader
         from turnout.routing.calibration import Calibration

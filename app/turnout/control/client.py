@@ -120,9 +120,9 @@ class ControlClient:
     def thumbs(self, call: str, *, up: bool) -> Doc:
         return self.ask("POST", "thumbs", {"call": call, "up": up})
 
-    def calibrate(self, fitted: str | None) -> Doc:
-        """`Calibration.to_json`, or None: back to the grader as shipped."""
-        return self.ask("PUT", "calibration", {"calibration": fitted})
+    def keep(self, kind: str, key: str, value: str | None) -> Doc:
+        """A small thing beside the ledger (the calibration); None drops it."""
+        return self.ask("POST", "keep", {"kind": kind, "key": key, "value": value})
 
     def models_pull(self, name: str) -> Iterator[Doc]:
         """Lines of progress {"status", "completed", "total"} as the local engine tells them, until it is done."""

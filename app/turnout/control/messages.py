@@ -21,7 +21,7 @@ All under `http://127.0.0.1:PORT/_control/v1/`, with `Authorization: Bearer CONT
     GET    models                          {"models": [...]} by provider, with health, warm, price
     POST   models/pull                     {"name"} -> JSON lines {"status","completed","total"}, the last {"status":"success"}
     DELETE models/NAME                     the local engine's, both through the ollama client
-    PUT    calibration                     {"calibration": text of `Calibration.to_json` | null}
+    POST   keep                            {"kind","key","value" | null}  small things beside the ledger: calibration/now
     POST   keys/test                       {"provider"} -> {"ok","message"}
     POST   thumbs                          {"call","up": true|false}
     POST   shutdown
