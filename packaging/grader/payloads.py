@@ -289,6 +289,17 @@ class Maker:
             )
         )
 
+    def html(self) -> str:
+        rows = "".join(
+            f"<li class='{self.pick(THINGS)}'><a href='/{self.pick(THINGS)}/{self.number(1, 99)}'>{self.pick(NAMES)}</a> "
+            f"<span>${self.number(2, 90)}</span></li>"
+            for _ in range(self.number(1, 12))
+        )
+        return (
+            f"<html><head><title>{self.pick(CITIES)} {self.pick(THINGS)}</title></head><body><h1>{self.sentence()}</h1>"
+            f"<ul>{rows}</ul><p>SKU {self.number(100, 999)}</p></body></html>"
+        )
+
     def diff(self) -> str:
         return (
             f"--- a/{self.pick(THINGS)}.py\n+++ b/{self.pick(THINGS)}.py\n@@ -{self.number(1, 90)},4 +{self.number(1, 90)},5 @@\n"

@@ -14,6 +14,7 @@ from payloads import Maker
 SEED = 20_261_124
 ROWS_PER_FAMILY = 170
 
+_SLOTS = wording.slots()
 Request = tuple[str, str, str]
 """Prompt, grade, family."""
 
@@ -37,7 +38,7 @@ def requests(
     """`prose` and `programs`: real texts to lay beside instructions; see `Maker`."""
     make = Maker(seed, prose, programs)
     rows: list[Request] = []
-    for family in wording.FAMILIES:
+    for family in wording.families():
         seen: set[str] = set()
         wanted = round(per_family * family.share)
         for _ in range(wanted * 3):
@@ -51,7 +52,7 @@ def requests(
 
 
 def _one(make: Maker, family: wording.Family) -> str:
-    instruction = _said(make, _slots(make, make.pick(family.wordings)), family.terse)
+    instruction = _said(make, _slots(make, make.pick(family.wordings)), family.casual)
     if not family.payloads or (family.bare and make.chance(family.bare)):
         return instruction
     return _around(make, instruction, _payload(make, make.pick(family.payloads)))
@@ -59,7 +60,7 @@ def _one(make: Maker, family: wording.Family) -> str:
 
 def _slots(make: Maker, text: str) -> str:
     for _ in range(2):  # what fills a slot may hold slots itself
-        for slot, many in wording.SLOTS.items():
+        for slot, many in _SLOTS.items():
             while slot in text:
                 text = text.replace(slot, make.pick(many), 1)
     if "<" in text:
@@ -69,10 +70,10 @@ def _slots(make: Maker, text: str) -> str:
     return make.fill(text)
 
 
-def _said(make: Maker, text: str, terse: bool) -> str:
+def _said(make: Maker, text: str, casual: bool) -> str:
     """As people type: lower case, without a full stop, politely or with a slip."""
     one_line = "\n" not in text and len(text) < 200
-    if terse and one_line:
+    if casual and one_line:
         draw = make.number(0, 9)
         if draw < 2 and not text.endswith("?"):
             text = make.pick(_PLEASE) + text[0].lower() + text[1:]
@@ -136,7 +137,8 @@ _PAYLOADS: dict[str, Callable[[Maker], str]] = {
     "code": Maker.code,
     "codes": lambda make: make.code(make.number(2, 12)),
     "diff": Maker.diff,
+    "html": Maker.html,
     "signature": Maker.signature,
     "labelset": Maker.labels,
-    "title": lambda make: make.fill(make.pick(wording.TITLES)),
+    "title": lambda make: make.fill(make.pick(_SLOTS["<title>"])),
 }
