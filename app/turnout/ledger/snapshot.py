@@ -64,11 +64,12 @@ class Snapshot:
         self._open[record.id] = (int(record.hold), record.buckets)
         self._changed = True
 
-    def settled(self, record: CallRecord) -> None:
+    def settled(self, record: CallRecord, keys: tuple[str, ...]) -> None:
+        """`keys`: the buckets that this call is counted in; none when it was counted before."""
         self._open.pop(record.id, None)
         if record.status is not Status.REFUSED:
             tokens = record.usage.prompt + record.usage.produced
-            for key in record.buckets:
+            for key in keys:
                 nanos, before, calls, at = self._spend.get(key, (0, 0, 0, 0))
                 self._spend[key] = (nanos + record.cost, before + tokens, calls + 1, max(at, record.at_ms))
         self._changed = True

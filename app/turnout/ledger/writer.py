@@ -44,6 +44,8 @@ class Job:
     """Must not be lost: tried again until the disk takes it."""
     hold: CallRecord | None = None
     settles: CallRecord | None = None
+    counted: bool = False
+    """Of `settles`: it was not in the ledger before."""
     after: Write | None = None
     """Done when the transaction is committed."""
 
@@ -82,7 +84,13 @@ class Writer:
 
     def settle(self, record: CallRecord) -> None:
         """Once per call: a second one changes nothing. Never lost silently; `unwritten` counts what waits for the disk."""
-        self._put(Job(lambda db: _settled(db, record), kept=True, settles=record))
+        job = Job(_nothing, kept=True, settles=record)
+
+        def run(db: sqlite3.Connection) -> None:
+            job.counted = write_settled(db, record)
+
+        job.run = run
+        self._put(job)
 
     def keep(self, kind: str, key: str, value: Json, at_ms: int) -> None:
         """A small thing by kind and key (session memory, intents, mode, credits, thumbs...); the last one wins."""
@@ -120,7 +128,7 @@ class Writer:
 
     async def flush(self) -> None:
         """Everything queued before this is committed when it returns. Raises LedgerError when that cannot be."""
-        await self._awaited(lambda _: None)
+        await self._awaited(_nothing)
 
     def close(self) -> None:
         """Writes what is queued, then closes; blocks for at most ten seconds."""
@@ -211,8 +219,9 @@ class Writer:
             if job.hold is not None:
                 self._snapshot.held(job.hold)
             elif job.settles is not None:
-                self._blocks.settle(job.settles.id, int(job.settles.cost), job.settles.buckets)
-                self._snapshot.settled(job.settles)
+                keys = job.settles.buckets if job.counted else ()
+                self._blocks.settle(job.settles.id, int(job.settles.cost), keys)
+                self._snapshot.settled(job.settles, keys)
             if job.after is not None:
                 job.after(db)
         self.unwritten = 0
@@ -312,5 +321,5 @@ def _execute(db: sqlite3.Connection, sql: str, row: tuple[str | int | bytes, ...
     db.execute(sql, row)
 
 
-def _settled(db: sqlite3.Connection, record: CallRecord) -> None:
-    write_settled(db, record)
+def _nothing(_: sqlite3.Connection) -> None:
+    pass

@@ -1,0 +1,152 @@
+"""What the ledger costs the event loop, how many calls it takes a second, and how fast a large one answers.
+
+    python tests/bench/ledger_bench.py                      calls written
+    python tests/bench/ledger_bench.py --rows 10000000      questions to a ledger of ten million calls over a year (20 GB, some minutes)
+
+Measured on two shared cores of a 2.9 GHz server, Python 3.11: see the figures at the end of the file.
+"""
+
+import argparse
+import asyncio
+import random
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from turnout.calls.record import Attempt, CallRecord
+from turnout.calls.units import Grade, Nanos, Status, Tier, Tokens
+from turnout.calls.usage import Usage
+from turnout.ledger.entries import write_settled
+from turnout.ledger.reader import CallFilter, Reader
+from turnout.ledger.schema import connect
+from turnout.ledger.writer import Writer
+
+NOW_MS = 1_795_500_000_000
+YEAR_MS = 365 * 86_400_000
+MODELS = (("openai", "gpt-5", Tier.HIGH), ("anthropic", "haiku", Tier.FAST), ("local", "qwen3-coder:30b", Tier.LOCAL))
+
+
+def record(number: int, status: Status, at_ms: int = NOW_MS) -> CallRecord:
+    provider, model, tier = MODELS[number % 3]
+    done = status is Status.SETTLED
+    return CallRecord(
+        id=f"{number:020d}",
+        at_ms=at_ms,
+        client=f"client{number % 7}",
+        developer="ada",
+        department="platform",
+        project=f"project{number % 3}",
+        session=f"session{number // 40}",
+        dialect="openai_chat",
+        asked_model="auto",
+        provider=provider,
+        model=model,
+        tier=tier,
+        grade=Grade.HIGH,
+        score=0.8,
+        confidence=0.6,
+        rule="everything else by grade",
+        reason="grade HIGH: asks for a design",
+        status=status,
+        hold=Nanos(10_000_000),
+        cost=Nanos(4_000_000 if done else 0),
+        baseline=Nanos(9_000_000 if done else 0),
+        usage=Usage(Tokens(1_000), Tokens(300), output=Tokens(60)) if done else Usage(),
+        estimate=1_000,
+        signals={"tokens": 1_000, "loop": False, "title": ""},
+        features=tuple(n / 7 for n in range(30)),
+        buckets=(f"a day's work|client=client{number % 7}|usd|day|2026-11-24",),
+        attempts=(Attempt(provider, model, tier, "ok"),) if done else (),
+    )
+
+
+async def write_calls(count: int, at_once: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        writer = Writer(Path(folder) / "ledger.db", asyncio.get_running_loop())
+        pairs = iter([(record(n, Status.HELD), record(n, Status.SETTLED)) for n in range(count)])
+        waits: list[float] = []
+
+        async def worker() -> None:
+            for before, after in pairs:
+                began = time.perf_counter()
+                await writer.held(before)
+                waits.append(time.perf_counter() - began)
+                writer.settle(after)
+
+        began, busy = time.perf_counter(), time.thread_time()
+        await asyncio.gather(*(worker() for _ in range(at_once)))
+        await writer.flush()
+        took, busy = time.perf_counter() - began, time.thread_time() - busy
+        writer.close()
+    waits.sort()
+    print(
+        f"{at_once:3} at once: {count / took:7,.0f} calls/s held and settled, {busy / count * 1e3:.3f} ms of loop time each,"
+        f" a hold waits p50 {waits[count // 2] * 1e3:.2f} p99 {waits[count * 99 // 100] * 1e3:.2f} ms"
+    )
+
+
+def fill(path: Path, rows: int) -> None:
+    """Straight through the ledger's own statements; roll-ups as a year of real calls would leave them."""
+    db = connect(path)
+    db.execute("PRAGMA synchronous=OFF")
+    dice = random.Random(7)
+    began = time.perf_counter()
+    for start in range(0, rows, 20_000):
+        db.execute("BEGIN")
+        for number in range(start, min(start + 20_000, rows)):
+            at_ms = NOW_MS - YEAR_MS + number * YEAR_MS // rows + dice.randrange(1_000)
+            write_settled(db, record(number, Status.SETTLED, at_ms))
+        db.execute("COMMIT")
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    print(f"filled {rows:,} rows in {time.perf_counter() - began:,.0f} s, {path.stat().st_size / 1e9:.1f} GB")
+
+
+def timed(name: str, ask: Callable[[], object], times: int = 9) -> None:
+    took = []
+    for _ in range(times):
+        began = time.perf_counter()
+        ask()
+        took.append((time.perf_counter() - began) * 1e3)
+    print(f"{name:44} first {took[0]:8.2f} ms, median {statistics.median(took):8.2f} ms")
+
+
+def questions(path: Path) -> None:
+    reader = Reader(path)
+    timed("last 100", lambda: reader.calls(100))
+    timed("a year by day, stacked by tier", lambda: reader.series("tier", NOW_MS - YEAR_MS, NOW_MS))
+    timed("a year by day, stacked by model", lambda: reader.series("model", NOW_MS - YEAR_MS, NOW_MS))
+    timed("a year's spend by client", lambda: reader.spend("client", NOW_MS - YEAR_MS, NOW_MS))
+    timed("all spend by project", lambda: reader.spend("project"))
+    timed("totals", reader.totals)
+    timed("one call", lambda: reader.call(f"{12_345:020d}"))
+    timed("last 100 of one client", lambda: reader.calls(100, where=CallFilter(client="client3")))
+    timed("one session", lambda: reader.calls(100, where=CallFilter(session="session77")))
+    timed("100 after skipping 100,000", lambda: reader.calls(100, skip=100_000))
+    timed("how many calls", reader.count, 3)
+    reader.close()
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--rows", type=int, default=0)
+    asked.add_argument("--keep", type=Path, help="where the large ledger is made, and used again")
+    asked.add_argument("--calls", type=int, default=6_000)
+    given = asked.parse_args()
+    if not given.rows:
+        for at_once in (1, 8, 64):
+            asyncio.run(write_calls(given.calls, at_once))
+        print(f"sqlite {sqlite3.sqlite_version}")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = (given.keep or Path(folder)) / "ledger.db"
+        if not path.exists():
+            fill(path, given.rows)
+        questions(path)
+
+
+if __name__ == "__main__":
+    main()
