@@ -33,6 +33,9 @@ _CODE_STARTS = (
     "//", "/*", "#!", "async ", "export ", "try:", "except ", "} ",
 )  # fmt: skip
 _CODE_ENDS = (";", "{", "}", ");", "):", "},")
+_CODE_BLOCK = math.log1p(3)
+"""From three lines of code on, without a fence, what is left of the text is taken for the request."""
+_CODE_SIGNS = frozenset("=()[]{}")
 _TRACES = (
     "Traceback", "Exception", "Error", "error", "panic:", "segfault", "FAILED", "stack trace", "stacktrace", "failed with",
     "core dumped", "exit code",
@@ -107,9 +110,13 @@ def view(text: str) -> str:
 def features(text: str) -> Features:
     seen = view(text)
     fenced = seen.count("```")
-    prose = "\n".join(seen.split("```")[::2]) if fenced else seen
-    tokens: list[str] = _TOKEN.findall(prose.lower())[:_TOKENS]
-    if len(tokens) < 3:
+    lines, words_only = _lines(seen)
+    if fenced:
+        words_only = "\n".join(seen.split("```")[::2])
+    elif lines[0] < _CODE_BLOCK:
+        words_only = seen
+    tokens: list[str] = _TOKEN.findall(words_only.lower())[:_TOKENS]
+    if not tokens or (len(tokens) < 3 and fenced):
         tokens = _TOKEN.findall(seen.lower())[:_TOKENS]
     sentences, marks = _sentences(tokens)
     picked = _instruction(sentences, marks)
@@ -121,7 +128,6 @@ def features(text: str) -> Features:
                     counts[index] += 1
     taken = sum(map(len, picked))
     words = sum(map(len, sentences))
-    lines = _lines(seen)
     formulas = _log(len(_LATEX.findall(seen))) if "\\" in seen or "$" in seen or "^" in seen else 0.0
     share = taken / (1 + words)
     dense = (
@@ -196,9 +202,10 @@ def _texture(tokens: list[str], sentences: int) -> tuple[float, ...]:
     )
 
 
-def _lines(seen: str) -> tuple[float, float, float, float]:
-    """How many lines look like code, options, bullets and speech; logs, at most 4 and 3."""
+def _lines(seen: str) -> tuple[tuple[float, float, float, float], str]:
+    """How many lines look like code, options, bullets and speech (logs, at most 4 and 3), and the lines without code."""
     code = options = bullets = speakers = 0
+    words: list[str] = []
     for raw in seen.split("\n")[:_LINES]:
         line = raw.strip()
         if not line:
@@ -206,6 +213,9 @@ def _lines(seen: str) -> tuple[float, float, float, float]:
         if line.startswith(_CODE_STARTS) or line.endswith(_CODE_ENDS):
             code += 1
             continue
+        if raw[0] in " \t" and not _CODE_SIGNS.isdisjoint(line):
+            continue
+        words.append(line)
         first = line[0]
         if first in "([ABCDEabcde12345" and _OPTION.match(line):
             options += 1
@@ -213,7 +223,7 @@ def _lines(seen: str) -> tuple[float, float, float, float]:
             bullets += 1
         elif ":" in line[:22] and _SPEAKER.match(line):
             speakers += 1
-    return min(4.0, math.log1p(code)), _log(options), _log(bullets), _log(speakers)
+    return (min(4.0, math.log1p(code)), _log(options), _log(bullets), _log(speakers)), "\n".join(words)
 
 
 def _other_script(seen: str) -> float:
