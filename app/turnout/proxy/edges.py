@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+import os
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, tzinfo
@@ -215,12 +216,25 @@ def engine_maker(sends: Sends, keys: Keys) -> Callable[[Provider], Engine]:
     return lambda provider: Engine(provider, sends, keys.key)
 
 
-def local_zone() -> tzinfo:
-    """The machine's zone by name, so that summer time is known; its present offset when it has no name."""
+class Zone:
+    """The machine's zone by name, so that summer time is known; its present offset when it has no name. Looked up once a minute."""
+
+    def __init__(self) -> None:
+        self._zone: tzinfo = UTC
+        self._until = 0.0
+
+    def __call__(self) -> tzinfo:
+        now = time.monotonic()
+        if now >= self._until:
+            self._until = now + 60.0
+            self._zone = _named_zone() or datetime.now().astimezone().tzinfo or UTC
+        return self._zone
+
+
+def _named_zone() -> tzinfo | None:
+    name = os.environ.get("TZ", "").removeprefix(":")
     try:
-        name = Path("/etc/localtime").resolve().as_posix().partition("zoneinfo/")[2]
-        if name:
-            return ZoneInfo(name)
+        name = name or Path("/etc/localtime").resolve().as_posix().partition("zoneinfo/")[2]
+        return ZoneInfo(name) if name else None
     except (OSError, ValueError, KeyError):
-        log.info("the machine's time zone has no name; days change by its present offset")
-    return datetime.now().astimezone().tzinfo or UTC
+        return None

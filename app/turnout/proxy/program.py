@@ -20,7 +20,7 @@ from turnout.ledger.writer import Writer
 from turnout.proxy.admin import Admin, Clients
 from turnout.proxy.answers import Answers
 from turnout.proxy.app import App
-from turnout.proxy.edges import Counting, Keys, Mind, Prices, engine_maker, local_zone
+from turnout.proxy.edges import Counting, Keys, Mind, Prices, Zone, engine_maker
 from turnout.proxy.guard import Door
 from turnout.proxy.keep import grading_json, grading_of, mode_of, restored, session_json
 from turnout.proxy.roster import Known, Model
@@ -156,7 +156,7 @@ class Program:
             scan=self.mind.scan,
             grade=self.mind.grade,
             engine=engine_maker(self.pool, self.keys),
-            zone=local_zone,
+            zone=Zone(),
         )
 
     def _remember(self, id_: str, live: Live) -> None:
