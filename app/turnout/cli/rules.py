@@ -236,11 +236,11 @@ def _facts(here: "World") -> "Facts":
     import time
     from datetime import datetime
 
-    from turnout.proxy.edges import local_zone
+    from turnout.proxy.edges import Zone
     from turnout.routing.facts import Facts
 
     at_ms = time.time_ns() // 1_000_000
-    return Facts(datetime.fromtimestamp(at_ms / 1000, local_zone()), at_ms, here.rules, here.roster)
+    return Facts(datetime.fromtimestamp(at_ms / 1000, Zone()()), at_ms, here.rules, here.roster)
 
 
 def _fetched(here: "World", call: "Call", need: "Need", facts: "Facts") -> "Facts":
@@ -302,7 +302,7 @@ def replay(
     from turnout.calls.units import Tier
     from turnout.cli.world import world
     from turnout.ledger.reader import CallFilter, Reader
-    from turnout.proxy.edges import local_zone
+    from turnout.proxy.edges import Zone
     from turnout.routing.replay import replay as replayed
 
     here = world()
@@ -318,7 +318,7 @@ def replay(
     tiers = {record.id: record.tier for record in records}
     # A thumb speaks of the tier it was given for: up on a cheap one says that the dear one was not needed.
     labels = {call: need for call, need in labels.items() if tiers.get(call) in (Tier.FAST, Tier.LOCAL)}
-    report = replayed(records, here.rules, here.roster, zone=local_zone(), labels=labels)
+    report = replayed(records, here.rules, here.roster, zone=Zone()(), labels=labels)
     if as_json:
         say_json(_report(report))
         return

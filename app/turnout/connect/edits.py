@@ -183,7 +183,7 @@ class YamlItem:
         if not text.strip():
             text = "".join(line + newline for line in self.head)
         if not self.key:
-            if re.search(r"^(?![-#\s])", text.strip() + "\n", re.MULTILINE) and text.strip() not in ("", "[]"):
+            if re.search(r"^[^-#\s]", text, re.MULTILINE) and text.strip() not in ("", "[]"):
                 raise BadRequestError("it is no list in block style", hint="Add the snippet by hand: `--print`.")
             text = "" if text.strip() == "[]" else text
             return text + ("" if not text or text.endswith("\n") else newline) + self._entry("", newline)
@@ -196,7 +196,7 @@ class YamlItem:
             text += "" if not text or text.endswith("\n") else newline
             return text + f"{self.key}:{newline}" + self._entry("  ", newline)
         if found[1]:
-            text = text[: found.start(1)].rstrip(" \t") + text[found.end(1) :]
+            text = text[: found.start(1)].rstrip(" \t") + re.sub(r"\A#", " #", text[found.end(1) :])
         at = text.find("\n", found.start())
         if at < 0:
             text, at = text + newline, len(text) + len(newline) - 1

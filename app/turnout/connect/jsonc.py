@@ -196,15 +196,18 @@ def drop(text: str, path: tuple[str, ...]) -> str:
     member = node.members[path[-1]]
     if at + 1 < len(names):
         return text[: member.start] + text[node.members[names[at + 1]].start :]
-    tail = re.sub(r"\A[ \t]*,", "", text[member.node.end : node.end - 1])  # a comma of its own goes with it
+    tail = text[member.node.end : node.end - 1]
+    own = re.match(r"[ \t]*,", tail)
+    tail = tail[own.end() :] if own is not None else tail
     if not at:
-        return (
-            text[: node.start + 1] + text[node.start + 1 : member.start].strip() + tail.strip() + text[node.end - 1 :]
-        )
+        return text[: node.start + 1] + text[node.start + 1 : member.start].strip() + tail.strip() + text[node.end - 1 :]
     before = node.members[names[at - 1]].node.end
     gap = text[before : member.start]
-    comma = _comma_in(gap)
-    return text[:before] + (gap[:comma] + gap[comma + 1 :]).rstrip() + tail + text[node.end - 1 :]
+    if own is None:
+        # In a file without trailing commas, the one before has none now either.
+        comma = _comma_in(gap)
+        gap = gap[:comma] + gap[comma + 1 :]
+    return text[:before] + gap.rstrip() + tail + text[node.end - 1 :]
 
 
 def _inserted(text: str, node: Node, key: str, value: Json, unit: str, newline: str) -> str:

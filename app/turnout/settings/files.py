@@ -16,31 +16,37 @@ from urllib.parse import urlsplit
 from turnout.calls.provider import Provider
 from turnout.calls.units import Family, Tier
 from turnout.errors import SettingsError
-from turnout.settings.atomic import replace_file
+from turnout.settings.atomic import read_own, replace_file
 from turnout.settings.model import ClientPort, PriceOverride, Privacy, Server, Settings
 
-_TOP = ("server", "developer", "clients", "providers", "tiers", "prices", "privacy", "desktop", "savings", "energy")
+_TOP = ("server", "developer", "clients", "providers", "tiers", "prices", "privacy", "desktop", "savings")
+_THEMES = ("system", "light", "dark")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")
 
 
 def read_settings(path: Path) -> Settings:
     """A missing file is all defaults. Raises SettingsError."""
+    text = _read(path)
+    return Settings() if text is None else parse_settings(text, path.name)
+
+
+def _read(path: Path) -> str | None:
+    data = read_own(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return Settings()
-    except (OSError, UnicodeDecodeError) as error:
+        return None if data is None else data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1 if data is not None else 0
         raise SettingsError(
-            f"cannot be read: {error}", file=path.name, hint="It must be a UTF-8 text file of yours."
-        ) from error
-    return parse_settings(text, path.name)
+            "is not UTF-8 text", file=path.name, line=line, column=1, hint="Save it as UTF-8."
+        ) from None
 
 
 def parse_settings(text: str, file: str = "turnout.toml") -> Settings:
     try:
         doc = tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # ValueError also for a number of more digits than Python reads (4,300).
         found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         line, column = (int(found[1]), int(found[2])) if found else (0, 0)
         raise SettingsError(
@@ -84,7 +90,7 @@ class _Reading:
 
     def _number(self, d: dict[str, Any], key: str, table: str, low: float, high: float, default: float) -> float:
         value = self._value(d, key, table, (int, Decimal), "a number", default)
-        number = float(value)
+        number = float(value) if Decimal(value).is_finite() and abs(value) < 10**18 else float("inf")
         if not low <= number <= high:
             raise self._fail(key, f"{key} must be between {low:g} and {high:g}, not {number:g}", table)
         return number
@@ -103,7 +109,8 @@ class _Reading:
     def settings(self) -> Settings:
         self._known(self._doc, _TOP, "")
         server = self._server()
-        providers = {name: self._provider(name, d, server.port) for name, d in self._named("providers")}
+        ours = {server.port, *server.also_listen} - {0}
+        providers = {name: self._provider(name, d, ours) for name, d in self._named("providers")}
         privacy, desktop, savings = self._table("privacy"), self._table("desktop"), self._table("savings")
         self._known(privacy, ("store_bodies", "keep_days", "max_ledger_mb"), "privacy")
         self._known(desktop, ("theme",), "desktop")
@@ -111,23 +118,39 @@ class _Reading:
         developer = self._doc.get("developer", {})
         if isinstance(developer, dict):
             self._known(developer, ("name",), "developer")
-            developer = developer.get("name", "")
+            developer = self._value(developer, "name", "developer", str, "a string", "")
+        elif not isinstance(developer, str):
+            raise self._fail("developer", "developer must be a table with a name", hint="Write [developer].")
+        theme = self._value(desktop, "theme", "desktop", str, "a string", "system")
+        if theme not in _THEMES:
+            raise self._fail("theme", f"unknown theme {theme!r}", "desktop", f"One of {', '.join(_THEMES)}.")
+        clients = tuple(self._client(name, d) for name, d in self._named("clients"))
+        self._distinct_ports(server, clients)
         return Settings(
             server=server,
-            developer=str(developer),
+            developer=developer,
             providers=providers,
             tiers=self._tiers(providers),
             prices=tuple(self._price(name, d) for name, d in self._named("prices")),
-            clients=tuple(self._client(name, d) for name, d in self._named("clients")),
+            clients=clients,
             privacy=Privacy(
                 self._value(privacy, "store_bodies", "privacy", bool, "true or false", False),
                 int(self._number(privacy, "keep_days", "privacy", 1, 36_500, 400)),
                 int(self._number(privacy, "max_ledger_mb", "privacy", 10, 1_000_000, 2_000)),
             ),
-            theme=str(desktop.get("theme", "system")),
-            baseline=str(savings.get("baseline", "")),
+            theme=theme,
+            baseline=self._value(savings, "baseline", "savings", str, "provider/model", ""),
             hash=hashlib.blake2b(self._text.encode(), digest_size=6).hexdigest(),
         )
+
+    def _distinct_ports(self, server: Server, clients: tuple[ClientPort, ...]) -> None:
+        taken = {server.port: "server.port"}
+        listed = [(port, "also_listen", "server") for port in server.also_listen]
+        listed += [(one.port, "port", f"clients.{one.name}") for one in clients]
+        for port, key, table in listed:
+            if port in taken:
+                raise self._fail(key, f"port {port} is taken twice: {taken[port]} has it", table)
+            taken[port] = f"{table}.{key}"
 
     def _named(self, key: str) -> list[tuple[str, dict[str, Any]]]:
         table = self._table(key)
@@ -151,7 +174,7 @@ class _Reading:
             max_body_mb=int(self._number(d, "max_body_mb", "server", 1, 512, 32)),
         )
 
-    def _provider(self, name: str, d: dict[str, Any], port: int) -> Provider:
+    def _provider(self, name: str, d: dict[str, Any], ours: set[int]) -> Provider:
         table = f"providers.{name}"
         known = [
             "dialect",
@@ -168,7 +191,6 @@ class _Reading:
             "num_ctx",
             "models",
             "enabled",
-            "timeouts",
         ]
         self._known(d, known, table)
         if not _NAME.match(name):
@@ -189,7 +211,7 @@ class _Reading:
                 "key", 'key can only be "none"', table, f"Keys never stand in this file: run `turnout key set {name}`."
             )
         insecure = self._value(d, "insecure_http", table, bool, "true or false", False)
-        self._check_url(base_url, table, key, insecure=insecure, port=port)
+        self._check_url(base_url, table, key, insecure=insecure, ours=ours)
         sovereign = self._value(d, "sovereign", table, bool, "true or false", bool(gguf))
         responses = d.get("responses", "auto")
         if responses not in (True, False, "auto", "yes", "no"):
@@ -221,7 +243,7 @@ class _Reading:
             **times,
         )
 
-    def _check_url(self, url: str, table: str, key: str, *, insecure: bool, port: int) -> None:
+    def _check_url(self, url: str, table: str, key: str, *, insecure: bool, ours: set[int]) -> None:
         try:
             parts = urlsplit(url)
             found_port = parts.port
@@ -247,7 +269,7 @@ class _Reading:
                 table,
                 'Use https; inside your own network set key = "none" and insecure_http = true.',
             )
-        if parts.hostname in _LOOPBACK and found_port == port and port:
+        if parts.hostname in _LOOPBACK and (found_port or 80) in ours:
             raise self._fail("base_url", "this is Turnout's own address: calls would go round for ever", table)
 
     def _tiers(self, providers: dict[str, Provider]) -> dict[Tier, tuple[str, ...]]:
@@ -275,7 +297,10 @@ class _Reading:
         for key in (*dollars, *numbers):
             value = d.get(key)
             if value is not None and (
-                isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value <= 1_000_000
+                isinstance(value, bool)
+                or not isinstance(value, int | Decimal)
+                or not Decimal(value).is_finite()
+                or not 0 <= value <= 1_000_000
             ):
                 raise self._fail(key, f"{key} must be a number from 0 to 1,000,000", table)
         texts = {key: str(d[key]) for key in dollars if key in d}
@@ -311,7 +336,7 @@ def edit_settings(path: Path, change: Callable[[Any], None]) -> Settings:
     """
     import tomlkit
 
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    text = _read(path) or ""
     try:
         doc = tomlkit.parse(text)
     except Exception as error:

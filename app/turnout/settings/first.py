@@ -1,5 +1,6 @@
 """The first turnout.toml and rules.toml: what works with what was found on this machine, with comments that say what to change."""
 
+import json
 from dataclasses import dataclass
 
 from turnout.calls.units import Family
@@ -46,7 +47,8 @@ def first_settings(found: tuple[Found, ...]) -> str:
             "",
         ]
     local = [f"{engine.name}/{model}" for engine in found for model in engine.models[:3]]
-    listed = ", ".join(f'"{name}"' for name in local)
+    # JSON's strings are TOML's too: an engine that names a model oddly cannot break the file, or add to it.
+    listed = ", ".join(json.dumps(name, ensure_ascii=False) for name in local if name.isprintable())
     lines += [
         "[tiers]                                 # candidates in order; the next one when the first cannot serve",
         "high  = []",
