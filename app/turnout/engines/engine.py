@@ -62,6 +62,14 @@ class Engine:
             return True
         return False
 
+    @property
+    def unproven(self) -> bool:
+        """Whether this provider is still to show that it has /responses."""
+        return self._responses is None
+
+    def has_no_responses(self) -> None:
+        self._responses = False
+
     def has_responses(self) -> None:
         if self._responses is None:
             self._responses = True

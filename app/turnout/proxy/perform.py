@@ -6,7 +6,7 @@ is raised (the pipeline may try the next step); after it, it is told inside the 
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from turnout.calls.reply import (
@@ -181,12 +181,29 @@ class Attempt:
                     self._refused(outgoing, reply, body)
                 if reply.status >= 300:
                     self._refused(outgoing, reply, await read_whole(reply, WHOLE_LIMIT))
-                if outgoing.dialect is Dialect.OPENAI_RESPONSES:
+                if outgoing.dialect is Dialect.OPENAI_RESPONSES and self.engine.unproven:
+                    proved = await self._proved(reply)
+                    if proved is None:
+                        self.engine.has_no_responses()
+                        continue
                     self.engine.has_responses()
+                    await self._relay(outgoing, proved, limits)
+                    return
                 await self._relay(outgoing, reply, limits)
                 return
             finally:
                 await reply.aclose()
+
+    async def _proved(self, reply: Reply) -> Reply | None:
+        """The first answer of a provider that was only tried for /responses; None: it is none.
+
+        A catch-all server answers any path with a 200 of its own; asked as /chat/completions it may well do.
+        """
+        kind = next((value for name, value in reply.headers if name.lower() == b"content-type"), b"").lower()
+        if b"event-stream" in kind:
+            return reply
+        body = await read_whole(reply, WHOLE_LIMIT)
+        return Replayed(reply.status, reply.headers, body) if b'"output"' in body else None
 
     # --- what the engine refused ---
 
@@ -534,6 +551,21 @@ def _status_of(error: UpstreamError) -> str:
     if isinstance(error, EngineTimeoutError):
         return "timeout"
     return "unreachable" if error.code == "turnout_engine_unreachable" else "broken"
+
+
+@dataclass(slots=True)
+class Replayed:
+    """An answer that was read already."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self.body
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
 
 
 class Mender:
