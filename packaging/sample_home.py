@@ -197,7 +197,7 @@ def _record(dice: random.Random, at_ms: int) -> CallRecord:
     model = dice.choice(MODELS[tier])
     asked = "auto" if dice.random() < 0.55 else dice.choice((OPUS, OPUS, SOL)).name
     loop = dice.random() < 0.3
-    context = int(dice.lognormvariate(9.2, 1.0))
+    context = int(dice.lognormvariate(10.3, 0.9))
     cached = int(context * dice.uniform(0.6, 0.95)) if loop else 0
     usage = Usage(
         uncached=Tokens(max(40, context - cached)),
@@ -254,6 +254,7 @@ def _record(dice: random.Random, at_ms: int) -> CallRecord:
             "call.tools": 12 if loop else 0,
             "call.tool_loop": loop,
         },
+        buckets=_buckets(client, department, at_ms),
         attempts=(
             Attempt(
                 model.provider,
@@ -293,6 +294,14 @@ def _record(dice: random.Random, at_ms: int) -> CallRecord:
             base, status=Status.FAILED, error="the engine cut the stream", code="turnout_upstream", estimated=True
         )
     return base
+
+
+def _buckets(client: str, department: str, at_ms: int) -> tuple[str, ...]:
+    day = datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%Y-%m-%d")
+    mine = (f"a day's work|client={client}|usd|day|{day}",)
+    return (
+        (*mine, f"platform's month|department={department}|usd|month|{day[:7]}") if department == "platform" else mine
+    )
 
 
 def _changed(record: CallRecord, **fields: object) -> CallRecord:

@@ -3,7 +3,9 @@
 Everything slow happens in a lane or the pool; here values arrive and signals leave.
 """
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
@@ -15,7 +17,9 @@ from turnout.desktop.sources import Ledger, LedgerFile
 from turnout.desktop.state import Health, State
 from turnout.desktop.supervisor import Supervisor
 from turnout.desktop.tasks import Lane, Pool
+from turnout.desktop.theme import look
 from turnout.errors import TurnoutError
+from turnout.settings.files import read_settings
 from turnout.settings.paths import Paths
 
 PATIENCE = 3
@@ -34,6 +38,7 @@ class Desk(QObject):
     def __init__(self, places: Paths, command: list[str] | None = None) -> None:
         """`command` starts the proxy; None: `turnout serve`."""
         super().__init__()
+        self.home = Path(os.environ["TURNOUT_HOME"]) if os.environ.get("TURNOUT_HOME") else None
         self.places = places
         self.link = Link(places.runtime)
         self.ledger: Lane[Ledger] = Lane("ledger", lambda: LedgerFile(places.ledger), lambda ledger: ledger.close())
@@ -50,6 +55,7 @@ class Desk(QObject):
         self.feed.ledger_changed.connect(self.ledger_changed)
 
     def start(self) -> None:
+        self.pool.run(lambda: read_settings(self.places.settings).theme, look().choose, lambda _: None, owner=self)
         self.supervisor.start()
         self.feed.start()
 

@@ -568,6 +568,23 @@ def clear(layout: QLayout) -> None:
             clear(inner)
 
 
+class Expander(QWidget):
+    """A line that opens what is below it; the arrow turns, Return and Space press it."""
+
+    def __init__(self, title: str, inside: QWidget) -> None:
+        super().__init__()
+        self.setObjectName("clear")
+        self._button = Button(title, "chevron-right", "bare", pressed=self.toggle)
+        self._inside = inside
+        inside.hide()
+        self.setLayout(column(row(self._button, None), inside, spacing=6))
+
+    def toggle(self) -> None:
+        on = self._inside.isHidden()
+        self._inside.setVisible(on)
+        self._button.set_icon("chevron-down" if on else "chevron-right")
+
+
 def page_title(text: str) -> QLabel:
     return label(text, 20, 600)
 

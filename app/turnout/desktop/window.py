@@ -21,12 +21,26 @@ PAGES = (
     ("overview", "layout-dashboard", "Overview"),
     ("calls", "list-tree", "Calls"),
     ("rules", "route", "Rules"),
+    ("budgets", "wallet", "Budgets"),
+    ("models", "layers", "Models and keys"),
+    ("connect", "plug", "Connect"),
+    ("audit", "clipboard-check", "Audit"),
+    ("settings", "settings", "Settings"),
 )
 """Key (module and class name), icon, and title in order; Alt and a digit go to one."""
 
 
 def titles() -> dict[str, str]:
-    return {"overview": tr("Overview"), "calls": tr("Calls"), "rules": tr("Rules")}
+    return {
+        "overview": tr("Overview"),
+        "calls": tr("Calls"),
+        "rules": tr("Rules"),
+        "budgets": tr("Budgets"),
+        "models": tr("Models and keys"),
+        "connect": tr("Connect"),
+        "audit": tr("Audit"),
+        "settings": tr("Settings"),
+    }
 
 
 class Window(QWidget):
@@ -145,6 +159,11 @@ class Window(QWidget):
             self._where.setText(status.url.removeprefix("http://"))
             running = len(status.running)
             said = tr("Paused") if paused else text.mode(status.mode)
+            troubled = [one for one in status.engines if one.state in ("down", "locked", "no key")]
+            if status.waiting:
+                said = text.plural(len(status.waiting), "{n} call waits for you", "{n} calls wait for you")
+            elif troubled and not running:
+                said += " · " + text.plural(len(troubled), "{n} provider needs a look", "{n} providers need a look")
             if running:
                 said += " · " + text.plural(running, "{n} running", "{n} running")
             self._what.setText(said)

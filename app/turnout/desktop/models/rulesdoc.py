@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import Table
+from tomlkit.items import InlineTable, Table
 
 Value = str | float | int | bool | list[str]
 _HEADER = re.compile(r"^\s*\[")
 _RULE = re.compile(r"^\s*\[\[\s*rule\s*\]\]")
+_BUDGET = re.compile(r"^\s*\[\[\s*budget\s*\]\]")
 _SIGNALS = re.compile(r"^\s*\[\s*signals\s*\]")
 
 
@@ -101,16 +102,7 @@ def changed(text: str, index: int, fields: Mapping[str, Value | None]) -> str:
         doc = tomlkit.parse(body)
     except TOMLKitError:
         return text
-    table = doc["rule"][0]
-    assert isinstance(table, Table)
-    for key, value in fields.items():
-        if value is None:
-            table.pop(key, None)
-        elif key not in table or table[key] != value:
-            if key in table:
-                table[key] = value
-            else:
-                _append(table, key, value)
+    _set(doc["rule"][0], fields)
     return _ended(
         "".join(lines[: block.start])
         + "".join(lines[block.start : block.header])
@@ -196,6 +188,63 @@ def unused_name(text: str, wanted: str) -> str:
     while f"{wanted} {number}" in taken:
         number += 1
     return f"{wanted} {number}"
+
+
+def with_budget(text: str, name: str, fields: Mapping[str, Value | None], scope: tuple[str, str] | None = None) -> str:
+    """Changes the budget of that name, or adds one at the end of the budgets; `scope` is kind and who."""
+    lines = _lines(text)
+    blocks = [block for block in _blocks(lines) if block.header >= 0 and _BUDGET.match(lines[block.header])]
+    for block in blocks:
+        try:
+            doc = tomlkit.parse("".join(lines[block.header : block.end]))
+        except TOMLKitError:
+            continue
+        if str(doc["budget"][0].get("name", "")) == name:
+            _set(doc["budget"][0], fields)
+            if scope is not None:
+                doc["budget"][0]["scope"] = _scope(scope)
+            return _ended("".join(lines[: block.header]) + tomlkit.dumps(doc) + "".join(lines[block.end :]))
+    fresh = tomlkit.table()
+    fresh.append("name", name)
+    if scope is not None:
+        fresh.append("scope", _scope(scope))
+    _set(fresh, fields)
+    body = "[[budget]]\n" + fresh.as_string().rstrip("\n") + "\n\n"
+    at = blocks[-1].end if blocks else len(lines)
+    before = "".join(lines[:at])
+    if before and not before.endswith("\n\n"):
+        before = before.rstrip("\n") + "\n\n"
+    return _ended(before + body + "".join(lines[at:]))
+
+
+def without_budget(text: str, name: str) -> str:
+    lines = _lines(text)
+    for block in _blocks(lines):
+        if block.header >= 0 and _BUDGET.match(lines[block.header]):
+            try:
+                doc = tomlkit.parse("".join(lines[block.header : block.end]))
+            except TOMLKitError:
+                continue
+            if str(doc["budget"][0].get("name", "")) == name:
+                return _ended("".join(lines[: block.start]) + "".join(lines[block.end :]))
+    return text
+
+
+def _scope(scope: tuple[str, str]) -> InlineTable:
+    made = tomlkit.inline_table()
+    made.append(*scope)
+    return made
+
+
+def _set(table: object, fields: Mapping[str, Value | None]) -> None:
+    assert isinstance(table, Table)
+    for key, value in fields.items():
+        if value is None:
+            table.pop(key, None)
+        elif key not in table:
+            _append(table, key, value)
+        elif table[key] != value:
+            table[key] = value
 
 
 def _append(table: Table, key: str, value: object) -> None:

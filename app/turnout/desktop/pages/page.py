@@ -1,7 +1,7 @@
 """What every page has: the desk, a head with title and tools, a note for what went wrong, and a body."""
 
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QSpacerItem, QWidget
 
 from turnout.desktop.desk import Desk
 from turnout.desktop.theme import px
@@ -25,6 +25,7 @@ class Page(QWidget):
         outer = column(self.head, spacing=0, margins=(26, 20, 12, 20))
         self.head.setContentsMargins(0, 0, px(14), px(14))
         self.body.setContentsMargins(0, 0, px(14), 0)
+        self.head.insertSpacerItem(0, QSpacerItem(0, px(30)))
         outer.addLayout(self.body, 1)
         self.setLayout(outer)
         self.setMinimumWidth(px(560))

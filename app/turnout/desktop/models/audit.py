@@ -1,0 +1,106 @@
+"""What `turnout audit` answered, as values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from turnout.calls.units import Tier
+from turnout.desktop import text
+from turnout.desktop.text import nanos_of, tr
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    call: str
+    at: str
+    client: str
+    tier: Tier | None
+    enough: Tier | None
+    cheaper: bool
+    reason: str
+    cost: int
+    at_tiers: Mapping[Tier, int | None]
+
+    @property
+    def could_save(self) -> int:
+        there = self.at_tiers.get(self.enough) if self.enough is not None else None
+        return max(0, self.cost - there) if self.cheaper and there is not None else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    calls: int
+    dear: int
+    needed: int
+    cheaper: int
+    not_graded: int
+    cost: int
+    could_save: int
+    all_at: Mapping[Tier, int | None]
+    rows: Sequence[Judged]
+
+    @property
+    def headline(self) -> str:
+        if not self.calls:
+            return tr("No finished call to audit yet")
+        return tr("{needed} of {dear} dear calls needed the dear model").format(
+            needed=text.number(self.needed), dear=text.number(self.dear)
+        )
+
+    @property
+    def words(self) -> str:
+        if not self.calls:
+            return tr("The audit looks at the last 100 calls and asks of each which tier would have done.")
+        parts = [
+            tr(
+                "Of the last {n} calls a cheaper tier could have done {m}, which would have saved {usd} of {paid}."
+            ).format(
+                n=text.number(self.calls),
+                m=text.number(self.cheaper),
+                usd=text.money(self.could_save),
+                paid=text.money(self.cost),
+            )
+        ]
+        if self.not_graded:
+            parts.append(
+                tr("{n} were never graded: steps of a tool loop, or models asked for by name.").format(
+                    n=text.number(self.not_graded)
+                )
+            )
+        return " ".join(parts)
+
+
+def audit(doc: Mapping[str, Any]) -> Audit:
+    rows = [
+        Judged(
+            str(one.get("id", "")),
+            str(one.get("at", "")),
+            str(one.get("client", "")),
+            _tier(one.get("tier")),
+            _tier(one.get("enough")),
+            bool(one.get("cheaper_would_do")),
+            str(one.get("reason", "")),
+            nanos_of(str(one.get("cost_usd") or "0")),
+            {tier: _nanos(one.get(f"at_{tier.value}_usd")) for tier in Tier},
+        )
+        for one in doc.get("rows", ())
+    ]
+    return Audit(
+        int(doc.get("calls", 0)),
+        int(doc.get("dear", 0)),
+        int(doc.get("needed_dear", 0)),
+        int(doc.get("cheaper_would_do", 0)),
+        int(doc.get("not_graded", 0)),
+        nanos_of(str(doc.get("cost_usd") or "0")),
+        nanos_of(str(doc.get("could_save_usd") or "0")),
+        {tier: _nanos(doc.get(f"all_{tier.value}_usd")) for tier in Tier},
+        rows,
+    )
+
+
+def _tier(value: object) -> Tier | None:
+    return Tier(value) if value in {tier.value for tier in Tier} else None
+
+
+def _nanos(value: object) -> int | None:
+    return nanos_of(str(value)) if value is not None else None

@@ -1,0 +1,187 @@
+"""The last 100 calls asked one question: which of them needed the dear model? Thumbs teach the grader."""
+
+from functools import partial
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from turnout.calls.units import Tier
+from turnout.desktop import text
+from turnout.desktop.charts import Meter
+from turnout.desktop.commands import Doc
+from turnout.desktop.desk import Desk
+from turnout.desktop.models.audit import Audit as Found
+from turnout.desktop.models.audit import Judged, audit
+from turnout.desktop.pages.page import Page
+from turnout.desktop.text import tr
+from turnout.desktop.theme import px
+from turnout.desktop.widgets import (
+    Button,
+    Card,
+    Dot,
+    Elided,
+    Scroll,
+    Segments,
+    clear,
+    column,
+    holding,
+    label,
+    row,
+    rule,
+    section,
+)
+from turnout.errors import TurnoutError
+
+
+class Audit(Page):
+    def __init__(self, desk: Desk) -> None:
+        self.which = Segments(
+            tr("Which calls"), [("cheaper", tr("A cheaper tier would do")), ("dear", tr("Dear")), ("all", tr("All"))]
+        )
+        super().__init__(desk, None, self.which, Button(tr("Audit again"), "refresh-cw", pressed=self.refresh))
+        self._found: Found | None = None
+        self._thumbs: dict[str, bool] = {}
+        self._more = 25
+        self.which.chosen.connect(lambda _: self._draw())
+        self.headline = label("…", 20, 600)
+        self.words = label(tr("Looking at the last 100 calls…"), 13, 400, "muted", wrap=True)
+        self.ways = QVBoxLayout()
+        self.ways.setSpacing(px(10))
+        summary = row(spacing=28)
+        summary.addLayout(column(self.headline, self.words, None, spacing=6), 3)
+        summary.addLayout(self.ways, 2)
+        self.rows = QVBoxLayout()
+        self.rows.setSpacing(0)
+        inside = QWidget()
+        inside.setObjectName("clear")
+        inside.setLayout(
+            column(
+                Card(summary),
+                Card(
+                    row(
+                        section(tr("Calls")),
+                        label(
+                            tr("a thumb says whether the answer was good enough: it calibrates the grader"),
+                            12,
+                            400,
+                            "faint",
+                        ),
+                        None,
+                    ),
+                    4,
+                    self.rows,
+                    spacing=6,
+                ),
+                None,
+                spacing=14,
+            )
+        )
+        self.bleed()
+        self.body.addWidget(Scroll(inside), 1)
+
+    def heading(self) -> str:
+        return tr("Audit")
+
+    def refresh(self) -> None:
+        self.desk.commands.ask(["audit", "--last", "100"], self._got, self.failed, key="audit", owner=self)
+
+    def _got(self, doc: Doc) -> None:
+        self.note.say("")
+        found = self._found = audit(doc)
+        self.headline.setText(found.headline)
+        self.words.setText(found.words)
+        clear(self.ways)
+        known = [(tr("As it was"), found.cost, "accent")]
+        known += [
+            (tr("All of them {tier}").format(tier=text.tier(tier).lower()), cost, tier.value)
+            for tier in (Tier.HIGH, Tier.FAST, Tier.LOCAL)
+            if (cost := found.all_at[tier]) is not None
+        ]
+        top = max((cost for _, cost, _ in known), default=0)
+        for name, cost, color in known if found.calls else ():
+            meter = Meter(name, 6)
+            meter.set_parts([(cost / top if top else 0.0, color)], f"{name}: {text.money(cost)}")
+            self.ways.addLayout(column(row(Elided(name, 13), label(text.money(cost), 13, 500)), meter, spacing=4))
+        self._draw()
+
+    def _draw(self) -> None:
+        clear(self.rows)
+        found = self._found
+        if found is None:
+            return
+        which = self.which.value()
+        rows = [
+            one
+            for one in found.rows
+            if which == "all" or (which == "cheaper" and one.cheaper) or (which == "dear" and one.tier is Tier.HIGH)
+        ]
+        if which == "cheaper":
+            rows.sort(key=lambda one: -one.could_save)
+        if not rows:
+            self.rows.addWidget(label(tr("None of them."), 13, 400, "faint"))
+        for number, one in enumerate(rows[: self._more]):
+            if number:
+                self.rows.addWidget(rule())
+            self.rows.addWidget(self._row(one))
+        if len(rows) > self._more:
+            self.rows.addWidget(
+                Button(tr("Show {n} more").format(n=len(rows) - self._more), look="link", pressed=self._all)
+            )
+
+    def _row(self, one: Judged) -> QWidget:
+        arrow = row(spacing=7)
+        for n, tier in enumerate((one.tier, one.enough) if one.cheaper else (one.tier,)):
+            if n:
+                arrow.addWidget(label("→", 12, 400, "faint"))
+            arrow.addWidget(Dot(tier.value if tier else "faint", round_=True))
+            arrow.addWidget(label(text.tier(tier), 13, 500))
+        arrow.addStretch(1)
+        track = holding(arrow)
+        track.setFixedWidth(px(132))
+        line = row(spacing=10, margins=(0, 7, 0, 7))
+        line.addWidget(track)
+        line.addWidget(Elided(text.one_line(one.client, 60), 13, 500), 2)
+        line.addWidget(Elided(text.one_line(one.reason, 200), 13, 400, "muted"), 5)
+        if one.cheaper:
+            line.addWidget(label(tr("{n} less").format(n=text.money(one.could_save)), 12, 400, "good"))
+        cost = label(text.money(one.cost), 13, 500)
+        cost.setFixedWidth(px(72))
+        cost.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        line.addWidget(cost)
+        for up, icon, name in ((True, "thumbs-up", tr("Good enough")), (False, "thumbs-down", tr("Not good enough"))):
+            given = self._thumbs.get(one.call) is up
+            button = Button(
+                "",
+                icon,
+                "plain" if given else "bare",
+                name=f"{name}: {text.one_line(one.reason, 60)}",
+                tip=name,
+                pressed=partial(self._thumb, one.call, up),
+            )
+            button.setAccessibleDescription(tr("given") if given else "")
+            line.addWidget(button)
+        line.addWidget(
+            Button(
+                "",
+                "chevron-right",
+                "bare",
+                name=tr("Open this call"),
+                pressed=partial(self.desk.act, "open", f"calls/{one.call}"),
+            )
+        )
+        return holding(line)
+
+    def _all(self) -> None:
+        self._more = 100
+        self._draw()
+
+    def _thumb(self, call: str, up: bool) -> None:
+        self._thumbs[call] = up
+        self._draw()
+
+        def broke(error: TurnoutError) -> None:
+            self._thumbs.pop(call, None)
+            self._draw()
+            self.failed(error)
+
+        self.desk.pool.run(lambda: self.desk.link.client().thumbs(call, up=up), lambda _: None, broke, owner=self)
