@@ -12,7 +12,7 @@ import wording
 from payloads import Maker
 
 SEED = 20_261_124
-ROWS_PER_FAMILY = 170
+ROWS_PER_FAMILY = 450
 
 _SLOTS = wording.slots()
 Request = tuple[str, str, str]
@@ -92,7 +92,7 @@ def _said(make: Maker, text: str, casual: bool) -> str:
 
 
 def _around(make: Maker, instruction: str, payload: str) -> str:
-    layout = make.number(0, 11)
+    layout = make.number(0, 12)
     if layout <= 3:
         return f"{instruction}\n\n{payload}"
     if layout == 4:
@@ -103,6 +103,8 @@ def _around(make: Maker, instruction: str, payload: str) -> str:
         return f"{instruction}\n```\n{payload}\n```"
     if layout == 8:
         return f'{instruction}\n"""\n{payload}\n"""'
+    if layout == 12:
+        return f"{instruction.rstrip('.')}: {payload}"
     if layout == 9:
         return f"{instruction.rstrip('.')}:\n{payload}"
     if layout == 10:
