@@ -17,7 +17,8 @@
         EngineUnreachableError        502  turnout_engine_unreachable   no byte was accepted: safe to retry
         EngineTimeoutError            504  turnout_engine_timeout
         EngineStatusError             (its own status)  turnout_engine_status
-        NoEngineError                 503  turnout_no_engine       nothing configured can serve this call
+        NoEngineError                 400  turnout_no_engine       nothing configured can serve this call; agents show a 400
+                                                                 and do not send it again, where they would retry a 503
       SettingsError                   500  turnout_settings        `file`, `line`, `column` (1-based, 0: unknown)
       KeysError                       500  turnout_keys            keyring locked, missing or lying
       LedgerError                     500  turnout_ledger
@@ -145,7 +146,7 @@ class EngineStatusError(UpstreamError):
 
 
 class NoEngineError(UpstreamError):
-    status = 503
+    status = 400
     code = "turnout_no_engine"
 
 

@@ -3,12 +3,22 @@
 Why our own: stock httpx costs 14 times the CPU of this at 64 connections (its pool asks every idle connection whether it is
 readable, its client walks cookies and redirects). Kept from httpx's promises: nothing of the environment is read (no proxies),
 no redirect, cookie or decompression, duplicate headers stay, cancelling closes the socket, TLS is verified.
+
+An error tells whether the engine can have billed: `EngineUnreachableError` means that no byte of the request was accepted,
+any other `UpstreamError` that some may have been. Only the first kind is ever sent again, here or by the caller (I07).
 """
 
 import asyncio
+import contextlib
+import os
+import select
+import socket
 import ssl
+import struct
+import sys
+import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 
 import httptools
 
@@ -16,6 +26,7 @@ from turnout.engines.routes import Base
 from turnout.errors import EngineUnreachableError, UpstreamError
 
 Headers = list[tuple[bytes, bytes]]
+Key = tuple[str, str, int]
 HEADER_LIMIT = 65_536
 IDLE_KEPT = 64
 """Idle connections per origin."""
@@ -23,6 +34,10 @@ IDLE_S = 55.0
 """Servers close idle connections after 60-75 s; one that is younger is hardly ever stale."""
 HIGH_WATER = 262_144
 """Bytes read ahead of a slow client before the engine's socket is paused."""
+UNACKED_S = 20
+"""A network that swallows packets is noticed after this long, not after the kernel's 15 minutes (I17)."""
+_BYTES_ACKED = 120
+"""Where Linux's `struct tcp_info` has `tcpi_bytes_acked`, a u64: 8 bytes, 24 u32 and two u64 come before it."""
 
 
 class Connection(asyncio.Protocol):
@@ -31,6 +46,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._transport: asyncio.Transport | None = None
+        self._fd = -1
         self._parser: httptools.HttpResponseParser | None = None
         self._head: asyncio.Future[None] | None = None
         self._more: asyncio.Future[None] | None = None
@@ -40,8 +56,9 @@ class Connection(asyncio.Protocol):
         self._batch: list[bytes] = []
         self._head_size = 0
         self._until_eof = True
-        self._drained = asyncio.Event()
-        self._drained.set()
+        self._written = 0
+        self._acked = -1
+        """Bytes the engine's host had acknowledged when the connection was lost; -1: not known here."""
         self.status = 0
         self.headers: Headers = []
         self.complete = False
@@ -49,8 +66,6 @@ class Connection(asyncio.Protocol):
         self.closed = False
         self.error = ""
         self.idle_since = 0.0
-        self.answered = False
-        """Any byte of this exchange's answer was read."""
 
     # --- exchange ---
 
@@ -59,17 +74,14 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._head = self._loop.create_future()
         self._pieces.clear()
-        self._waiting = 0
-        self._head_size = 0
+        self._waiting = self._head_size = 0
         self.status, self.headers = 0, []
-        self.complete = self.answered = False
+        self.complete = False
         self.error = ""
         assert self._transport is not None
+        self._written += len(request)
         self._transport.write(request)
         return self._head
-
-    async def drained(self) -> None:
-        await self._drained.wait()
 
     async def read(self) -> bytes:
         """The next piece of the body; b"" at its end. Raises UpstreamError when it is cut off."""
@@ -77,7 +89,10 @@ class Connection(asyncio.Protocol):
             if self.complete:
                 return b""
             if self.closed:
-                raise UpstreamError(self.error or "The engine closed the connection in the middle of its answer.")
+                raise UpstreamError(
+                    self.error or "The engine closed the connection in the middle of its answer.",
+                    hint="Send the request again.",
+                )
             self._more = self._loop.create_future()
             try:
                 await self._more
@@ -98,37 +113,55 @@ class Connection(asyncio.Protocol):
 
     @property
     def reusable(self) -> bool:
-        return self.complete and self.keep_alive and not self.closed
+        return self.complete and self.keep_alive and not self.closed and not self._paused
+
+    def still_there(self) -> bool:
+        """An idle connection whose socket is readable was closed by the engine, or lost its framing: one poll, 1 us."""
+        if self.closed or self._fd < 0:
+            return False
+        if sys.platform == "win32":
+            return not select.select([self._fd], [], [], 0)[0]
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        return not poll.poll(0)
+
+    def accepted_nothing(self, request: bytes) -> bool:
+        """After the connection was lost: not one byte of the request reached the engine's host.
+
+        A host that closed the connection answers with a reset and acknowledges nothing. Where the system does not tell
+        (only Linux does), the answer is False: better a failed call than one billed twice.
+        """
+        # The opening SYN counts as one acknowledged byte.
+        return 0 <= self._acked <= self._written - len(request) + 1
 
     # --- asyncio ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-
-    def pause_writing(self) -> None:
-        self._drained.clear()
-
-    def resume_writing(self) -> None:
-        self._drained.set()
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            self._fd = sock.fileno()
+            _watch_over(sock)
 
     def data_received(self, data: bytes) -> None:
         if self._parser is None or self.complete:
-            # An engine that talks out of turn (a 408 on an idle connection) has lost its framing.
+            # An engine that talks out of turn (a 408 on an idle connection, junk after a body) has lost its framing.
             self.close()
             return
-        self.answered = True
-        if self.status == 0 or self._head is not None:
-            self._head_size += len(data)
-            if self._head_size > HEADER_LIMIT and self._head is not None and not self._batch:
-                self._fail("The engine sent more than 64 KB of headers.")
-                return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._fail("The engine wants to switch protocols.")
+        except _JunkError:
+            # What came before it is whole; only the connection cannot be used again.
+            self.keep_alive = False
         except (httptools.HttpParserError, ValueError) as error:
             self._fail(f"The engine's answer is not valid HTTP ({type(error).__name__}).")
+        if self._head is not None:
+            self._head_size += len(data)
+            if self._head_size > HEADER_LIMIT:
+                self._fail(f"The engine sent more than {HEADER_LIMIT // 1024} KB of headers.")
         self._deliver()
 
     def _deliver(self) -> None:
@@ -144,24 +177,33 @@ class Connection(asyncio.Protocol):
             self._more.set_result(None)
 
     def eof_received(self) -> bool:
+        # From here on nobody may begin on this connection, though asyncio closes it only in its next round.
+        self._ended(None)
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self._head is not None and self._transport is not None:
+            self._acked = _acknowledged(self._transport)
+        self._ended(error)
+        self._fd = -1
+        self._parser = None
+
+    def _ended(self, error: Exception | None) -> None:
         self.closed = True
-        self._drained.set()
-        if not self.complete and self.status and self._until_eof and self._head is None and error is None:
+        if self.complete:
+            return
+        if self.status and self._until_eof and self._head is None and error is None and not self.error:
             # No length and not chunked: the end of the connection is the end of the body.
             self.complete = True
             self._deliver()
-            return
-        if not self.complete:
-            self._fail(f"The engine closed the connection{f' ({error})' if error else ''}.")
+        elif error is not None or self._head is None or self._acked >= 0 or not _TELLS_ACKED:
+            self._fail(f"The engine closed the connection{f' ({_why(error)})' if error is not None else ''}.")
 
     def _fail(self, message: str) -> None:
         self.error = self.error or message
         self.closed = True
         if self._head is not None and not self._head.done():
-            self._head.set_exception(UpstreamError(message))
+            self._head.set_exception(UpstreamError(self.error, hint="Send the request again."))
         self._head = None
         if self._more is not None and not self._more.done():
             self._more.set_result(None)
@@ -170,12 +212,22 @@ class Connection(asyncio.Protocol):
 
     # --- httptools ---
 
+    def on_message_begin(self) -> None:
+        if self.complete:
+            raise _JunkError
+
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._head is None and self.status:
+            return  # a trailer: what the caller has read of the headers stays what it was
         self.headers.append((name, value))
+        self._head_size += len(name) + len(value)
+        if self._head_size > HEADER_LIMIT:
+            raise ValueError("headers too large")
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
         status = self._parser.get_status_code()
+        self._head_size = 0
         if 100 <= status < 200:
             self.headers = []
             return
@@ -195,32 +247,46 @@ class Connection(asyncio.Protocol):
             self.complete = True
 
 
+class _JunkError(Exception):
+    """Bytes after a complete answer."""
+
+
 class EngineReply:
     """Headers are here; iterate for the body. `aclose` gives the connection back when the body was read to its end."""
 
     __slots__ = ("_connection", "_key", "_pool", "headers", "status")
 
-    def __init__(self, connection: Connection, pool: "Pool", key: tuple[str, str, int]) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, pool: "Pool", key: Key) -> None:
+        self._connection: Connection | None = connection
         self._pool = pool
         self._key = key
         self.status = connection.status
         self.headers: Headers = connection.headers
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        read = self._connection.read
-        while data := await read():
-            yield data
+    def __aiter__(self) -> "EngineReply":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._connection is None:
+            raise StopAsyncIteration
+        data = await self._connection.read()
+        if not data:
+            raise StopAsyncIteration
+        return data
 
     async def aclose(self) -> None:
-        self._pool.give_back(self._key, self._connection)
+        """May be called more than once."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._pool.give_back(self._key, connection)
 
 
 class Pool:
     """All connections of the proxy. Make one per event loop; `close` it at the end."""
 
-    def __init__(self) -> None:
-        self._idle: dict[tuple[str, str, int], list[Connection]] = {}
+    def __init__(self, tls: Callable[[], ssl.SSLContext] | None = None) -> None:
+        self._idle: dict[Key, deque[Connection]] = {}
+        self._make_tls = tls or tls_context
         self._tls: ssl.SSLContext | None = None
 
     async def send(
@@ -228,47 +294,61 @@ class Pool:
     ) -> EngineReply:
         """Raises EngineUnreachableError when no byte was accepted, UpstreamError for what breaks later.
 
-        A kept connection that turns out closed before any byte of an answer is replaced once: the engine closed it while it
-        was idle, so it read nothing of this request.
+        A kept connection that the engine had closed already is replaced once, by a fresh one.
         """
         request = _request(method, base, target, headers, body)
         key = (base.scheme, base.host, base.port)
-        while True:
-            connection = self._take(key)
-            fresh = connection is None
-            if connection is None:
-                connection = await self._connect(base, connect_s)
+        kept = self._take(key)
+        if kept is not None:
             try:
-                head = connection.begin(request)
-                await connection.drained()
-                await head
+                return await self._exchange(kept, request, key)
             except UpstreamError:
-                unread = not connection.answered
-                connection.close()
-                if not fresh and unread:
-                    continue
-                raise
-            except BaseException:
-                connection.close()
-                raise
-            return EngineReply(connection, self, key)
+                if not kept.accepted_nothing(request):
+                    raise
+                # The others are as old or older; one look at the network is enough.
+                self._drop(key)
+        fresh = await self._connect(base, connect_s)
+        try:
+            return await self._exchange(fresh, request, key)
+        except UpstreamError as error:
+            if fresh.accepted_nothing(request):
+                raise EngineUnreachableError(
+                    f"{base.origin} took the connection but nothing of the request.",
+                    hint="Check that it runs and that the network is up.",
+                ) from error
+            raise
 
-    def _take(self, key: tuple[str, str, int]) -> Connection | None:
+    async def _exchange(self, connection: Connection, request: bytes, key: Key) -> EngineReply:
+        try:
+            await connection.begin(request)
+        except BaseException:
+            connection.close()
+            raise
+        return EngineReply(connection, self, key)
+
+    def _take(self, key: Key) -> Connection | None:
+        """The youngest idle connection that still stands."""
         idle = self._idle.get(key)
-        now = asyncio.get_running_loop().time()
         while idle:
             connection = idle.pop()
-            if not connection.closed and now - connection.idle_since < IDLE_S:
+            if clock_s() - connection.idle_since < IDLE_S and connection.still_there():
                 return connection
             connection.close()
         return None
 
-    def give_back(self, key: tuple[str, str, int], connection: Connection) -> None:
-        idle = self._idle.setdefault(key, [])
+    def give_back(self, key: Key, connection: Connection) -> None:
+        idle = self._idle.setdefault(key, deque())
+        now = clock_s()
+        while idle and (now - idle[0].idle_since > IDLE_S or idle[0].closed):
+            idle.popleft().close()
         if connection.reusable and len(idle) < IDLE_KEPT:
-            connection.idle_since = asyncio.get_running_loop().time()
+            connection.idle_since = now
             idle.append(connection)
         else:
+            connection.close()
+
+    def _drop(self, key: Key) -> None:
+        for connection in self._idle.pop(key, ()):
             connection.close()
 
     async def _connect(self, base: Base, connect_s: float) -> Connection:
@@ -277,7 +357,7 @@ class Pool:
         if base.scheme == "https":
             if self._tls is None:
                 # Some 30-100 ms, once, off the loop.
-                self._tls = await asyncio.to_thread(_tls_context)
+                self._tls = await asyncio.to_thread(self._make_tls)
             tls = self._tls
         try:
             async with asyncio.timeout(connect_s):
@@ -296,13 +376,17 @@ class Pool:
             ) from error
         except ssl.SSLError as error:
             raise EngineUnreachableError(
-                f"{base.origin} could not prove who it is ({error.reason or 'TLS failed'}).",
+                f"{base.origin} could not prove who it is ({_why(error)}).",
                 hint="Check base_url, the clock and any proxy in between; Turnout never turns verification off.",
             ) from error
         except OSError as error:
             raise EngineUnreachableError(
-                f"{base.origin} refused the connection ({error.strerror or type(error).__name__}).",
+                f"{base.origin} cannot be reached ({_why(error)}).",
                 hint="Start it, or correct base_url in turnout.toml.",
+            ) from error
+        except UnicodeError as error:
+            raise EngineUnreachableError(
+                f"{base.origin} is no name that can be looked up.", hint="Correct base_url in turnout.toml."
             ) from error
         return connection
 
@@ -313,18 +397,75 @@ class Pool:
         self._idle.clear()
 
 
-def _tls_context() -> ssl.SSLContext:
+def clock_s() -> float:
+    """Seconds that go on while the machine sleeps: a connection kept over lunch is old, whatever the process saw of it."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.time()
+
+
+def tls_context() -> ssl.SSLContext:
+    """The system's certificates, certifi's where the system has none to show (a plain macOS Python)."""
     context = ssl.create_default_context()
+    places = ssl.get_default_verify_paths()
+    if sys.platform != "win32" and places.cafile is None and places.capath is None:
+        import certifi
+
+        context.load_verify_locations(certifi.where())
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
+_TELLS_ACKED = sys.platform == "linux"
+
+
+def _acknowledged(transport: asyncio.Transport) -> int:
+    if not _TELLS_ACKED:
+        return -1
+    sock = transport.get_extra_info("socket")
+    try:
+        told: bytes = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED + 8)
+        return int(struct.unpack_from("=Q", told, _BYTES_ACKED)[0])
+    except (OSError, struct.error, AttributeError):
+        return -1
+
+
+def _watch_over(sock: socket.socket) -> None:
+    """Off the loopback: find out that the other side is gone, while sending and while waiting for a slow first byte."""
+    with contextlib.suppress(OSError, AttributeError, IndexError):
+        host = sock.getpeername()[0]
+        if host == "::1" or host.startswith("127."):
+            return
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if sys.platform == "linux":
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 20)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKED_S * 1000)
+
+
+def _why(error: Exception) -> str:
+    """In the system's words; never a path or a secret."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message or "its certificate"
+    if isinstance(error, ssl.SSLError):
+        return error.reason or "TLS failed"
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if "Multiple exceptions" in str(error):
+        return "nobody listens there"
+    return type(error).__name__
+
+
 def _request(method: str, base: Base, target: str, headers: Headers, body: bytes) -> bytes:
-    """The head is always written anew, never relayed raw (T13); no header can hold CR or LF."""
+    """The head is always written anew, never relayed raw (T13); no header can hold CR, LF or NUL."""
     default = 443 if base.scheme == "https" else 80
     name = f"[{base.host}]" if ":" in base.host else base.host
     host = name if base.port == default else f"{name}:{base.port}"
-    parts = [f"{method} {target} HTTP/1.1\r\nhost: {host}\r\n".encode("ascii", "replace")]
+    line = "".join(letter for letter in target if "\x20" < letter < "\x7f")
+    parts = [f"{method} {line} HTTP/1.1\r\nhost: {host}\r\n".encode("ascii", "replace")]
     for key, value in headers:
         if b"\r" in value or b"\n" in value or b"\0" in value or not key:
             continue

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from turnout.calls.provider import Provider
 from turnout.calls.units import Family, Json, Tier, Tokens
 from turnout.engines.discover import Heard, Listed, look, of_engine
+from turnout.engines.embedded import Embedded
 from turnout.engines.transport import Pool
 from turnout.errors import EngineStatusError, KeysError, SettingsError, TurnoutError
 from turnout.keys.keyring import KeyRing
@@ -71,6 +72,7 @@ class Program:
         self.control_token = secrets.token_urlsafe(32)
         self.started_ms = time.time_ns() // 1_000_000
         self.pool = Pool()
+        self.embedded = Embedded()
         self.keys = Keys(KeyRing())
         self.mind = Mind()
         self.counting = Counting()
@@ -133,6 +135,7 @@ class Program:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.embedded.stop()
 
     def close(self) -> None:
         """Last of all: every call has settled."""
@@ -263,6 +266,8 @@ class Program:
         engine = self.state.engine(provider.name)
         before = self.state.known.get(provider.name)
         try:
+            if provider.gguf:
+                await self.embedded.ensure(provider)
             if provider.needs_key:
                 await self.keys.key(provider, engine.base.origin)
                 if provider.sovereign is False:
