@@ -54,6 +54,8 @@ class Price:
     from_prompt: Tokens = Tokens(0)
     longer: "Price | None" = None
     """The next tier by context length, with a larger `from_prompt`; it prices the whole call."""
+    per_call: int = 0
+    """Nano-dollars a request, whatever its tokens (Perplexity)."""
 
     def at(self, prompt: Tokens) -> "Price":
         """The tier that a prompt of this length is billed at."""
@@ -77,4 +79,4 @@ def cost(usage: Usage, price: Price) -> Nanos:
         + usage.output * tier.output
         + usage.reasoning * tier.reasoning
     )
-    return Nanos(-(-millionths // 1_000_000))
+    return Nanos(-(-millionths // 1_000_000) + tier.per_call)

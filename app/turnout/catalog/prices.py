@@ -1,26 +1,24 @@
-"""What a token costs where: the shipped table, made from genai-prices at build time, and the user's own prices on top.
+"""What a token costs where: the shipped table, made from genai-prices at build time.
 
-A provider of the user's is matched to the table by its name, else by its base URL, else by what it speaks. An unknown model
-is None, never free: callers hold at `dearest` and say "unpriced".
+A provider of the user's is matched to the table by its base URL, else by its name, else by what it speaks. An unknown model
+is None, never free: callers hold at `dearest` and say "unpriced". `packaging/prices/generate.py` says what a row holds.
 """
 
 import gzip
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import orjson
 
 from turnout.calls.units import Family, Tokens
 from turnout.calls.usage import Price
-from turnout.errors import SettingsError
 from turnout.resources import resource
 
-CEILING = 10_000_000_000_000
-"""Nano-dollars per million tokens: $10,000. Nothing has ever cost so much; a larger figure is a broken table."""
 _BY_FAMILY = {Family.OPENAI: "openai", Family.ANTHROPIC: "anthropic", Family.GEMINI: "google"}
 _ALIASES = {
     "gemini": "google",
@@ -29,7 +27,12 @@ _ALIASES = {
     "moonshot": "moonshotai",
     "bedrock": "aws",
     "vertex": "google",
+    "copilot": "github-copilot",
 }
+_COMPACT_DATE = re.compile(r"-(20\d\d)(\d\d)(\d\d)$")
+SERVICES = ("batch", "flex", "priority", "fast")
+Dated = tuple[tuple[str, Price], ...]
+"""(from this ISO date on, price); the empty date is from the beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,41 @@ class Listed:
     id: str
     provider: str
     context: Tokens | None
-    prices: tuple[tuple[str, Price], ...]
-    """(from this ISO date on, price); the empty date is from the beginning."""
+    prices: Dated
+    peaks: tuple[tuple[str, str, Price], ...] = ()
+    """("HH:MM" UTC, until, price): hours of the day with a price of their own."""
+    services: tuple[tuple[str, Dated], ...] = ()
 
-    def at(self, day: date) -> Price:
-        """The last price that has begun; the first one before any has."""
-        begun = [price for start, price in self.prices if not start or start <= day.isoformat()]
-        return begun[-1] if begun else self.prices[0][1]
+    def at(self, when: date, service: str = "") -> Price:
+        """The price in force: at a moment (an aware datetime), or the dearest of a whole day. `service` is the tier of
+        service that the call was answered with (one of SERVICES); one that has no price of its own costs the standard one."""
+        for name, dated in self.services:
+            if name == service:
+                return _begun(dated, _day(when))
+        standard = _begun(self.prices, _day(when))
+        if not isinstance(when, datetime):
+            return max([standard, *(price for _, _, price in self.peaks)], key=lambda p: (p.output, p.uncached))
+        clock = when.astimezone(UTC).strftime("%H:%M")
+        for start, end, price in self.peaks:
+            if start <= clock < end if start < end else clock >= start or clock < end:
+                return price
+        return standard
+
+    def all(self) -> Iterator[Price]:
+        """Every price it ever has."""
+        yield from (price for _, price in self.prices)
+        yield from (price for _, _, price in self.peaks)
+        yield from (price for _, dated in self.services for _, price in dated)
+
+
+def _day(when: date) -> str:
+    return (when.astimezone(UTC) if isinstance(when, datetime) else when).strftime("%Y-%m-%d")
+
+
+def _begun(dated: Dated, day: str) -> Price:
+    """The last price that has begun; the first one before any has."""
+    begun = [price for start, price in dated if start <= day]
+    return begun[-1] if begun else dated[0][1]
 
 
 def _matcher(clause: Any) -> Callable[[str], bool]:
@@ -87,6 +118,7 @@ class Maker:
         return [(_matcher(model["m"]), model) for model in self._doc["models"]]
 
     def find(self, name: str) -> Listed | None:
+        """`name` in lower case."""
         if name not in self._found:
             if len(self._found) > 2_000:
                 self._found.clear()
@@ -97,19 +129,26 @@ class Maker:
         return [self._listed(model) for model in self._doc["models"]]
 
     def _listed(self, model: Any) -> Listed:
-        dated = tuple((start, price_of(rows, self._source)) for start, rows in model["p"])
         context = model.get("c")
-        return Listed(model["id"], self.id, Tokens(context) if context else None, dated)
+        return Listed(
+            model["id"],
+            self.id,
+            Tokens(context) if context else None,
+            self._dated(model["p"]),
+            tuple((start, end, price_of(rows, self._source)) for start, end, rows in model.get("t", ())),
+            tuple((name, self._dated(dated)) for name, dated in model.get("s", {}).items()),
+        )
+
+    def _dated(self, dated: Any) -> Dated:
+        return tuple((start, price_of(rows, self._source)) for start, rows in dated)
 
 
 def price_of(rows: list[list[int | None]], source: str) -> Price:
-    """Tiers by prompt length, shortest first. Caches without a price of their own cost what input costs."""
+    """Tiers by prompt length, shortest first. Caches without a price of their own cost what input costs, reasoning what output does."""
     longer: Price | None = None
-    for start, *numbers in reversed(rows):
-        given, read, write, hour, out, reasoning = numbers
-        base = given or 0
+    for start, given, read, write, hour, out, reasoning, per_call in reversed(rows):
+        base, output = given or 0, out or 0
         write = write if write is not None else base
-        output = out or 0
         longer = Price(
             base,
             read if read is not None else base,
@@ -120,6 +159,7 @@ def price_of(rows: list[list[int | None]], source: str) -> Price:
             source,
             Tokens(start or 0),
             longer,
+            per_call or 0,
         )
     assert longer is not None
     return longer
@@ -127,43 +167,50 @@ def price_of(rows: list[list[int | None]], source: str) -> Price:
 
 class PriceTable:
     def __init__(self, doc: Any) -> None:
+        self.doc = doc
         self.source: str = f"{doc['source']} of {doc['date']}"
         self.date: str = doc["date"]
         self._makers = {one["id"]: Maker(one, self.source) for one in doc["providers"]}
-        self._dearest: dict[str, Price | None] = {}
+        self._dearest: dict[tuple[str, date], Price | None] = {}
 
     def maker(self, provider: str, base_url: str, family: Family) -> Maker | None:
-        """By the provider's name, else its base URL, else its dialect."""
-        name = provider.lower()
-        named = self._makers.get(_ALIASES.get(name, name))
-        if named is not None:
-            return named
+        """By the base URL, else the provider's name, else its dialect: a gateway that speaks it charges about the same."""
         for maker in self._makers.values():
             if maker.serves(base_url):
                 return maker
-        return self._makers.get(_BY_FAMILY.get(family, ""))
+        name = provider.lower()
+        named = self._makers.get(_ALIASES.get(name, name))
+        return named if named is not None else self._makers.get(_BY_FAMILY.get(family, ""))
+
+    def named(self, maker: str) -> Maker | None:
+        return self._makers.get(maker)
 
     def find(self, provider: str, base_url: str, family: Family, model: str) -> Listed | None:
         maker = self.maker(provider, base_url, family)
-        if maker is None:
-            return None
-        found = maker.find(model) or maker.find(model.lower())
-        if found is None:
-            for other in maker.also:
-                found = self._makers[other].find(model) if other in self._makers else None
+        return self.listed(maker, model) if maker is not None else None
+
+    def listed(self, maker: Maker, model: str) -> Listed | None:
+        """Upper and lower case are one; `-20260917` at the end is read like `-2026-09-17` too."""
+        name = model.lower()
+        dashed = _COMPACT_DATE.sub(r"-\1-\2-\3", name)
+        for one in (name, dashed) if dashed != name else (name,):
+            for place in (maker, *(self._makers[other] for other in maker.also if other in self._makers)):
+                found = place.find(one)
                 if found is not None:
-                    break
-        return found
+                    return found
+        return None
 
     def dearest(self, provider: str, base_url: str, family: Family, day: date) -> Price | None:
         """The dearest price by output of that provider's models: what an unknown one is held at."""
         maker = self.maker(provider, base_url, family)
         if maker is None:
             return None
-        if maker.id not in self._dearest:
+        key = (maker.id, day)
+        if key not in self._dearest:
+            self._dearest.clear()
             prices = [one.at(day) for one in maker.all()]
-            self._dearest[maker.id] = max(prices, key=lambda p: (p.output, p.uncached), default=None)
-        return self._dearest[maker.id]
+            self._dearest[key] = max(prices, key=lambda p: (p.output, p.uncached), default=None)
+        return self._dearest[key]
 
     def models(self, provider: str, base_url: str, family: Family) -> list[Listed]:
         maker = self.maker(provider, base_url, family)
@@ -173,53 +220,17 @@ class PriceTable:
         return list(self._makers)
 
 
-def load_prices() -> PriceTable:
-    """Some 20 ms; the models are taken apart lazily."""
-    return PriceTable(orjson.loads(gzip.decompress(resource("prices", "prices.json.gz").read_bytes())))
+def load_prices(refreshed: Path | None = None) -> PriceTable:
+    """Some 12 ms; the models are taken apart lazily. `refreshed`: a table the user fetched; the newer of the two serves."""
+    shipped = PriceTable(orjson.loads(gzip.decompress(resource("prices", "prices.json.gz").read_bytes())))
+    if refreshed is not None and refreshed.exists():
+        from turnout.catalog.refresh import check_table
+        from turnout.errors import SettingsError
 
-
-def check_table(data: bytes, old: PriceTable | None = None) -> tuple[PriceTable, list[str]]:
-    """A refreshed table (JSON, perhaps gzipped) and what needs the user's yes: prices that fell to nothing or by half (T27).
-
-    Raises SettingsError on anything that is not such a table: wrong shape, negative or absurd prices.
-    """
-    try:
-        doc = orjson.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
-        table = PriceTable(doc)
-        suspicious: list[str] = []
-        for name in table.makers():
-            for listed in table._makers[name].all():
-                for _, price in listed.prices:
-                    _check_price(listed.id, price)
-                before = old._makers[name].find(listed.id) if old is not None and name in old._makers else None
-                if before is not None and _fell(before.prices[-1][1], listed.prices[-1][1]):
-                    suspicious.append(f"{name}/{listed.id}")
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OSError, EOFError) as error:
-        raise SettingsError(
-            f"this is no price table ({type(error).__name__})",
-            file="prices",
-            hint="Nothing was changed; the old prices stay.",
-        ) from error
-    return table, suspicious
-
-
-def _check_price(model: str, price: Price) -> None:
-    tier: Price | None = price
-    while tier is not None:
-        figures = (
-            tier.uncached,
-            tier.cache_read,
-            tier.cache_write_5m,
-            tier.cache_write_1h,
-            tier.output,
-            tier.reasoning,
-        )
-        if any(not isinstance(n, int) or isinstance(n, bool) or not 0 <= n <= CEILING for n in figures):
-            raise SettingsError(
-                f"{model} has a price below 0 or above $10,000 per million", file="prices", hint="The old prices stay."
-            )
-        tier = tier.longer
-
-
-def _fell(before: Price, after: Price) -> bool:
-    return after.output * 2 < before.output or after.uncached * 2 < before.uncached
+        try:
+            table, _ = check_table(refreshed.read_bytes())
+        except (SettingsError, OSError):
+            return shipped
+        if table.date >= shipped.date:
+            return table
+    return shipped

@@ -104,7 +104,12 @@ def _rules(where: Paths) -> Iterator[Check]:
     checked = check_rules(where.rules.read_text(encoding="utf-8", errors="replace"), (), str(where.rules))
     if checked.rules is None:
         more = f" (and {len(checked.errors) - 1} more)" if len(checked.errors) > 1 else ""
-        yield Check("rules", State.BAD, checked.errors[0].message + more, checked.errors[0].hint)
+        yield Check(
+            "rules",
+            State.BAD,
+            checked.errors[0].message + more,
+            checked.errors[0].hint or "Correct that line of rules.toml.",
+        )
         return
     yield Check("rules", State.GOOD, f"{len(checked.rules.rules)} rules, {len(checked.rules.budgets)} budgets")
     for warning in checked.warnings[:5]:

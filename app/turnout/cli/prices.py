@@ -177,7 +177,8 @@ def refresh(
     as_json: AsJson = False,
 ) -> None:
     """Takes a newer table from a file after checking it. Nothing is fetched: Turnout contacts your providers alone."""
-    from turnout.catalog.prices import check_table, load_prices
+    from turnout.catalog.prices import load_prices
+    from turnout.catalog.refresh import check_table
     from turnout.cli.reach import own_paths
     from turnout.errors import BadRequestError, SettingsError
     from turnout.settings.atomic import replace_file

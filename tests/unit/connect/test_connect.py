@@ -93,7 +93,16 @@ def test_applying_keeps_what_the_user_wrote_and_says_our_address(client: object,
     for file in apply(chosen, place, URL, TOKEN, backups).changed:
         text = file.read_text()
         own = OWN.get(str(file.relative_to(place.home)), "")
-        for comment in ("// mine", "# my codex", "# the one", "# a comment", "# aider", "be kind", "// Zed", "# ~/.bashrc"):
+        for comment in (
+            "// mine",
+            "# my codex",
+            "# the one",
+            "# a comment",
+            "# aider",
+            "be kind",
+            "// Zed",
+            "# ~/.bashrc",
+        ):
             assert (comment in text) == (comment in own)
     together = "".join(file.read_text() for file in apply(chosen, place, URL, TOKEN, backups).changed)
     assert URL in together
@@ -148,7 +157,10 @@ def test_what_a_client_wrote_meanwhile_survives_the_undo(place: Place, backups: 
 
     done = undo(client, place, backups)
 
-    assert jsonc.read(file.read_text()) == {"env": {"FOO": "1", "ANTHROPIC_BASE_URL": "https://corp.example"}, "model": "sonnet"}
+    assert jsonc.read(file.read_text()) == {
+        "env": {"FOO": "1", "ANTHROPIC_BASE_URL": "https://corp.example"},
+        "model": "sonnet",
+    }
     assert "// mine" in file.read_text()
     assert "changed since" in done.notes[0]
 
@@ -191,18 +203,27 @@ def test_the_edited_files_mean_what_they_should(place: Place, backups: Path) -> 
     assert [model["name"] for model in models] == ["Turnout", "GPT"]
     assert models[0]["apiKey"] == TOKEN
     aider = yaml.safe_load((place.home / ".aider.conf.yml").read_text())
-    assert aider == {"model": "openai/auto", "auto-commits": False, "openai-api-base": f"{URL}/v1", "openai-api-key": TOKEN}
+    assert aider == {
+        "model": "openai/auto",
+        "auto-commits": False,
+        "openai-api-base": f"{URL}/v1",
+        "openai-api-key": TOKEN,
+    }
     extra = yaml.safe_load((place.home / ".config/io.datasette.llm/extra-openai-models.yaml").read_text())
     assert [one["model_id"] for one in extra] == ["corp", "turnout"]
     zed = jsonc.read((place.home / ".config/zed/settings.json").read_text())
-    assert jsonc.get((place.home / ".config/zed/settings.json").read_text(), ("language_models", "ollama", "api_url")) == (
+    assert jsonc.get(
+        (place.home / ".config/zed/settings.json").read_text(), ("language_models", "ollama", "api_url")
+    ) == (
         True,
         f"{URL}/c/{TOKEN}",
     )
     assert isinstance(zed, dict)
 
 
-@pytest.mark.parametrize("text", ["models: []\n", "models: [] # none\n", "name: x\n", "models:\n", "models:\n- name: a\n", "models:"])
+@pytest.mark.parametrize(
+    "text", ["models: []\n", "models: [] # none\n", "name: x\n", "models:\n", "models:\n- name: a\n", "models:"]
+)
 def test_every_block_shape_of_continues_list_takes_an_entry(text: str, place: Place, backups: Path) -> None:
     file = place.home / ".continue" / "config.yaml"
     file.parent.mkdir()

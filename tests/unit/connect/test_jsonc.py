@@ -84,7 +84,8 @@ def test_dropping_what_is_not_there_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"a": }', '{"a" 1}', '{"a": 1 "b": 2}', "{'a': 1}", '{"a": "x}', "[1", "{" * 500, '{"a": 1} x', '{"a": 01x}']
+    "text",
+    ['{"a": }', '{"a" 1}', '{"a": 1 "b": 2}', "{'a': 1}", '{"a": "x}', "[1", "{" * 500, '{"a": 1} x', '{"a": 01x}'],
 )
 def test_broken_json_is_told_with_its_place(text: str) -> None:
     with pytest.raises(BadRequestError, match=r"line \d+, column \d+"):

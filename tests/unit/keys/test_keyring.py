@@ -68,7 +68,12 @@ def test_a_key_comes_back_for_its_own_origin() -> None:
 
 @pytest.mark.parametrize(
     "elsewhere",
-    ["http://api.example.com:443", "https://api.example.com:444", "https://evil.example:443", "https://api.example.com"],
+    [
+        "http://api.example.com:443",
+        "https://api.example.com:444",
+        "https://evil.example:443",
+        "https://api.example.com",
+    ],
 )
 def test_t12_a_key_is_not_given_to_another_origin(elsewhere: str) -> None:
     keys = ring(Honest())

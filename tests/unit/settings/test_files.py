@@ -146,10 +146,14 @@ def test_t28_a_provider_that_is_turnout_itself_is_refused(url: str) -> None:
 
 def test_t28_a_stand_in_port_is_our_own_address_too() -> None:
     with pytest.raises(SettingsError, match="own address"):
-        parse_settings('[server]\nalso_listen = [11434]\n[providers.o]\nbase_url = "http://127.0.0.1:11434"\nkey = "none"')
+        parse_settings(
+            '[server]\nalso_listen = [11434]\n[providers.o]\nbase_url = "http://127.0.0.1:11434"\nkey = "none"'
+        )
 
 
-@pytest.mark.parametrize("text", ["x = " + "9" * 5000, "a" * 100_000, "[" * 5000, "x = [" * 5000, "\x00", "=", "[[server]]"])
+@pytest.mark.parametrize(
+    "text", ["x = " + "9" * 5000, "a" * 100_000, "[" * 5000, "x = [" * 5000, "\x00", "=", "[[server]]"]
+)
 def test_t26_nonsense_is_an_error_of_ours(text: str) -> None:
     with pytest.raises(SettingsError):
         parse_settings(text)
