@@ -91,6 +91,8 @@ class MethodError(TurnoutError):
 class Refusal(TurnoutError):  # noqa: N818  the product's own noun: a refusal is an answer, not an accident
     status = 400
     code = "turnout_policy"
+    rule = ""
+    """The rule under which it was refused, where one had matched."""
 
 
 class BudgetRefusal(Refusal):

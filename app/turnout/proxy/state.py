@@ -689,7 +689,7 @@ class State:
 
 def refused_by(refusal: Refusal) -> str:
     """The row's `rule` for a call that never got a plan."""
-    return {"turnout_budget": "budget", "turnout_loop": "loop guard", "turnout_ledger": "ledger"}.get(
+    return refusal.rule or {"turnout_budget": "budget", "turnout_loop": "loop guard", "turnout_ledger": "ledger"}.get(
         refusal.code, "policy"
     )
 

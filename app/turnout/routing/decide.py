@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from turnout.calls.client import Call
 from turnout.calls.units import Mode, Tier
-from turnout.errors import LoopRefusal, PolicyRefusal
+from turnout.errors import LoopRefusal, PolicyRefusal, Refusal
 from turnout.routing import loops
 from turnout.routing.afford import Frame, afforded
 from turnout.routing.budget import is_free
@@ -57,6 +57,15 @@ def decided(reading: Reading) -> Plan | Need:
     matched = match(reading)
     if isinstance(matched, Need):
         return matched
+    try:
+        return _planned(reading, matched, waits)
+    except Refusal as refusal:
+        refusal.rule = matched.name
+        raise
+
+
+def _planned(reading: Reading, matched: Matched, waits: tuple[str, LoopRefusal] | None) -> Plan | Need:
+    call, facts = reading.call, reading.facts
     found = routed(reading, matched.wish, private=matched.private, name=matched.name)
     if isinstance(found, Need):
         return found
@@ -118,10 +127,12 @@ def match(reading: Reading) -> Matched | Need:
             effect = Matched(None, Wish("asked"), rule.name, sticky)
             continue
         if rule.route == "block":
-            raise PolicyRefusal(
+            blocked = PolicyRefusal(
                 f'Rule "{rule.name}" blocks this call.',
                 hint="Change the rule in rules.toml, or what it matches, if it should go through.",
             )
+            blocked.rule = rule.name
+            raise blocked
         return Matched(rule, Wish("asked" if embeds(call) else rule.route), rule.name, rule.private or sticky, observed)
     if effect is not None:
         return replace(effect, observed=observed, wish=Wish("asked") if embeds(call) else effect.wish)
