@@ -305,6 +305,7 @@ class Attempt:
                 if size > STREAM_LIMIT:
                     raise UpstreamError(f"{self.engine.provider.name}'s stream passed {STREAM_LIMIT // 1_000_000} MB.")
         finally:
+            smell.finish()
             self._sniffed(smell)
         tail = strip.end() if strip is not None else b""
         if mender is not None:
@@ -451,7 +452,7 @@ class Attempt:
             self._sniffed(sniff_whole(outgoing.dialect, doc))
             if self.seen.failed is not None:
                 raise UpstreamError(f"{self.engine.provider.name}: {self.seen.failed.message}")
-            self.seen.raw = [body]
+            self.seen.raw, self.seen.raw_size = [body], len(body)
             self._note_first_byte()
             kind = b"application/json"
             await self._tell(kind, body)

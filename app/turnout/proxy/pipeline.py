@@ -26,7 +26,7 @@ from turnout.ledger.rows import usd
 from turnout.proxy.answer import Headers, header_value
 from turnout.proxy.exchange import Exchange, Seen
 from turnout.proxy.perform import Attempt, may_fall_back, tell_failure
-from turnout.proxy.settling import Counted, Settled, settle
+from turnout.proxy.settling import Counted, Settled, doubtful, settle
 from turnout.proxy.state import Decided, State, refused_by
 from turnout.routing.plan import Plan, Step
 from turnout.wire import fields
@@ -178,7 +178,8 @@ class Pipeline:
         state, seen = self._state, attempt.seen
         estimate = progress.decided.estimate if progress.decided is not None else Tokens(0)
         output = Tokens(0)
-        if seen.reported is None or seen.reported.produced == 0:
+        size, framed = (seen.raw_size, exchange.stream) if seen.raw else (sum(map(len, seen.text)), False)
+        if doubtful(seen.reported, size, streamed=framed):
             output = state.count_output(seen_text(seen, attempt))
         return Counted(estimate, output, exact_prompt=progress.decided is not None and progress.decided.exact)
 

@@ -41,6 +41,17 @@ def plausible(usage: Usage) -> bool:
     return all(type(bucket) is int and 0 <= bucket <= ABSURD for bucket in buckets) and sum(buckets) <= ABSURD
 
 
+def doubtful(reported: Usage | None, size: int, *, streamed: bool) -> bool:
+    """Whether the output must be counted here. `size`: of the answer, in bytes or characters.
+
+    Counting every output would cost more than the rest of a call, so a report is checked when so much came for so few tokens as
+    no dialect writes: a streamed token takes 150-250 bytes with its frame, a whole one some 5.
+    """
+    if reported is None or not plausible(reported) or reported.produced == 0:
+        return True
+    return size > 4_096 + reported.produced * (600 if streamed else 16)
+
+
 def settle(reported: Usage | None, counted: Counted, price: Price | None) -> Settled:
     """T19: zero, negative, absurd or missing usage never makes a call free and never bills 1e18 tokens."""
     own = Usage(uncached=counted.prompt, output=counted.output)
