@@ -223,6 +223,17 @@ class Turnout:
             assert time.monotonic() < until, f"{len(rows)} of {count} rows: {[row.status.value for row in rows[:20]]}"
             time.sleep(0.02)
 
+    def row(self, call: "str | Answered", timeout_s: float = 20.0) -> CallRecord:
+        """Waits until the row of this answer, or of this call's id, is there and closed."""
+        id_ = call.header("x-turnout-call") if isinstance(call, Answered) else call
+        until = time.monotonic() + timeout_s
+        while True:
+            found = next((row for row in self.rows() if row.id == id_), None)
+            if found is not None and found.status not in (Status.HELD, Status.RUNNING):
+                return found
+            assert time.monotonic() < until, f"call {id_!r} is {found.status.value if found else 'not in the ledger'}"
+            time.sleep(0.01)
+
     # --- ending ---
 
     def stop(self, timeout_s: float = 20.0) -> int:
