@@ -200,7 +200,9 @@ def drop(text: str, path: tuple[str, ...]) -> str:
     own = re.match(r"[ \t]*,", tail)
     tail = tail[own.end() :] if own is not None else tail
     if not at:
-        return text[: node.start + 1] + text[node.start + 1 : member.start].strip() + tail.strip() + text[node.end - 1 :]
+        return (
+            text[: node.start + 1] + text[node.start + 1 : member.start].strip() + tail.strip() + text[node.end - 1 :]
+        )
     before = node.members[names[at - 1]].node.end
     gap = text[before : member.start]
     if own is None:

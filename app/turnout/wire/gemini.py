@@ -82,10 +82,34 @@ STOPS = {
 }
 FINISHES = {StopReason.LENGTH: "MAX_TOKENS", StopReason.FILTER: "SAFETY"}
 _CONFIG = frozenset(
-    ["maxOutputTokens", "temperature", "topP", "topK", "seed", "frequencyPenalty", "presencePenalty", "stopSequences", "responseMimeType", "responseSchema", "responseJsonSchema", "thinkingConfig", "candidateCount"]
+    [
+        "maxOutputTokens",
+        "temperature",
+        "topP",
+        "topK",
+        "seed",
+        "frequencyPenalty",
+        "presencePenalty",
+        "stopSequences",
+        "responseMimeType",
+        "responseSchema",
+        "responseJsonSchema",
+        "thinkingConfig",
+        "candidateCount",
+    ]
 )
 _KNOWN = frozenset(
-    ["model", "contents", "systemInstruction", "system_instruction", "tools", "toolConfig", "tool_config", "generationConfig", "generation_config"]
+    [
+        "model",
+        "contents",
+        "systemInstruction",
+        "system_instruction",
+        "tools",
+        "toolConfig",
+        "tool_config",
+        "generationConfig",
+        "generation_config",
+    ]
 )
 _BUDGETS = {"minimal": 0, "low": 1_024, "medium": 8_192, "high": 24_576, "xhigh": 24_576, "max": 24_576}
 
