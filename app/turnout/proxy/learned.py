@@ -14,6 +14,10 @@ class Learned:
 
     def __init__(self) -> None:
         self._outputs: OrderedDict[tuple[str, str], list[int]] = OrderedDict()
+        self._sums: dict[str, tuple[Tokens, Tokens]] = {}
+        """Client -> (likely, ceiling) over all its models: read on every call, made anew after answers (every eighth, once
+        there are many)."""
+        self._answers = 0
         self._windows: dict[str, int] = {}
 
     def answered(self, client: str, model: str, output: int) -> None:
@@ -23,27 +27,32 @@ class Learned:
         kept.append(output)
         if len(kept) > _SAMPLES:
             del kept[0]
+        self._answers += 1
+        if len(kept) < _SAMPLES or self._answers % 8 == 0:
+            self._sums.pop(client, None)
         self._outputs.move_to_end((client, model))
         if len(self._outputs) > _KEPT:
             self._outputs.popitem(last=False)
 
-    def likely_output(self, client: str, model: str = "") -> Tokens:
+    def likely_output(self, client: str) -> Tokens:
         """p95, or 1,000 before there is anything to learn from."""
-        samples = self._of(client, model)
-        if not samples:
-            return Tokens(1_000)
-        ordered = sorted(samples)
-        return Tokens(ordered[min(len(ordered) - 1, (len(ordered) * 95) // 100)])
+        return self._summed(client)[0]
 
-    def ceiling_output(self, client: str, model: str = "") -> Tokens:
+    def ceiling_output(self, client: str) -> Tokens:
         """Held when the client sends no limit: twice the longest seen, between 4,096 and 32,768."""
-        samples = self._of(client, model)
-        return Tokens(min(32_768, max(4_096, 2 * max(samples)))) if samples else Tokens(8_192)
+        return self._summed(client)[1]
 
-    def _of(self, client: str, model: str) -> list[int]:
-        if model:
-            return self._outputs.get((client, model), [])
-        return [n for (who, _), kept in self._outputs.items() if who == client for n in kept]
+    def _summed(self, client: str) -> tuple[Tokens, Tokens]:
+        found = self._sums.get(client)
+        if found is None:
+            samples = sorted(n for (who, _), kept in self._outputs.items() if who == client for n in kept)
+            if samples:
+                likely = samples[min(len(samples) - 1, (len(samples) * 95) // 100)]
+                found = Tokens(likely), Tokens(min(32_768, max(4_096, 2 * samples[-1])))
+            else:
+                found = Tokens(1_000), Tokens(8_192)
+            self._sums[client] = found
+        return found
 
     def window(self, model: str, need: int, trained: int | None) -> int:
         """`num_ctx` for a local model: every change reloads it and loses its prefix cache, so one size serves all clients

@@ -5,7 +5,8 @@
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 from turnout.calls.client import Call
 from turnout.calls.record import Attempt as AttemptRow
@@ -35,6 +36,10 @@ from turnout.wire.codec import codec
 log = logging.getLogger("turnout.pipeline")
 
 
+BILLED = frozenset({"ok", "aborted", "broken", "timeout"})
+"""Ends of an attempt whose prompt the engine read: they are settled, if need be from our own count."""
+
+
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
@@ -54,6 +59,8 @@ class Progress:
     spent: Nanos = Nanos(0)
     usage: Usage = Usage()
     last: Attempt | None = None
+    told: dict[str, Any] | None = None
+    """The part of the row that is known once the call is decided; keys are CallRecord's fields."""
 
 
 class Pipeline:
@@ -152,7 +159,7 @@ class Pipeline:
     def _attempt_row(self, exchange: Exchange, progress: Progress, attempt: Attempt, duration_ms: int) -> AttemptRow:
         seen, candidate = attempt.seen, attempt.step.candidate
         price = candidate.price or candidate.hold_price
-        failed = seen.status not in ("ok", "aborted", "broken", "timeout")
+        failed = seen.status not in BILLED
         if not seen.sent or failed:
             # Refused or never read: nothing was billed. A timeout may have been, so it is settled from our own count.
             settled = Settled(Usage(), Nanos(0), Nanos(0))
@@ -186,88 +193,95 @@ class Pipeline:
     # --- the row ---
 
     def _held_row(self, exchange: Exchange, progress: Progress, step: Step) -> CallRecord:
-        row = self._base_row(exchange, progress)
-        return replace(
-            row,
+        return CallRecord(
+            **self._told(exchange, progress),
             provider=step.candidate.provider,
             model=step.candidate.model,
             tier=step.tier or step.candidate.tier,
             status=Status.HELD,
             hold=Nanos(step.hold + progress.spent),
+            unpriced=step.candidate.price is None,
         )
 
-    def _base_row(self, exchange: Exchange, progress: Progress) -> CallRecord:
+    def _told(self, exchange: Exchange, progress: Progress) -> dict[str, Any]:
+        """What a row says of the request and the decision: the same in the hold and in the settled row, so made once."""
+        told = progress.told
+        if told is not None:
+            return told
         call, plan, decided = exchange.call, progress.plan, progress.decided
-        row = CallRecord(
-            id=call.id,
-            at_ms=call.at_ms,
-            client=call.client.name,
-            developer=call.developer,
-            department=call.client.department,
-            project=call.project,
-            session=call.session,
-            parent_session=call.parent_session,
-            dialect=call.outline.dialect.value,
-            asked_model=call.outline.model[:200],
-            stream=exchange.stream,
-            config=self._state.config_hash,
-        )
+        client = call.client
+        told = {
+            "id": call.id,
+            "at_ms": call.at_ms,
+            "client": client.name,
+            "developer": call.developer,
+            "department": client.department,
+            "project": call.project,
+            "session": call.session,
+            "parent_session": call.parent_session,
+            "dialect": call.outline.dialect.value,
+            "asked_model": call.outline.model[:200],
+            "stream": exchange.stream,
+            "config": self._state.config_hash,
+        }
         if plan is None or decided is None:
-            return row
-        grading = decided.grading
-        return replace(
-            row,
-            grade=plan.grade,
-            score=plan.score,
-            confidence=plan.confidence,
-            difficulty=grading.difficulty if grading is not None else None,
-            features=grading.features if grading is not None else (),
-            rule=plan.rule,
-            reason=plan.reason,
-            switch=plan.switch,
-            observed=plan.observed,
-            signals=plan.signals,
-            estimate=int(decided.estimate),
-            buckets=plan.buckets,
-            unpriced=any(step.candidate.price is None for step in plan.steps[:1]),
-        )
+            return told
+        told |= {
+            "grade": plan.grade,
+            "score": plan.score,
+            "confidence": plan.confidence,
+            "rule": plan.rule,
+            "reason": plan.reason,
+            "switch": plan.switch,
+            "observed": plan.observed,
+            "signals": plan.signals,
+            "estimate": int(decided.estimate),
+            "buckets": plan.buckets,
+        }
+        if decided.grading is not None:
+            told |= {"difficulty": decided.grading.difficulty, "features": decided.grading.features}
+        progress.told = told
+        return told
 
     def _settle(self, exchange: Exchange, progress: Progress, started: float) -> None:
         """Exactly once, in every ending (I03)."""
         state, call = self._state, exchange.call
-        row = self._base_row(exchange, progress)
-        duration_ms = round((time.monotonic() - started) * 1000)
         plan, step, seen, settled = progress.plan, progress.step, progress.seen, progress.settled
         error = progress.error
-        row = replace(row, status=_status(progress, exchange), duration_ms=duration_ms, attempts=progress.attempts)
+        more: dict[str, Any] = {}
         if error is not None:
-            row = replace(row, error=error.message[:500], code=error.code)
-            if isinstance(error, Refusal) and not row.rule:
-                row = replace(row, reason=error.message[:300], rule=refused_by(error))
+            more |= {"error": error.message[:500], "code": error.code}
+            if isinstance(error, Refusal) and plan is None:
+                more |= {"reason": error.message[:300], "rule": refused_by(error)}
         if step is not None:
             candidate = step.candidate
-            row = replace(
-                row,
-                provider=candidate.provider,
-                model=candidate.model,
-                tier=step.tier or candidate.tier or state.tier_of(candidate),
-                hold=step.hold,
-                unpriced=candidate.price is None,
-            )
-        if seen is not None and settled is not None and plan is not None:
-            row = replace(
-                row,
-                usage=progress.usage,
-                cost=progress.spent,
-                estimated=settled.estimated and seen.status in ("ok", "aborted", "broken", "timeout"),
-                disputed=settled.disputed,
-                baseline=state.baseline_cost(plan, progress.usage, call),
-                all_fast=state.all_fast_cost(progress.usage),
-                energy=state.energy(step, seen) if step is not None else Nanos(0),
-                first_byte_ms=seen.first_byte_ms,
-                queue_ms=round(seen.queue_s * 1000),
-                dropped=seen.dropped,
-            )
+            more |= {
+                "provider": candidate.provider,
+                "model": candidate.model,
+                "tier": step.tier or candidate.tier or state.tier_of(candidate),
+                "hold": step.hold,
+                "unpriced": candidate.price is None,
+            }
+            if seen is not None and settled is not None and plan is not None:
+                more |= {
+                    "usage": progress.usage,
+                    "cost": progress.spent,
+                    "estimated": settled.estimated and seen.status in BILLED,
+                    "disputed": settled.disputed,
+                    "baseline": state.baseline_cost(plan, progress.usage, call),
+                    "all_fast": state.all_fast_cost(progress.usage),
+                    "energy": state.energy(step, seen),
+                    "first_byte_ms": seen.first_byte_ms,
+                    "queue_ms": round(seen.queue_s * 1000),
+                    "dropped": seen.dropped,
+                }
+        row = CallRecord(
+            **self._told(exchange, progress),
+            status=_status(progress, exchange),
+            duration_ms=round((time.monotonic() - started) * 1000),
+            attempts=progress.attempts,
+            **more,
+        )
         state.settled(call, row, progress.held, progress.decided, now_ms())
 
     # --- telling the client ---

@@ -154,6 +154,7 @@ class Program:
             remember=self._remember,
             count_now=self.counting.now,
             count_slow=self.counting.slow,
+            counts_exactly=lambda: self.counting.counter.ready,
             corrected=self.counting.corrections.corrected,
             observe_count=self.counting.corrections.observe,
             scan=self.mind.scan,

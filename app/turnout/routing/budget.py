@@ -84,18 +84,20 @@ def buckets(
     *,
     tree: str = "",
     models: Iterable[str] = (),
+    windows: dict[str, Window] | None = None,
 ) -> tuple[Bucket, ...]:
-    """All that this call can fall under. `tree` is the session tree's top (empty: the session itself).
+    """All that this call can fall under. `tree` is the session tree's top (empty: the session itself); `windows` are those
+    already worked out for this minute, by period, and takes up more.
 
     Tier budgets come for every tier, model budgets for the one they name or for each of `models` (`provider/model`): which of
     them a call is charged to depends on the step, and `applies` says so.
     """
     found: list[Bucket] = []
-    windows: dict[str, Window] = {}
+    spans = windows if windows is not None else {}
     for budget in budgets:
-        span = windows.get(budget.per)
+        span = spans.get(budget.per) if budget.per != "session" else window("session", now, call.session)
         if span is None:
-            span = windows[budget.per] = window(budget.per, now, call.session)
+            span = spans[budget.per] = window(budget.per, now)
         for value in _values(budget, call, tree, models):
             if budget.who in ("each", value):
                 key = f"{budget.name}|{budget.scope}={value}|{budget.unit}|{budget.per}|{span.label}"

@@ -34,6 +34,8 @@ SIDE_WITHIN_MS = 60_000
 LONG_RUN = 50
 """Turns without a new ask from which a run is watched across a compaction of its conversation."""
 _ASKS_KEPT = 8
+_UNSKETCHED = 2_000
+"""Characters: a longer ask is sketched at once, for 5,000 sessions are kept in memory."""
 _BODIES_KEPT = 32
 _NOT_CHAT = frozenset({Dialect.OPENAI_EMBEDDINGS, Dialect.OLLAMA_EMBED})
 
@@ -59,6 +61,8 @@ class LoopState:
     tool_run: int = 0
     last_tool_call: str = ""
     asks: tuple[Sketch, ...] = ()
+    unsketched: str = ""
+    """The session's first ask, as long as nothing had to be compared with it: most sessions have no other (40 us)."""
     ask_mark: int = 0
     """Of the newest ask's very text, so that a tool loop's unchanged ask costs one checksum."""
     shape: tuple[int, int] = (0, 0)
@@ -89,17 +93,28 @@ def observe(state: LoopState | None, call: Call, now_ms: int, *, spent: Nanos = 
     if repeat is None and _is_sibling(before, call):
         return replace(_with_body(before, call), step=False, new=False, at_ms=now_ms)
     state = _with_ask(before, call, spent)
-    state = _with_body(state, call)
-    return replace(
-        state,
+    bodies = state.bodies
+    if call.body_hash:
+        bodies = _kept({**bodies, call.body_hash: _begun(bodies.get(call.body_hash))})
+    outline = call.outline
+    return LoopState(
         turns=state.turns + 1,
         step=True,
-        minute=_minute(state.minute, now_ms // 1000),
+        new=state.new,
+        body=call.body_hash,
         tool_run=_tool_run(before, call),
-        last_tool_call=call.outline.last_tool_calls[-1] if call.outline.last_tool_calls else "",
+        last_tool_call=outline.last_tool_calls[-1] if outline.last_tool_calls else "",
+        asks=state.asks,
+        unsketched=state.unsketched,
+        ask_mark=state.ask_mark,
         shape=_shape(call),
-        system_mark=_mark(call.outline.system),
+        minute=_minute(state.minute, now_ms // 1000),
+        bodies=bodies,
+        spent_before=state.spent_before,
+        system_mark=_mark(outline.system),
         at_ms=now_ms,
+        refused_at_ms=state.refused_at_ms,
+        client=state.client,
     )
 
 
@@ -123,7 +138,7 @@ def concluded(state: LoopState, body_hash: str, *, ok: bool, now_ms: int) -> Loo
     if not body_hash:
         return state
     known = state.bodies.get(body_hash, Repeat())
-    ended = replace(known, answered=True, failed_at_ms=0) if ok else replace(known, failed_at_ms=now_ms)
+    ended = Repeat(known.rounds, True) if ok else Repeat(known.rounds, known.answered, now_ms)
     return replace(state, bodies=_kept({**state.bodies, body_hash: ended}))
 
 
@@ -215,8 +230,8 @@ def heir(call: Call, earlier: Iterable[LoopState], now_ms: int) -> LoopState | N
         return None
     if not is_work(call):
         return newest
-    shown = sketch(call.outline.ask)
-    return replace(newest, asks=(*newest.asks, shown)[-_ASKS_KEPT:], ask_mark=_mark(call.outline.ask))
+    asks = (*sketched(newest), sketch(call.outline.ask))[-_ASKS_KEPT:]
+    return replace(newest, asks=asks, unsketched="", ask_mark=_mark(call.outline.ask))
 
 
 def _continues(state: LoopState, call: Call, mark: int, now_ms: int) -> bool:
@@ -227,7 +242,7 @@ def _continues(state: LoopState, call: Call, mark: int, now_ms: int) -> bool:
     if call.outline.turns >= 6:
         return True
     shown = sketch(call.outline.ask)
-    return any(alike(shown, known) for known in state.asks)
+    return any(alike(shown, known) for known in sketched(state))
 
 
 class Watch:
@@ -286,28 +301,50 @@ def _with_ask(state: LoopState, call: Call, spent: Nanos) -> LoopState:
     """Starts anew when a person has said something that is not near-identical to what was said before."""
     ask = call.outline.ask
     mark = _mark(ask)
-    if not ask or (state.asks and mark == state.ask_mark):
-        return replace(state, new=False, ask_mark=mark if ask else state.ask_mark)
-    shown = sketch(ask)
-    known = any(alike(shown, one) for one in state.asks)
+    seen = state.asks or state.unsketched
+    if not ask or (seen and mark == state.ask_mark):
+        return replace(state, new=False, ask_mark=mark if ask else state.ask_mark) if state.new or not seen else state
     first = call.outline.first_ask
-    if not state.asks and first and first != ask:
-        # What stood there before we first looked is not new when it comes up again.
-        state = replace(state, asks=(sketch(first),))
-    asks = state.asks if known else (*state.asks, shown)[-_ASKS_KEPT:]
+    if not seen and first in ("", ask) and len(ask) <= _UNSKETCHED:
+        return LoopState(
+            new=True, unsketched=ask, ask_mark=mark, minute=state.minute, spent_before=spent, client=state.client
+        )
+    shown = sketch(ask)
+    # What stood there before we first looked is not new when it comes up again.
+    before = sketched(state) if seen else (sketch(first),) if first and first != ask else ()
+    known = any(alike(shown, one) for one in (sketched(state) if seen else ()))
     if known:
-        return replace(state, new=False, ask_mark=mark)
-    return replace(state, new=True, turns=0, bodies={}, asks=asks, ask_mark=mark, spent_before=spent, refused_at_ms=0)
+        return replace(state, new=False, ask_mark=mark, asks=before, unsketched="")
+    asks = (*before, shown)[-_ASKS_KEPT:]
+    return replace(
+        state,
+        new=True,
+        turns=0,
+        bodies={},
+        asks=asks,
+        unsketched="",
+        ask_mark=mark,
+        spent_before=spent,
+        refused_at_ms=0,
+    )
+
+
+def sketched(state: LoopState) -> tuple[Sketch, ...]:
+    return state.asks or ((sketch(state.unsketched),) if state.unsketched else ())
+
+
+def _begun(known: Repeat | None) -> Repeat:
+    """This body is under way (again)."""
+    if known is None:
+        return Repeat()
+    return Repeat(known.rounds + 1 if known.answered else known.rounds)
 
 
 def _with_body(state: LoopState, call: Call) -> LoopState:
     body = call.body_hash
     if not body:
         return replace(state, body="")
-    known = state.bodies.get(body, Repeat())
-    if known.answered:
-        known = replace(known, rounds=known.rounds + 1, answered=False)
-    return replace(state, body=body, bodies=_kept({**state.bodies, body: replace(known, failed_at_ms=0)}))
+    return replace(state, body=body, bodies=_kept({**state.bodies, body: _begun(state.bodies.get(body))}))
 
 
 def _minute(known: tuple[tuple[int, int], ...], second: int) -> tuple[tuple[int, int], ...]:

@@ -1,0 +1,200 @@
+"""Event-loop time of one call from the guard to its settled row, without sockets: `python tests/bench/call_bench.py`.
+
+An engine that answers at once stands in for the transport; everything else is the product's own: outline, session, loop guard,
+rules, budgets, hold, ledger, settling. What it prints is the CPU time of the event loop's thread per call, in milliseconds, and
+of the whole process (the ledger's thread included). `--profile` prints where the loop's time goes.
+"""
+
+import argparse
+import asyncio
+import cProfile
+import pstats
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "app"))
+
+import orjson  # noqa: E402
+
+from turnout.engines.routes import Base  # noqa: E402
+from turnout.proxy.program import Program, read_config  # noqa: E402
+from turnout.settings.paths import Paths  # noqa: E402
+
+SETTINGS = """
+[providers.openai]
+dialect = "openai"
+base_url = "http://127.0.0.1:9/v1"
+key = "none"
+[tiers]
+high = ["openai/gpt-4o"]
+fast = ["openai/gpt-4o-mini"]
+local = []
+"""
+METERED = """
+[signals]
+small = { kind = "model", is = "gpt-4o-mini" }
+[[rule]]
+name = "asked small"
+when = "small"
+route = "asked"
+[[rule]]
+name = "asked"
+when = "true"
+route = "asked"
+[[budget]]
+name = "day"
+scope = { client = "each" }
+usd = 10000
+per = "day"
+on_exceed = "refuse"
+"""
+GRADED = METERED.replace('route = "asked"', 'route = "grade"')
+BATCH = 256
+"""Calls timed together; the best batch is the figure that other load on the machine moves least."""
+ANSWER = orjson.dumps(
+    {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "gpt-4o-mini",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello there."}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 220, "completion_tokens": 4, "total_tokens": 224},
+    }
+)
+
+
+class Whole:
+    """An answer that is here already."""
+
+    status = 200
+
+    def __init__(self) -> None:
+        self.headers = [(b"content-type", b"application/json")]
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield ANSWER
+
+    async def aclose(self) -> None:
+        pass
+
+
+class AtOnce:
+    async def send(self, method: str, base: Base, target: str, headers: Any, body: bytes, connect_s: float) -> Whole:
+        return Whole()
+
+    def close(self) -> None:
+        pass
+
+
+def body(size: int, number: int) -> bytes:
+    filler = "The quick brown fox jumps over the lazy dog. " * 20
+    messages: list[dict[str, str]] = [{"role": "system", "content": "You are a helpful assistant."}]
+    while size > 2_000 and sum(len(m["content"]) for m in messages) < size:
+        messages.append({"role": "user", "content": f"Step {len(messages)}. {filler}{filler}"})
+        messages.append({"role": "assistant", "content": f"Done {len(messages)}. {filler}"})
+    messages.append({"role": "user", "content": f"Question {number}: " + filler[: min(size, 800)]})
+    return orjson.dumps({"model": "openai/gpt-4o-mini", "messages": messages, "max_tokens": 64})
+
+
+def show(found: list[tuple[float, float, float]]) -> None:
+    for name, times in zip(("loop", "process", "wall"), zip(*found, strict=True), strict=True):
+        ordered = sorted(times)
+        print(f"{name:8} best {ordered[0]:.3f} ms, median {ordered[len(ordered) // 2]:.3f} ms a call")
+
+
+async def run(args: argparse.Namespace) -> None:
+    home = Path(tempfile.mkdtemp(prefix="call-bench-"))
+    (home / "turnout.toml").write_text(SETTINGS)
+    (home / "rules.toml").write_text(GRADED if args.graded else METERED)
+    for name in ("turnout.toml", "rules.toml"):
+        (home / name).chmod(0o600)
+    paths = Paths(home, home / "data", home / "state", home / "run")
+    paths.make()
+    program = Program(paths, read_config(paths), 7717, lambda: None)
+    program.pool = AtOnce()  # type: ignore[assignment]
+    app = await program.start()
+    made = await program.clients.add("bench", "", "")
+    token = str(made["token"])
+    template = body(args.size, 7_777_777)
+
+    async def call(number: int) -> None:
+        data = template.replace(b"7777777", b"%07d" % number)
+        sent = False
+        done = loop.create_future()
+
+        async def receive() -> dict[str, Any]:
+            nonlocal sent
+            if not sent:
+                sent = True
+                return {"type": "http.request", "body": data, "more_body": False}
+            await done
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                if message["status"] != 200:
+                    raise SystemExit(f"refused: {message}")
+            elif not message.get("more_body") and not done.done():
+                done.set_result(None)
+
+        await app(
+            {
+                "type": "http",
+                "method": "POST",
+                "raw_path": b"/v1/chat/completions",
+                "query_string": b"",
+                "server": ("127.0.0.1", 7717),
+                "headers": [
+                    (b"host", b"127.0.0.1:7717"),
+                    (b"authorization", b"Bearer " + token.encode()),
+                    (b"content-type", b"application/json"),
+                    (b"content-length", str(len(data)).encode()),
+                    (b"user-agent", b"bench"),
+                ],
+            },
+            receive,
+            send,
+        )
+
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(1.0)
+    for number in range(300):
+        await call(number)
+
+    async def lane(numbers: range) -> None:
+        for number in numbers:
+            await call(number)
+
+    async def batch(first: int) -> tuple[float, float, float]:
+        begun = time.thread_time(), time.process_time(), time.perf_counter()
+        await asyncio.gather(*(lane(range(first + n, first + BATCH, args.lanes)) for n in range(args.lanes)))
+        ended = time.thread_time(), time.process_time(), time.perf_counter()
+        return tuple((b - a) / BATCH * 1000 for a, b in zip(begun, ended, strict=True))  # type: ignore[return-value]
+
+    profile = cProfile.Profile() if args.profile else None
+    if profile:
+        profile.enable()
+    found = [await batch(first) for first in range(0, args.calls, BATCH)]
+    if profile:
+        profile.disable()
+    show(found)
+    if profile:
+        pstats.Stats(profile).sort_stats(args.sort).print_stats(60)
+    await program.stop(1)
+    program.close()
+
+
+if __name__ == "__main__":
+    reader = argparse.ArgumentParser(description=__doc__)
+    reader.add_argument("--calls", type=int, default=3_000)
+    reader.add_argument("--lanes", type=int, default=64)
+    reader.add_argument("--size", type=int, default=1_000)
+    reader.add_argument("--graded", action="store_true")
+    reader.add_argument("--profile", action="store_true")
+    reader.add_argument("--sort", default="tottime")
+    asyncio.run(run(reader.parse_args()))
