@@ -6,12 +6,12 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from turnout import __version__
 from turnout.calls.client import Call, Client
 from turnout.calls.units import Dialect, Tier
 from turnout.errors import (
     BadRequestError,
     ForbiddenError,
+    MethodError,
     NotFoundError,
     TurnoutError,
     UnauthorizedError,
@@ -73,7 +73,7 @@ class App:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        answer = Answer(receive, _signed(send))
+        answer = Answer(send, scope["gone"])
         method, headers = scope["method"], scope["headers"]
         target = scope.get("raw_target") or scope["raw_path"]
         port = scope["server"][1]
@@ -83,11 +83,15 @@ class App:
             return
         path = plain_path(scope["raw_path"])
         if path is None:
-            await _refuse(answer, Refused(404, "There is no such path."), target)
+            await _refuse(
+                answer, Refused(404, "There is no such path: send it plain, without //, ; or escaped dots."), target
+            )
             return
         in_path, path = split_token(path)
         if in_path and plain_path(path.encode("latin-1")) is None:
-            await _refuse(answer, Refused(404, "There is no such path."), target)
+            await _refuse(
+                answer, Refused(404, "There is no such path: send it plain, without //, ; or escaped dots."), target
+            )
             return
         entry = Entry(
             method, path, scope["query_string"], headers, token_of(headers, scope["query_string"], in_path), port
@@ -224,20 +228,15 @@ class App:
             self.in_flight -= 1
 
 
-def _signed(send: Send) -> Send:
-    """Every answer says whose it is: Turnout looks like an Ollama, and must never take itself for one."""
-
-    async def signed(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], (b"x-turnout", __version__.encode())]
-        await send(message)
-
-    return signed
-
-
 async def _refuse(answer: Answer, refused: Refused, target: bytes) -> None:
     """In the dialect of the path, as far as it can be told; the connection is closed after it."""
-    kinds: dict[int, type[TurnoutError]] = {403: ForbiddenError, 404: NotFoundError, 415: UnsupportedMediaError}
+    kinds: dict[int, type[TurnoutError]] = {
+        400: BadRequestError,
+        403: ForbiddenError,
+        404: NotFoundError,
+        405: MethodError,
+        415: UnsupportedMediaError,
+    }
     error = kinds.get(refused.status, TurnoutError)(refused.message)
     path = target.split(b"?")[0].decode("latin-1", "replace")
     body = codec(dialect_of(split_token(path)[1])).write_error(error)

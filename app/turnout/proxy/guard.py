@@ -40,21 +40,33 @@ def guard(method: str, target: bytes, headers: Headers, door: Door) -> Refused |
         return (
             Refused(403, "Only plain paths are served here.")
             if target[:4].lower() == b"http"
-            else Refused(404, "No such path.")
+            else Refused(404, "There is no such path.")
         )
     if method not in _METHODS:
-        return Refused(405, "This method is not served here.")
-    hosts = [value for name, value in headers if name == b"host"]
+        return Refused(405, "This method is not served here: send GET or POST.")
+    hosts: list[bytes] = []
+    origins: list[bytes] = []
+    sites: list[bytes] = []
+    kinds: list[bytes] = []
+    for name, value in headers:
+        if name == b"host":
+            hosts.append(value)
+        elif name == b"origin":
+            origins.append(value)
+        elif name == b"sec-fetch-site":
+            sites.append(value.strip().lower())
+        elif name == b"content-type":
+            kinds.append(value)
+        elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+            return Refused(400, "Send the body with a Content-Length, or chunked and nothing else.")
     if len(hosts) != 1 or not host_allowed(hosts[0].decode("latin-1"), door):
         return Refused(403, "Requests must name this proxy's own host: use http://127.0.0.1 and its port.")
-    origins = [value for name, value in headers if name == b"origin"]
     if origins and (len(origins) > 1 or origins[0].decode("latin-1") not in door.origins):
         return Refused(403, "Web pages may not use this proxy; `allowed_origins` in turnout.toml lists exceptions.")
-    site = [value for name, value in headers if name == b"sec-fetch-site"]
-    if any(value.strip().lower() in (b"cross-site", b"same-site") for value in site) and not origins:
+    if not origins and (b"cross-site" in sites or b"same-site" in sites):
         return Refused(403, "Requests from other sites are refused.")
     if method == "POST":
-        return _body_kind(headers, browser=bool(origins or site))
+        return _body_kind(kinds, browser=bool(origins or sites))
     return None
 
 
@@ -68,8 +80,7 @@ def host_allowed(host: str, door: Door) -> bool:
     return host.strip().lower() in door.hosts
 
 
-def _body_kind(headers: Headers, *, browser: bool) -> Refused | None:
-    kinds = [value for name, value in headers if name == b"content-type"]
+def _body_kind(kinds: list[bytes], *, browser: bool) -> Refused | None:
     if not kinds:
         # Some Ollama clients send none; a page's simple request always has one, or fetch metadata.
         return Refused(415, "Say what the body is: Content-Type: application/json.") if browser else None

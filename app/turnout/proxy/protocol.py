@@ -1,24 +1,94 @@
 """uvicorn's HTTP protocol with our own limits: the raw request target for the guard, time for headers and bodies, sizes.
 
 uvicorn parses an absolute-form target down to its path, which would hide its authority from the guard (T01); and it waits for
-ever for a slow head or body (T15).
+ever for a slow head or body (T15). Two more things are ours because they are paid on every call: a status line and its first
+bytes leave in one write, and a client that hangs up is told to whoever asked (`scope["gone"]`) without a task that waits for it.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEAD_S = 10.0
 BODY_S = 30.0
+KEEP_ALIVE_S = 75.0
 HEAD_LIMIT = 65_536
 HEADERS = 200
 
 
+class Joined:
+    """A transport that keeps a head back until its first bytes come, or the loop's next turn, and writes both at once."""
+
+    __slots__ = ("_head", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._head: bytes | None = None
+
+    def head(self, data: bytes) -> None:
+        self._head = data
+        self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        head, self._head = self._head, None
+        if head is not None:
+            self._transport.write(head)
+
+    def write(self, data: bytes) -> None:
+        head, self._head = self._head, None
+        self._transport.write(data if head is None else head + data)
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+
+class Cycle(RequestResponseCycle):
+    """One request and its answer."""
+
+    on_gone: Callable[[], None] | None = None
+
+    def gone(self, act: Callable[[], None] | None) -> None:
+        """What to do when the client hangs up before its answer is complete; at once if it already did."""
+        self.on_gone = act
+        if act is not None and self.disconnected:
+            act()
+
+    async def send(self, message: Any) -> None:
+        """uvicorn writes a head by itself; here it waits for the body that follows in the same turn of the loop."""
+        if self.response_started or self.disconnected or self.flow.write_paused:
+            await super().send(message)
+            return
+        transport, caught = self.transport, _Caught()
+        self.transport = caught  # type: ignore[assignment]  # the one method that is used of it
+        try:
+            await super().send(message)
+        finally:
+            self.transport = transport
+        transport.head(b"".join(caught.written))  # type: ignore[attr-defined]  # `Joined`
+
+
+class _Caught:
+    __slots__ = ("written",)
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+
 class Limited(HttpToolsProtocol):
-    """One timer per connection: it runs while a head or a body is coming in, and is put off by every piece of a body."""
+    """One timer per connection looks at `_until`, which every piece of a head or body moves: moving a timer costs 3 us."""
 
     _timer: asyncio.TimerHandle | None = None
+    _until = float("inf")
     _target = b""
     _head_size = 0
     _in_head = False
@@ -26,26 +96,35 @@ class Limited(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._await_head()
+        self._joined = Joined(transport, self.loop)
+        self._allow(HEAD_S)
+        self._timer = self.loop.call_at(self._until, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_timer()
-        super().connection_lost(exc)
-
-    def _await_head(self) -> None:
-        self._stop_timer()
-        self._timer = self.loop.call_later(HEAD_S, self._late)
-
-    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        super().connection_lost(exc)
+        cycle = self.cycle
+        if isinstance(cycle, Cycle) and cycle.disconnected and cycle.on_gone is not None:
+            cycle.on_gone()
 
-    def _late(self) -> None:
+    def _allow(self, seconds: float) -> None:
+        self._until = self.loop.time() + seconds
+
+    def _look(self) -> None:
         """Nothing useful can be said to one who is that slow; an idle connection simply ends."""
         self._timer = None
-        if not self.transport.is_closing():
-            self.transport.abort() if self._in_body or self._in_head else self.transport.close()
+        if self.transport.is_closing():
+            return
+        now = self.loop.time()
+        if now < self._until:
+            # Looked at every ten seconds at least, for the next request's head may have less time than this wait.
+            self._timer = self.loop.call_at(min(self._until, now + HEAD_S), self._look)
+        elif self._in_body or self._in_head:
+            self.transport.abort()
+        else:
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:
@@ -53,9 +132,8 @@ class Limited(HttpToolsProtocol):
             if self._head_size > HEAD_LIMIT + 32_768:
                 self._too_large()
                 return
-        elif self._in_body and self._timer is not None:
-            self._stop_timer()
-            self._timer = self.loop.call_later(BODY_S, self._late)
+        elif self._in_body:
+            self._allow(BODY_S)
         super().data_received(data)
 
     def _too_large(self) -> None:
@@ -68,8 +146,7 @@ class Limited(HttpToolsProtocol):
         self._target = b""
         self._head_size = 0
         self._in_head = True
-        if self._timer is None:
-            self._await_head()
+        self._allow(HEAD_S)
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -83,15 +160,54 @@ class Limited(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._in_body = True
-        self._stop_timer()
-        self._timer = self.loop.call_later(BODY_S, self._late)
-        self.scope["raw_target"] = self._target  # type: ignore[typeddict-unknown-key]  # for our own app alone
+        self._allow(BODY_S)
         if len(self.headers) > HEADERS or sum(len(n) + len(v) for n, v in self.headers) > HEAD_LIMIT:
             self._too_large()
             return
-        super().on_headers_complete()
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]  # with keys for our own app alone
+        parsed = httptools.parse_url(self.url)
+        version = self.parser.get_http_version()
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["raw_target"] = self._target
+        scope["raw_path"] = parsed.path or b""
+        scope["path"] = scope["raw_path"].decode("latin-1")
+        scope["query_string"] = parsed.query or b""
+        before = self.cycle
+        self.cycle = cycle = Cycle(
+            scope=self.scope,
+            transport=self._joined,  # type: ignore[arg-type]  # the three methods that are used of it
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        scope["gone"] = cycle.gone
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
 
     def on_message_complete(self) -> None:
         self._in_body = False
-        self._stop_timer()
+        self._until = float("inf")
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+        else:
+            self._allow(KEEP_ALIVE_S)
+            if self._timer is None:
+                self._timer = self.loop.call_later(HEAD_S, self._look)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import logging.handlers
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("turnout.server")
 
 GRACE_S = 8.0
-CONNECTIONS = 1_024
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -96,7 +96,6 @@ async def _serve(paths: Paths, port: int | None, host: str | None, *, parent_std
             server_header=False,
             date_header=True,
             proxy_headers=False,
-            timeout_keep_alive=75,
             timeout_graceful_shutdown=10,
             limit_concurrency=None,
             backlog=1024,
@@ -168,9 +167,28 @@ def _bind(host: str, port: int) -> list[socket.socket]:
     )
     found = [first]
     if host in ("127.0.0.1", "localhost"):
-        with contextlib.suppress(OSError, TurnoutError):
+        try:
             found.append(_listen(socket.AF_INET6, "::1", int(first.getsockname()[1])))
+        except PortTakenError as error:
+            # Somebody else on ::1 would get the calls of every client that says "localhost" (T07). No IPv6 at all is fine.
+            if error.taken:
+                first.close()
+                raise
     return found
+
+
+class PortTakenError(TurnoutError):
+    """`taken`: somebody else listens there; else the address cannot be had at all."""
+
+    code = "turnout_port"
+
+    def __init__(self, host: str, port: int, error: OSError) -> None:
+        holder = holder_of(port)
+        super().__init__(
+            f"Port {port} on {host} cannot be taken: {error.strerror}{f' (held by {holder})' if holder else ''}.",
+            hint="Stop what holds it, or set another `port` under [server] in turnout.toml.",
+        )
+        self.taken = error.errno == errno.EADDRINUSE
 
 
 def _listen(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
@@ -186,24 +204,19 @@ def _listen(family: socket.AddressFamily, host: str, port: int) -> socket.socket
         sock.setblocking(False)
     except OSError as error:
         sock.close()
-        holder = holder_of(port)
-        raise SettingsError(
-            f"port {port} on {host} cannot be taken: {error.strerror}{f' (held by {holder})' if holder else ''}",
-            file="",
-            hint="Stop what holds it, or set another `port` under [server] in turnout.toml.",
-        ) from error
+        raise PortTakenError(host, port, error) from error
     return sock
 
 
 def holder_of(port: int) -> str:
     """`name (pid N)` of who listens on a loopback port, where Linux lets us see it; else empty (T07)."""
-    inodes = set()
+    inodes: dict[str, str] = {}
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with contextlib.suppress(OSError):
             for line in Path(table).read_text().splitlines()[1:]:
                 parts = line.split()
                 if parts[3] == "0A" and int(parts[1].rpartition(":")[2], 16) == port:
-                    inodes.add(parts[9])
+                    inodes[parts[9]] = parts[7]
     if not inodes:
         return ""
     for process in Path("/proc").glob("[0-9]*"):
@@ -211,6 +224,9 @@ def holder_of(port: int) -> str:
             for handle in (process / "fd").iterdir():
                 if any(f"socket:[{inode}]" == os.readlink(handle) for inode in inodes):  # noqa: PTH115  a link to no path
                     return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
+    if str(os.getuid()) in inodes.values():
+        # A process that forbids looking into it, as Turnout itself does.
+        return "a process of yours, maybe another Turnout"
     return "a process of another user"
 
 
