@@ -46,6 +46,7 @@ class Engine:
         self.base = base_of(provider.base_url, provider.family)
         self.sends = sends
         self._key_for = key_for
+        self._sent_key = b""
         self._responses: bool | None = {"yes": True, "no": False}.get(provider.responses)
 
     @property
@@ -87,7 +88,7 @@ class Engine:
         path: str = "",
         dialect_headers: Iterable[tuple[str, str]] = (),
     ) -> Reply:
-        key = await self._key_for(self.provider, self.base.origin) if self.provider.needs_key else b""
+        key = self._sent_key = await self._key_for(self.provider, self.base.origin) if self.provider.needs_key else b""
         headers = upstream(
             self.family,
             client,
@@ -101,6 +102,10 @@ class Engine:
         if query:
             target += ("&" if "?" in target else "?") + query
         return await self.sends.send("POST", self.base, target, headers, body, self.provider.connect_s)
+
+    def scrubbed(self, said: bytes) -> bytes:
+        """What this engine said of an error, without our key: some vendors repeat a key that they do not accept (T09)."""
+        return said.replace(self._sent_key, b"[key]") if self._sent_key else said
 
     async def get(
         self, path: str, *, timeout_s: float, keyed: bool = True, method: str = "GET", body: bytes = b""
@@ -145,10 +150,8 @@ async def read_whole(reply: Reply, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def status_error(provider: str, status: int, message: str, headers: Headers, secret: bytes = b"") -> EngineStatusError:
-    """The engine's own error, scrubbed of our key and shortened; its advice on when to try again is kept."""
-    if secret:
-        message = message.replace(secret.decode("latin-1"), "[key]")
+def status_error(provider: str, status: int, message: str, headers: Headers) -> EngineStatusError:
+    """The engine's own error, shortened; its advice on when to try again is kept."""
     retry = next((value for name, value in headers if name.lower() == b"retry-after"), b"")
     try:
         retry_after_s = float(retry) if retry else None

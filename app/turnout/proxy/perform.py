@@ -135,6 +135,7 @@ class Attempt:
         except GoneError:
             self.seen.status = "aborted"
         except UpstreamError as error:
+            error.message = self.engine.scrubbed(error.message.encode()).decode()
             self.seen.status = _status_of(error)
             self.seen.error = error.message
             if answer.gone:
@@ -210,6 +211,7 @@ class Attempt:
     def _refused(self, outgoing: Outgoing, reply: Reply, body: bytes) -> None:
         """Always raises. A redirect is never followed: it would carry the key to wherever it points (T11)."""
         self.seen.status = f"status_{reply.status}"
+        body = self.engine.scrubbed(body)
         name = self.engine.provider.name
         if 300 <= reply.status < 400:
             raise UpstreamError(
