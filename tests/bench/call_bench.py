@@ -148,6 +148,7 @@ async def run(args: argparse.Namespace) -> None:
                 "method": "POST",
                 "raw_path": b"/v1/chat/completions",
                 "query_string": b"",
+                "gone": lambda act: None,
                 "server": ("127.0.0.1", 7717),
                 "headers": [
                     (b"host", b"127.0.0.1:7717"),

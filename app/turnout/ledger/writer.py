@@ -98,6 +98,16 @@ class Writer:
         """A small thing by kind and key (session memory, intents, mode, credits, thumbs...); the last one wins."""
         self._put(Job(lambda db: keep(db, kind, key, dumped(value), at_ms), kept=True))
 
+    def keep_many(self, kind: str, rows: list[tuple[str, Json, int]]) -> None:
+        """The same for many: (key, value, at_ms)."""
+
+        def run(db: sqlite3.Connection) -> None:
+            for key, value, at_ms in rows:
+                keep(db, kind, key, dumped(value), at_ms)
+
+        if rows:
+            self._put(Job(run, kept=True))
+
     def drop(self, kind: str, key: str) -> None:
         self._put(Job(lambda db: _execute(db, "DELETE FROM kept WHERE kind=? AND key=?", (kind, key)), kept=True))
 

@@ -1,25 +1,29 @@
 """The client's side of one call: headers once, then bytes, and whether somebody is still there to read them."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+
+from turnout import __version__
 
 Message = MutableMapping[str, Any]
 """An ASGI event: the server's own shape, not ours."""
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Notice = Callable[[Callable[[], None] | None], None]
+"""The server's `scope["gone"]`: takes what to do when the client hangs up."""
 Headers = list[tuple[bytes, bytes]]
+SIGNED = (b"x-turnout", __version__.encode())
+"""On every answer: Turnout looks like an Ollama, and must never take itself for one."""
 
 
 class Answer:
     """`started` is true from the status line on, `produced` from the first byte that is output and not a keep-alive."""
 
-    __slots__ = ("_on_gone", "_receive", "_send", "_watch", "done", "gone", "produced", "sent", "started", "status")
+    __slots__ = ("_notice", "_on_gone", "_send", "done", "gone", "produced", "sent", "started", "status")
 
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive = receive
+    def __init__(self, send: Send, notice: Notice) -> None:
         self._send = send
-        self._watch: asyncio.Task[None] | None = None
+        self._notice = notice
         self._on_gone: Callable[[], None] | None = None
         self.started = False
         self.produced = False
@@ -30,7 +34,7 @@ class Answer:
 
     def watch(self) -> None:
         """Begin to notice a client that hangs up; only after its body was read."""
-        self._watch = asyncio.get_running_loop().create_task(self._wait_gone())
+        self._notice(self._left)
 
     def on_gone(self, act: Callable[[], None] | None) -> None:
         """What to do when the client hangs up; at once if it already did."""
@@ -38,11 +42,7 @@ class Answer:
         if act is not None and self.gone:
             act()
 
-    async def _wait_gone(self) -> None:
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                break
+    def _left(self) -> None:
         if not self.done:
             self.gone = True
             if self._on_gone is not None:
@@ -50,16 +50,14 @@ class Answer:
 
     def close(self) -> None:
         self._on_gone = None
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
+        self._notice(None)
 
     async def start(self, status: int, headers: Headers) -> None:
         if self.started:
             return
         self.started = True
         self.status = status
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, SIGNED]})
 
     async def write(self, data: bytes) -> None:
         """Output. Waits while the client reads slower than the engine writes, so nothing piles up here."""

@@ -41,6 +41,8 @@ log = logging.getLogger("turnout.program")
 
 RELOAD_S = 0.5
 HEALTH_S = 15.0
+KEEP_S = 0.5
+"""A kill may lose this much of what sessions remember (model, warm cache); never money, never that one is private."""
 DAY_MS = 86_400_000
 
 
@@ -80,6 +82,9 @@ class Program:
         self._stop = stop
         self._tasks: list[asyncio.Task[None]] = []
         self._seen: tuple[object, ...] = ()
+        self._unkept: dict[str, Live] = {}
+        self._private: set[str] = set()
+        """Sessions whose privacy is on disk."""
         self.next_steps: tuple[str, ...] = ()
 
     async def start(self) -> App:
@@ -139,6 +144,7 @@ class Program:
 
     def close(self) -> None:
         """Last of all: every call has settled."""
+        self._keep_sessions()
         self.pool.close()
         self.writer.close()
         self.reader.close()
@@ -164,7 +170,18 @@ class Program:
         )
 
     def _remember(self, id_: str, live: Live) -> None:
-        self.writer.keep("session", id_, session_json(live), live.last_at_ms)
+        """A conversation that turned private is written down at once; all else a moment later, once for many calls."""
+        if live.memory.private and id_ not in self._private:
+            self._private.add(id_)
+            self.writer.keep("session", id_, session_json(live), live.last_at_ms)
+            return
+        if not self._unkept:
+            asyncio.get_running_loop().call_later(KEEP_S, self._keep_sessions)
+        self._unkept[id_] = live
+
+    def _keep_sessions(self) -> None:
+        unkept, self._unkept = self._unkept, {}
+        self.writer.keep_many("session", [(id_, session_json(live), live.last_at_ms) for id_, live in unkept.items()])
 
     def _restore(self) -> None:
         """Books, sessions, intents, mode and credits as the ledger has them."""

@@ -207,7 +207,7 @@ class Limited(HttpToolsProtocol):
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
-        else:
+        elif not self._in_head:
             self._allow(KEEP_ALIVE_S)
             if self._timer is None:
                 self._timer = self.loop.call_later(HEAD_S, self._look)

@@ -32,7 +32,7 @@ from turnout.routing import budget as budgets
 from turnout.routing import loops, threads
 from turnout.routing.conversation import ask_hash
 from turnout.routing.decide import decide
-from turnout.routing.facts import Candidate, Facts, Grading, LoopStanding, Roster, SecretVerdict, Standing
+from turnout.routing.facts import Candidate, Facts, Grading, LoopStanding, Memory, Roster, SecretVerdict, Standing
 from turnout.routing.plan import Need, Plan, Step
 from turnout.routing.rules import RuleSet
 from turnout.settings.model import Settings
@@ -162,6 +162,7 @@ class State:
         self._roster: Roster | None = None
         self._health: dict[str, str] = {}
         self._windows: tuple[int, tzinfo | None, dict[str, budgets.Window]] = (0, None, {})
+        self._day: tuple[int, tzinfo | None, str] = (-1, None, "")
         self._down: dict[str, tuple[float, int]] = {}
         self._noticed = 0
         self._watch = loops.Watch()
@@ -523,28 +524,34 @@ class State:
             if plan.private and not live.memory.private:
                 live.memory = replace(live.memory, private=True)
             return
-        memory = threads.recall(live.memory, outline)
-        if outline.housekeeping is None and row.provider:
-            name = f"{row.provider}/{row.model}"
-            cached = row.usage.cache_read + row.usage.cache_write_5m + row.usage.cache_write_1h
-            memory = replace(
-                memory,
-                model=name,
-                tier=row.tier,
-                grade=plan.grade,
-                ask_hash=ask_hash(outline.ask) if outline.ask else memory.ask_hash,
-                sealed_by=outline.sealed_by or memory.sealed_by,
-                rule=plan.rule,
-                warm=Tokens(cached or (row.usage.prompt if row.tier is not Tier.LOCAL else 0)),
-                cache_ttl_s=3600 if row.usage.cache_write_1h else 300,
-            )
-        memory = replace(memory, private=memory.private or plan.private)
-        if outline.housekeeping is None:
+        before = threads.recall(live.memory, outline)
+        private = before.private or plan.private
+        if outline.housekeeping is not None:
             # A side request is no turn of the conversation it is about, and warms no cache of it.
-            memory = replace(memory, last_at_ms=now_ms, calls=memory.calls + 1)
-            live.memory = threads.remember(live.memory, outline, memory)
-        else:
-            live.memory = replace(live.memory, private=memory.private)
+            if private != live.memory.private:
+                live.memory = replace(live.memory, private=private)
+            self.edges.remember(live.id, live)
+            return
+        usage = row.usage
+        written = usage.cache_read + usage.cache_write_5m + usage.cache_write_1h
+        memory = Memory(
+            model=f"{row.provider}/{row.model}" if row.provider else before.model,
+            tier=row.tier if row.provider else before.tier,
+            grade=plan.grade if row.provider else before.grade,
+            ask_hash=ask_hash(outline.ask) if outline.ask and row.provider else before.ask_hash,
+            sealed_by=outline.sealed_by or before.sealed_by,
+            private=private,
+            rule=plan.rule if row.provider else before.rule,
+            last_at_ms=now_ms,
+            warm=Tokens(written or (usage.prompt if row.tier is not Tier.LOCAL else 0))
+            if row.provider
+            else before.warm,
+            cache_ttl_s=3600 if usage.cache_write_1h else 300,
+            calls=before.calls + 1,
+            thread=before.thread,
+            threads=before.threads,
+        )
+        live.memory = threads.remember(live.memory, outline, memory)
         self.edges.remember(live.id, live)
 
     def _total(self, row: CallRecord, now_ms: int) -> None:
@@ -556,7 +563,11 @@ class State:
         self.totals.calls += 1
 
     def day_of(self, at_ms: int) -> str:
-        return datetime.fromtimestamp(at_ms / 1000, self.edges.zone()).strftime("%Y-%m-%d")
+        """The user's own day; worked out once a minute."""
+        minute, zone = at_ms // 60_000, self.edges.zone()
+        if self._day[:2] != (minute, zone):
+            self._day = (minute, zone, datetime.fromtimestamp(at_ms / 1000, zone).strftime("%Y-%m-%d"))
+        return self._day[2]
 
     def midnight_ms(self, at_ms: int) -> int:
         now = datetime.fromtimestamp(at_ms / 1000, self.edges.zone())

@@ -41,5 +41,7 @@ def remember(memory: Memory, outline: Outline, now: Memory) -> Memory:
     everything = (
         (replace(memory, threads=()), *memory.threads) if memory.thread and memory.thread != thread else memory.threads
     )
-    others = tuple(one for one in everything if one.thread != thread)[:KEPT]
+    others = tuple(one for one in everything if one.thread != thread)[:KEPT] if everything else ()
+    if now.thread == thread and now.threads == others and (now.private or not memory.private):
+        return now
     return replace(now, thread=thread, threads=others, private=now.private or memory.private)
