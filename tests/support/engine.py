@@ -13,7 +13,7 @@ import struct
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -70,6 +70,8 @@ class Engine:
         self.open = 0
         """Connected now."""
         self.default = Script()
+        self.choose: Callable[[Heard], Script] | None = None
+        """Picks the answer by the request, in place of the queue: clients ask side questions in no fixed order."""
         self._queue: deque[Script] = deque()
         self._port = port
         self._bill_file = bill_file
@@ -197,7 +199,7 @@ class Engine:
         heard = await self._read(head, reader)
         if heard.method == "GET" or heard.path == "/api/show":
             return await self._listing(heard, writer)
-        script = self._next()
+        script = self._next() if self.choose is None else self.choose(heard)
         if script.hold:
             await self._released.wait()
         if script.cut_head:

@@ -1,0 +1,130 @@
+"""One streamed turn with a vendor's own Python SDK, configured by the environment alone. Run by `tests/clients/run.py`.
+
+`sdk_turn.py openai|responses|anthropic|ollama|gemini MODEL text|tool PROMPT`; the answer's text goes to stdout.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+NAME, ABOUT = "read_note", "Reads a file."
+SCHEMA: dict[str, Any] = {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}
+
+
+def read_note(path: str) -> str:
+    """Reads a file.
+
+    Args:
+        path: where it is
+    """
+    text = Path(path).read_text()
+    Path("ran.txt").write_text(text)
+    return text
+
+
+def openai(model: str, prompt: str, *, tool: bool) -> str:
+    import openai as sdk
+
+    client = sdk.OpenAI()
+    messages: list[Any] = [{"role": "user", "content": prompt}]
+    function = {"type": "function", "function": {"name": NAME, "description": ABOUT, "parameters": SCHEMA}}
+    given: Any = {"tools": [function]} if tool else {}
+    while True:
+        text, calls = "", {}
+        options: Any = {"include_usage": True}
+        for chunk in client.chat.completions.create(
+            model=model, messages=messages, stream=True, stream_options=options, **given
+        ):
+            for choice in chunk.choices:
+                text += choice.delta.content or ""
+                for call in choice.delta.tool_calls or []:
+                    kept = calls.setdefault(call.index, ["", "", ""])
+                    kept[0] += call.id or ""
+                    kept[1] += (call.function.name if call.function else "") or ""
+                    kept[2] += (call.function.arguments if call.function else "") or ""
+        if not calls:
+            return text
+        made = [{"id": i, "type": "function", "function": {"name": n, "arguments": a}} for i, n, a in calls.values()]
+        messages.append({"role": "assistant", "content": text or None, "tool_calls": made})
+        for id_, _, arguments in calls.values():
+            content = read_note(**json.loads(arguments))
+            messages.append({"role": "tool", "tool_call_id": id_, "content": content})
+
+
+def responses(model: str, prompt: str, *, tool: bool) -> str:
+    import openai as sdk
+
+    client = sdk.OpenAI()
+    items: list[Any] = [{"role": "user", "content": prompt}]
+    function = {"type": "function", "name": NAME, "description": ABOUT, "parameters": SCHEMA, "strict": False}
+    given: Any = {"tools": [function]} if tool else {}
+    while True:
+        with client.responses.stream(model=model, input=items, store=False, **given) as stream:
+            for _ in stream:
+                pass
+            final = stream.get_final_response()
+        calls = [item for item in final.output if item.type == "function_call"]
+        if not calls:
+            return final.output_text
+        for call in calls:
+            kept = {"type": "function_call", "call_id": call.call_id, "name": call.name, "arguments": call.arguments}
+            output = read_note(**json.loads(call.arguments))
+            items += [kept, {"type": "function_call_output", "call_id": call.call_id, "output": output}]
+
+
+def anthropic(model: str, prompt: str, *, tool: bool) -> str:
+    import anthropic as sdk
+
+    client = sdk.Anthropic()
+    messages: list[Any] = [{"role": "user", "content": prompt}]
+    given: Any = {"tools": [{"name": NAME, "description": ABOUT, "input_schema": SCHEMA}]} if tool else {}
+    while True:
+        with client.messages.stream(model=model, max_tokens=1000, messages=messages, **given) as stream:
+            final = stream.get_final_message()
+        uses = [block for block in final.content if block.type == "tool_use"]
+        if not uses:
+            return "".join(block.text for block in final.content if block.type == "text")
+        messages.append({"role": "assistant", "content": final.content})
+        given_back = [{"type": "tool_result", "tool_use_id": use.id, "content": read_note(**use.input)} for use in uses]
+        messages.append({"role": "user", "content": given_back})
+
+
+def ollama(model: str, prompt: str, *, tool: bool) -> str:
+    import ollama as sdk
+
+    client = sdk.Client()
+    messages: list[Any] = [{"role": "user", "content": prompt}]
+    while True:
+        text, calls = "", []
+        for chunk in client.chat(model=model, messages=messages, tools=[read_note] if tool else None, stream=True):
+            text += chunk.message.content or ""
+            calls += chunk.message.tool_calls or []
+        if not calls:
+            return text
+        messages.append({"role": "assistant", "content": text, "tool_calls": calls})
+        for call in calls:
+            content = read_note(**call.function.arguments)
+            messages.append({"role": "tool", "tool_name": call.function.name, "content": content})
+
+
+def gemini(model: str, prompt: str, *, tool: bool) -> str:
+    from google import genai
+
+    config: Any = {"tools": [read_note]} if tool else None
+    chat = genai.Client().chats.create(model=model, config=config)
+    return "".join(chunk.text or "" for chunk in chat.send_message_stream(prompt))
+
+
+TURNS: dict[str, Callable[..., str]] = {
+    "openai": openai,
+    "responses": responses,
+    "anthropic": anthropic,
+    "ollama": ollama,
+    "gemini": gemini,
+}
+
+if __name__ == "__main__":
+    kind, model, turn, prompt = sys.argv[1:]
+    print(TURNS[kind](model, prompt, tool=turn == "tool"))
