@@ -3,7 +3,6 @@
 The product takes keys from no backend but the systems' own, so a test that needs a provider with a key puts one there.
 """
 
-
 from tests.support.keyring_backend import FileRing
 from turnout.cli import main
 from turnout.keys import keyring

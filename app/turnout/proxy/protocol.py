@@ -12,11 +12,19 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from turnout.errors import BadRequestError, TurnoutError
+from turnout.proxy.endpoints import dialect_of
+from turnout.proxy.guard import split_token
+from turnout.wire.codec import codec
+
 HEAD_S = 10.0
 BODY_S = 30.0
 KEEP_ALIVE_S = 75.0
 HEAD_LIMIT = 65_536
 HEADERS = 200
+CONNECTIONS = 256
+"""At once. One more takes the place of the one that has been idle the longest, so a flood of idle ones shuts nobody out (T15)."""
+_REASONS = {400: b"Bad Request", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
 
 
 class Joined:
@@ -93,10 +101,16 @@ class Limited(HttpToolsProtocol):
     _head_size = 0
     _in_head = False
     _in_body = False
+    _idle_since = 0.0
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._joined = Joined(transport, self.loop)
+        self._idle_since = self.loop.time()
+        if len(self.connections) > CONNECTIONS and not self._make_room():
+            busy = TurnoutError(f"{CONNECTIONS} connections are busy already.", hint="Try again in a second.")
+            self._end_with(503, busy)
+            return
         self._allow(HEAD_S)
         self._timer = self.loop.call_at(self._until, self._look)
 
@@ -108,6 +122,20 @@ class Limited(HttpToolsProtocol):
         cycle = self.cycle
         if isinstance(cycle, Cycle) and cycle.disconnected and cycle.on_gone is not None:
             cycle.on_gone()
+
+    def _make_room(self) -> bool:
+        """Ends the connection that has had no request under way for the longest; False: all others are busy."""
+        idle = [
+            one
+            for one in self.connections
+            if isinstance(one, Limited) and one is not self and (one.cycle is None or one.cycle.response_complete)
+        ]
+        if not idle:
+            return False
+        oldest = min(idle, key=lambda one: one._idle_since)
+        self.connections.discard(oldest)
+        oldest.transport.abort()
+        return True
 
     def _allow(self, seconds: float) -> None:
         self._until = self.loop.time() + seconds
@@ -137,9 +165,28 @@ class Limited(HttpToolsProtocol):
         super().data_received(data)
 
     def _too_large(self) -> None:
-        self.transport.write(
-            b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+        error = BadRequestError(
+            f"The request's headers are larger than {HEAD_LIMIT // 1024} KB, or more than {HEADERS}.",
+            hint="Send fewer.",
         )
+        self._end_with(431, error)
+
+    def send_400_response(self, msg: str) -> None:
+        """uvicorn's own is plain text, which no client's library can read."""
+        self._end_with(400, BadRequestError("This is not valid HTTP/1.1.", hint="Use an HTTP client library."))
+
+    def _end_with(self, status: int, error: TurnoutError) -> None:
+        """The last answer on this connection, in the dialect of the path as far as it was read."""
+        if self.transport.is_closing():
+            return
+        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            # What was asked before is being answered: a second status line would end up inside that answer.
+            self.transport.abort()
+            return
+        path = self._target.partition(b"?")[0].decode("latin-1")
+        body = codec(dialect_of(split_token(path)[1])).write_error(error)
+        head = b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+        self.transport.write(head % (status, _REASONS[status], len(body)) + body)
         self.transport.close()
 
     def on_message_begin(self) -> None:
@@ -201,6 +248,7 @@ class Limited(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
+        self._idle_since = self.loop.time()
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
