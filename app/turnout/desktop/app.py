@@ -6,6 +6,7 @@ The window's modules are loaded when it is first opened; until then this process
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ from PySide6.QtCore import QLocale, QObject, QTimer
 from PySide6.QtWidgets import QApplication
 from shiboken6 import delete
 
+from turnout.desktop.bubbles import Bubbles
 from turnout.desktop.desk import Desk
+from turnout.desktop.models.news import QUIET_MS, Letter, News
 from turnout.desktop.single import Single
 from turnout.desktop.theme import look
 from turnout.desktop.tray import Tray
@@ -31,6 +34,17 @@ class App(QObject):
         self.desk = Desk(where, command)
         self.tray = Tray(self.desk)
         self.window: Window | None = None
+        self.news, self.bubbles = News(), Bubbles()
+        self._unclicked = ""
+        """Where a click on the tray's own bubble leads."""
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(QUIET_MS)
+        self._later.timeout.connect(self._tell)
+        self.desk.state_changed.connect(self._tell)
+        self.bubbles.pressed.connect(self.desk.act)
+        self.bubbles.refused.connect(self._bubble)
+        self.tray.message_clicked.connect(lambda: self.desk.act("open", self._unclicked))
         self._single = single
         single.wished.connect(self._wished)
         self.desk.open_wanted.connect(self.open)
@@ -56,10 +70,27 @@ class App(QObject):
         window.activateWindow()
         self.desk.feed.busy(True)
 
+    def _tell(self) -> None:
+        """What is new becomes notifications; what came too soon after its like waits."""
+        status = self.desk.state.status
+        if status is None:
+            return
+        for letter in self.news.take(status, int(time.time() * 1000)):
+            self.bubbles.show(letter)
+        if self.news.due and not self._later.isActive():
+            self._later.start()
+
+    def _bubble(self, letter: object) -> None:
+        if isinstance(letter, Letter):
+            self._unclicked = letter.place
+            self.tray.say(letter.title, letter.text, urgent=letter.urgent)
+
     def quit(self) -> None:
         QApplication.quit()
 
     def end(self) -> None:
+        self._later.stop()
+        self.bubbles.end()
         self.desk.end()
         self.tray.end()
         if self.window is not None:

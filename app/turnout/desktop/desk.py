@@ -46,7 +46,7 @@ class Desk(QObject):
         self.pool = Pool()
         self.commands = Commands()
         self.supervisor = Supervisor(self._find, command)
-        self.feed = Feed(self.link.status, self.ledger)
+        self.feed = Feed(self.link.status, self.link.events, self.ledger)
         self.state = State()
         self._silent = 0
         self.supervisor.changed.connect(self._supervised)

@@ -1,11 +1,12 @@
-"""What the proxy says, again and again: one thread asks for its status, values arrive on the UI thread.
+"""What the proxy says: one thread asks for its status now and then, another listens to its events; values arrive on the UI thread.
 
 Asking costs the tray about a millisecond, so once every few seconds keeps idle CPU far below the 0.2 % it may use;
-while a window shows, once a second; at once after `hurry`.
+while a window shows, once a second; at once after `hurry`. Listening brings changes at once and is what makes us somebody
+to ask: without a listener the proxy refuses what it could have held back for an answer. Only asking notices a proxy that hangs.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
@@ -25,15 +26,18 @@ class Feed(QObject):
     ledger_changed = Signal()
     """The ledger has new or settled calls; at most four times a second."""
 
-    def __init__(self, ask: Callable[[], Status], ledger: Lane[Ledger]) -> None:
-        """`ask` blocks (for at most a few seconds) and raises TurnoutError when nobody answers."""
+    def __init__(self, ask: Callable[[], Status], listen: Callable[[], Iterator[Status]], ledger: Lane[Ledger]) -> None:
+        """`ask` blocks (for at most a few seconds) and raises TurnoutError when nobody answers; `listen` goes on until it does."""
         super().__init__()
-        self._ask, self._ledger = ask, ledger
+        self._ask, self._listen, self._ledger = ask, listen, ledger
         self._wake = threading.Event()
         self._ending = False
         self._pause_s = IDLE_S
         self._version: int | None = None
+        self._answered = threading.Event()
+        """Set while the proxy answers: listening to one that does not would be asking it over and over."""
         self._thread = threading.Thread(target=self._loop, name="feed", daemon=True)
+        self._listener = threading.Thread(target=self._hear, name="events", daemon=True)
         self._watch = QTimer(self)
         self._watch.setInterval(IDLE_LEDGER_MS)
         self._watch.setTimerType(Qt.TimerType.CoarseTimer)
@@ -42,6 +46,7 @@ class Feed(QObject):
 
     def start(self) -> None:
         self._thread.start()
+        self._listener.start()
         self._watch.start()
         self._look()
 
@@ -59,6 +64,7 @@ class Feed(QObject):
         self._ending = True
         self._watch.stop()
         self._wake.set()
+        self._answered.set()
         if self._thread.is_alive():
             self._thread.join(0.5)
 
@@ -71,10 +77,25 @@ class Feed(QObject):
                 answer = error
             if self._ending:
                 return
+            if isinstance(answer, Status):
+                self._answered.set()
+            else:
+                self._answered.clear()
             with suppress(RuntimeError):  # the application ended meanwhile
                 self.told.emit(answer)
             self._wake.wait(self._pause_s)
             self._wake.clear()
+
+    def _hear(self) -> None:
+        while not self._ending:
+            self._answered.wait()
+            with suppress(TurnoutError, RuntimeError):
+                for status in self._listen():
+                    if self._ending:
+                        return
+                    self.told.emit(status)
+            # It ended or broke off: the next answer says whether somebody is there to listen to.
+            self._answered.clear()
 
     def _look(self) -> None:
         if self._asked:

@@ -4,7 +4,7 @@ All of it blocks for up to a few seconds and raises TurnoutError; it belongs int
 """
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -40,6 +40,9 @@ class Link:
 
     def status(self) -> Status:
         return self.client().status()
+
+    def events(self) -> Iterator[Status]:
+        return self.client().events()
 
     def act(self, intent: str, argument: str) -> None:
         """What a menu item or button asks of the proxy; `argument` as in `menu`."""

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 from shiboken6 import delete
@@ -19,6 +19,8 @@ from turnout.errors import TurnoutError
 class Tray(QObject):
     """Lives without a panel too: Qt shows the icon as soon as one appears."""
 
+    message_clicked = Signal()
+
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._desk = desk
@@ -30,6 +32,7 @@ class Tray(QObject):
         self._icon = QSystemTrayIcon()
         self._icon.setContextMenu(self._menu)
         self._icon.activated.connect(self._activated)
+        self._icon.messageClicked.connect(self.message_clicked)
         # A burst of calls is one redraw, and at most one question for the newest calls a second.
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -50,10 +53,6 @@ class Tray(QObject):
     def say(self, title: str, words: str, *, urgent: bool) -> None:
         kind = QSystemTrayIcon.MessageIcon.Warning if urgent else QSystemTrayIcon.MessageIcon.Information
         self._icon.showMessage(title, words, kind, 8_000)
-
-    @property
-    def clicked(self) -> object:
-        return self._icon.messageClicked
 
     def refresh(self) -> None:
         glyph = trayicon.glyph(self._desk.state, _panel())

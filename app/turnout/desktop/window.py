@@ -130,6 +130,7 @@ class Window(QWidget):
     def go(self, place: str) -> None:
         """`calls/ID`, `budgets`...; empty or unknown: where one is."""
         key, _, rest = place.partition("/")
+        key = "budgets" if key == "sessions" else key
         if key not in self._nav:
             return
         page = self._pages.get(key)
