@@ -8,6 +8,8 @@
       UnauthorizedError               401  turnout_unauthorized    no client token, or a wrong one
       NotFoundError                   404  turnout_not_found       no such path, model or call
       MethodError                     405  turnout_method
+      BusyError                       429  turnout_busy            more calls at once than are served; told to wait a second
+      CircleError                     508  turnout_circle          the call came through a Turnout before
       Refusal                         400                          told to the client as a refusal
         BudgetRefusal                      turnout_budget
         LoopRefusal                        turnout_loop
@@ -86,6 +88,16 @@ class NotFoundError(TurnoutError):
 class MethodError(TurnoutError):
     status = 405
     code = "turnout_method"
+
+
+class BusyError(TurnoutError):
+    status = 429
+    code = "turnout_busy"
+
+
+class CircleError(TurnoutError):
+    status = 508
+    code = "turnout_circle"
 
 
 class Refusal(TurnoutError):  # noqa: N818  the product's own noun: a refusal is an answer, not an accident

@@ -516,6 +516,13 @@ class State:
         self.edges.settle(row)
         self.tell()
 
+    def unread(self, row: CallRecord, now_ms: int) -> None:
+        """A request that could not be read as a call is written down all the same: nothing was decided, held or sent."""
+        self._total(row, now_ms)
+        self.counts.add(row)
+        self.edges.settle(row)
+        self.tell()
+
     def _remember(self, decided: Decided, row: CallRecord, now_ms: int) -> None:
         live, plan, outline = decided.live, decided.plan, decided.call.outline
         live.spent = Nanos(live.spent + row.cost)
