@@ -52,6 +52,9 @@ scope = { client = "each" }
 usd = 10000
 per = "day"
 on_exceed = "refuse"
+[[loop]]
+scope = { session = "each" }
+turns = 1000000
 """
 GRADED = METERED.replace('route = "asked"', 'route = "grade"')
 BATCH = 256

@@ -33,6 +33,13 @@ class Blocks:
         self._buckets: dict[str, _Bucket] = {}
         self._open: dict[str, tuple[int, tuple[str, ...]]] = {}
 
+    def covers(self, nanos: int, keys: tuple[str, ...]) -> bool:
+        """Whether such a hold stays under the marks there are, so that a NORMAL commit will do. Changes nothing."""
+        return all(
+            nanos <= 0 or (key in self._buckets and self._buckets[key].taken + nanos <= self._buckets[key].mark)
+            for key in keys
+        )
+
     def hold(self, call: str, nanos: int, keys: tuple[str, ...], now_s: float) -> dict[str, int]:
         """Key -> its new mark, for those that must move before this hold may be committed NORMAL; usually none."""
         self.settle(call, 0, ())

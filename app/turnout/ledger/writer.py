@@ -61,6 +61,10 @@ class Writer:
         self._db = connect(path, wait_s=wait_s)
         # Checkpoints come when nobody waits (`_rest`): one in a commit made holds wait 20 ms and more.
         self._db.execute("PRAGMA wal_autocheckpoint=0")
+        self._quick = connect(path, wait_s=0)
+        self._quick.execute("PRAGMA wal_autocheckpoint=0")
+        self._busy = threading.Lock()
+        """Held by whoever writes; the event loop only ever tries it."""
         blocks.begun(self._db)
         self._blocks = Blocks(self._db)
         self._snapshot = Snapshot(path, self._db)
@@ -79,10 +83,39 @@ class Writer:
     # --- from the event loop ---
 
     async def held(self, record: CallRecord) -> None:
-        """Raises LedgerError when the hold could not be written: the call must not be sent then."""
+        """Raises LedgerError when the hold could not be written: the call must not be sent then.
+
+        While the thread is not at work the hold is committed right here. Side by side (tests/bench/call_bench.py): one call
+        after the other 0.56 ms of CPU a call instead of 0.91 with a hand-over to the thread and back, 64 at once 0.64 instead
+        of 0.81; most of it were turns of the interpreter's lock.
+        """
+        if not self.problem and self._busy.acquire(blocking=False):
+            try:
+                if not self._closing and self._held_here(record):
+                    return
+            finally:
+                self._busy.release()
         waits: asyncio.Future[None] = self._loop.create_future()
         self._put(Job(lambda db: write_hold(db, record), waits, hold=record))
         await waits
+
+    def _held_here(self, record: CallRecord) -> bool:
+        """False when it is the thread's to do: a block of credit must move (2 ms), or the file is locked or refuses."""
+        if not self._blocks.covers(int(record.hold), record.buckets):
+            return False
+        db = self._quick
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            write_hold(db, record)
+            db.execute("COMMIT")
+        except sqlite3.Error:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            return False
+        if record.buckets:
+            self._blocks.hold(record.id, int(record.hold), record.buckets, time.monotonic())
+        self._snapshot.held(record)
+        return True
 
     def settle(self, record: CallRecord) -> None:
         """Once per call: a second one changes nothing. Never lost silently; `unwritten` counts what waits for the disk."""
@@ -213,6 +246,10 @@ class Writer:
             self._tell(_waiting(batch), None)
 
     def _commit(self, batch: list[Job]) -> None:
+        with self._busy:
+            self._commit_all(batch)
+
+    def _commit_all(self, batch: list[Job]) -> None:
         db, now_s = self._db, time.monotonic()
         moved: dict[str, int] = {}
         for job in batch:
@@ -304,7 +341,9 @@ class Writer:
             self._snapshot.write()
         except (sqlite3.Error, OSError) as error:
             log.warning("the ledger was closed without its last snapshot: %s", error)
-        self._db.close()
+        with self._busy:
+            self._db.close()
+            self._quick.close()
 
     def _tell(self, waiting: "list[asyncio.Future[None]]", error: LedgerError | None) -> None:
         if waiting and not self._loop.is_closed():
