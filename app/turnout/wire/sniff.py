@@ -79,8 +79,12 @@ class Sniffer:
             return
         cut = data.rfind(b"\n") + 1
         self._tail = data[cut:]
-        for line in data[:cut].splitlines():
-            self._line(line)
+        if self.model:
+            for line in _marked_lines(data, cut, marks):
+                self._line(line)
+        else:
+            for line in data[:cut].splitlines():
+                self._line(line)
         if len(self._tail) > 4_000_000:
             self._tail = b""
 
@@ -145,6 +149,20 @@ class Sniffer:
                 self.failed = event
             elif isinstance(event, BeganEvent) and event.model:
                 self.model = event.model
+
+
+def _marked_lines(data: bytes, end: int, marks: tuple[bytes, ...]) -> list[bytes]:
+    """The whole lines before `end` that hold a mark, in order: one read can bring hundreds of plain ones."""
+    starts: dict[int, int] = {}
+    for mark in marks:
+        at = data.find(mark, 0, end)
+        while at >= 0:
+            start = data.rfind(b"\n", 0, at) + 1
+            stop = data.find(b"\n", at, end)
+            stop = end if stop < 0 else stop
+            starts[start] = stop
+            at = data.find(mark, stop, end)
+    return [data[start : starts[start]].rstrip(b"\r") for start in sorted(starts)]
 
 
 def sniffer(dialect: Dialect) -> Sniffer:
