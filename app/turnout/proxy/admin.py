@@ -102,6 +102,8 @@ class Admin:
         self._state, self._writer = state, writer
         self._started_ms, self.url, self._pid = started_ms, url, pid
         self.next_steps: tuple[str, ...] = ()
+        self.on_kept: Callable[[str, Json], None] = lambda kind, value: None
+        """Whoever has one of these things in use."""
 
     def status(self) -> Status:
         state = self._state
@@ -284,6 +286,7 @@ class Admin:
             self._writer.drop(kind, key)
         else:
             self._writer.keep(kind, key, value, now_ms())
+        self.on_kept(kind, value)
         return {"kind": kind, "key": key}
 
     def thumbs(self, call: str, *, up: bool) -> Doc:

@@ -28,7 +28,7 @@ from turnout.resources import resource
 from turnout.routing.calibration import Calibration
 from turnout.routing.facts import Grading, SecretVerdict
 from turnout.routing.grade import Grader, load_grader
-from turnout.routing.rules import RuleSet
+from turnout.routing.rules import Grades, RuleSet
 from turnout.routing.secrets import NewTextMemo, SecretScanner, scan_new
 from turnout.settings.model import PriceOverride, Settings
 
@@ -155,6 +155,7 @@ class Mind:
         self._scanner: SecretScanner | None = None
         self._memo = NewTextMemo()
         self.calibration: Calibration | None = None
+        self._marked: tuple[Grades, Calibration | None, str] | None = None
 
     @property
     def grader(self) -> Grader:
@@ -162,6 +163,16 @@ class Mind:
             path = next(resource("grader").glob("*.bin"))
             self._grader = load_grader(path.read_bytes())
         return self._grader
+
+    def version(self, rules: RuleSet) -> str:
+        """Of all that an answer hangs on besides the ask; short, made anew only when one of it is another object."""
+        grades, calibration = rules.grades, self.calibration
+        if self._marked is None or self._marked[0] is not grades or self._marked[1] is not calibration:
+            fitted = calibration.version if calibration is not None else ""
+            text = f"{grades.safety}|{grades.confidence}|{grades.plus}|{grades.llm}|{fitted}"
+            mark = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+            self._marked = (grades, calibration, mark)
+        return self._marked[2]
 
     def weights_version(self) -> str:
         """Of the shipped weights, without reading them in: what the intent cache is kept by."""

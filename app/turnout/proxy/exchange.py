@@ -31,6 +31,8 @@ class Exchange:
     array: bool = False
     """Gemini: the stream is a JSON array, not SSE."""
     legacy: bool = False
+    own: str = ""
+    """What for, where Turnout itself asks (`owncalls`); empty: a client does."""
     route_headers: Headers = field(default_factory=list)
     """`x-turnout-*` of the plan; sent with the status line."""
     _request: Request | None = None

@@ -26,6 +26,7 @@ from turnout.errors import (
 from turnout.ledger.rows import usd
 from turnout.proxy.answer import Headers, header_value
 from turnout.proxy.exchange import Exchange, Seen
+from turnout.proxy.owncalls import OwnCalls
 from turnout.proxy.perform import Attempt, may_fall_back, tell_failure
 from turnout.proxy.settling import Counted, Settled, doubtful, settle
 from turnout.proxy.state import Decided, State, refused_by
@@ -66,6 +67,7 @@ class Progress:
 class Pipeline:
     def __init__(self, state: State) -> None:
         self._state = state
+        state.graders.own = OwnCalls(self.serve)
 
     async def serve(self, exchange: Exchange) -> None:
         started = time.monotonic()
@@ -223,6 +225,7 @@ class Pipeline:
             "asked_model": call.outline.model[:200],
             "stream": exchange.stream,
             "config": self._state.config_hash,
+            "note": exchange.own,
         }
         if plan is None or decided is None:
             return told
@@ -240,6 +243,8 @@ class Pipeline:
         }
         if decided.grading is not None:
             told |= {"difficulty": decided.grading.difficulty, "features": decided.grading.features}
+            if decided.grading.asked:
+                told["note"] = f"graded by {decided.grading.asked}"
         progress.told = told
         return told
 
@@ -268,8 +273,7 @@ class Pipeline:
                     "cost": progress.spent,
                     "estimated": settled.estimated and seen.status in BILLED,
                     "disputed": settled.disputed,
-                    "baseline": state.baseline_cost(plan, progress.usage, call),
-                    "all_fast": state.all_fast_cost(progress.usage),
+                    **_worth(state, exchange, progress, plan),
                     "energy": state.energy(step, seen),
                     "first_byte_ms": seen.first_byte_ms,
                     "queue_ms": round(seen.queue_s * 1000),
@@ -300,6 +304,16 @@ class Pipeline:
             await answer.whole(*error_answer(exchange, error))
         except (OSError, RuntimeError):  # the client left while it was told
             log.info("call %s: client left before its error", exchange.call.id)
+
+
+def _worth(state: State, exchange: Exchange, progress: Progress, plan: Plan) -> dict[str, Nanos]:
+    """What the call would have cost elsewhere; a call of our own would not have been made at all."""
+    if exchange.own:
+        return {"overhead": progress.spent}
+    return {
+        "baseline": state.baseline_cost(plan, progress.usage, exchange.call),
+        "all_fast": state.all_fast_cost(progress.usage),
+    }
 
 
 def seen_text(seen: Seen, attempt: Attempt) -> str:

@@ -103,6 +103,7 @@ class Program:
         self.clients.load()
         self.admin = Admin(self.state, self.writer, self.started_ms, f"http://127.0.0.1:{self.port}", os.getpid())
         self.admin.next_steps = self.next_steps
+        self.admin.on_kept = lambda kind, value: self._calibrate(value) if kind == "calibration" else None
         answers = Answers(
             self.state,
             self.admin,
@@ -167,6 +168,7 @@ class Program:
             grade=self.mind.grade,
             engine=engine_maker(self.pool, self.keys),
             zone=Zone(),
+            grader_version=self.mind.version,
         )
 
     def _remember(self, id_: str, live: Live) -> None:
@@ -203,14 +205,17 @@ class Program:
         state.intents.on_new = lambda key, grading: self._keep_intent(version, key, grading)
         state.mode, state.paused_until_ms = mode_of(self.reader.kept("state").get("mode"))
         calibration = self.reader.kept("calibration").get("now")
-        if isinstance(calibration, str):
-            self.mind.calibration = _calibration(calibration)
+        self._calibrate(calibration)
         midnight = state.midnight_ms(self.started_ms)
         for row in self.reader.spend("tier", since_ms=midnight):
             state.totals.spent += row.cost
             state.totals.saved += max(0, row.baseline - row.cost) if row.baseline else 0
             state.totals.calls += row.calls
         state.totals.day = state.day_of(self.started_ms)
+
+    def _calibrate(self, value: Json) -> None:
+        """What `turnout calibrate` fitted, or None after its undo: in force from the next ask on."""
+        self.mind.calibration = _calibration(value) if isinstance(value, str) else None
 
     def grader_version(self) -> str:
         """Of the shipped weights, without loading them: a new version begins a new intent cache."""
@@ -374,7 +379,7 @@ def _model(provider: Provider, listed: Listed) -> Model:
 def _calibration(text: str) -> Calibration | None:
     try:
         return Calibration.from_json(text)
-    except (ValueError, KeyError, TypeError):
+    except (SettingsError, ValueError, KeyError, TypeError):
         log.warning("the calibration kept in the ledger cannot be read and is left out")
         return None
 

@@ -23,6 +23,7 @@ from turnout.errors import BudgetRefusal, LoopRefusal, NoEngineError, PolicyRefu
 from turnout.proxy.attribution import Session
 from turnout.proxy.books import Amount, Books, Charge
 from turnout.proxy.exchange import Exchange, Seen
+from turnout.proxy.graders import Graders
 from turnout.proxy.intents import Intents
 from turnout.proxy.learned import Learned
 from turnout.proxy.roster import Catalogue, Known, build
@@ -127,6 +128,8 @@ class Edges:
     grade: Callable[[Call, RuleSet], Grading]
     engine: Callable[[Provider], Engine]
     zone: Callable[[], tzinfo]
+    grader_version: Callable[[RuleSet], str] = lambda _: ""
+    """Weights, calibration and dials in force: another one, another intent cache."""
 
 
 @dataclass(slots=True)
@@ -146,6 +149,7 @@ class State:
         self.books = Books()
         self.sessions = Sessions()
         self.intents = Intents()
+        self.graders = Graders(self.intents, edges.grade, edges.grader_version)
         self.learned = Learned()
         self.mode = Mode.AUTO
         self.paused_until_ms: int | None = None
@@ -256,7 +260,7 @@ class State:
             if outcome is Need.TOKENS:
                 estimate, exact = await self._count(call), True
             elif outcome is Need.GRADE:
-                grading = self._graded(call)
+                grading = await self.graders.of(call, self.config.rules, self.roster())
             elif outcome is Need.SECRET:
                 secret = await self._scanned(call)
             elif isinstance(outcome, Plan):
@@ -389,20 +393,6 @@ class State:
         outline = call.outline
         counted = await asyncio.to_thread(self.edges.count_slow, outline.texts, outline.model)
         return Tokens(counted + IMAGE * outline.images)
-
-    def _graded(self, call: Call) -> Grading:
-        """From the intent cache, else the grader: a tool loop repeats one ask, so most look-ups hit (80 % in one session)."""
-        key = f"{ask_hash(call.outline.ask)}.{int(call.outline.tools > 0)}"
-        found = self.intents.get(key)
-        if found is not None:
-            return replace(found, cached=True)
-        try:
-            graded = self.edges.grade(call, self.config.rules)
-        except Exception:  # the boundary to the grader: whatever breaks in it, the call goes on by the abstain rule
-            log.exception("the grader failed on call %s", call.id)
-            return Grading(None, 0.5, 0.0, "the grader failed", by="none")
-        self.intents.put(key, graded)
-        return graded
 
     async def _scanned(self, call: Call) -> SecretVerdict:
         texts = call.outline.texts

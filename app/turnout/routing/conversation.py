@@ -133,7 +133,7 @@ def _kept(call: Call, facts: Facts) -> str:
 
 
 def _fresh(grading: Grading, facts: Facts) -> Graded:
-    sure = grading.confidence >= facts.rules.grades.confidence
+    sure = grading.by == "llm" or grading.confidence >= facts.rules.grades.confidence
     grade = grading.grade if sure and grading.by != "none" else None
     why = grading.reason if grade is not None or grading.by == "none" else f"not sure: {grading.reason}"
     return _by_difficulty(grading, Graded(grade, why, grading.score, grading.confidence))

@@ -69,6 +69,8 @@ def _planned(reading: Reading, matched: Matched, waits: tuple[str, LoopRefusal] 
     found = routed(reading, matched.wish, private=matched.private, name=matched.name)
     if isinstance(found, Need):
         return found
+    if matched.private and facts.secret is not None and facts.secret.failed:
+        found = replace(found, reason=f"{found.reason}; the secret scanner failed, so it is taken for private")
     signals: dict[str, str | float | int | bool] = {**reading.values, **reading.shown, **raw_facts(call)}
     if found.graded is not None and found.graded.inherited:
         signals["call.inherited"] = True

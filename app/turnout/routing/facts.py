@@ -66,6 +66,8 @@ class Grading:
     cached: bool = False
     by: str = "fast"
     """fast | plus | llm | none (the grader failed)"""
+    asked: str = ""
+    """Id of the row of the LLM grader's own call, where it was asked for this very decision."""
 
 
 @dataclass(frozen=True, slots=True)

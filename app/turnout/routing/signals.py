@@ -299,6 +299,10 @@ def _secret(_: Args) -> Test:
         verdict = reading.facts.secret
         if verdict is None:
             return Need.SECRET
+        if verdict.failed:
+            reading.shown["secret.failed"] = True
+        elif verdict.kinds:
+            reading.shown["secret.kinds"] = ", ".join(verdict.kinds[:8])
         return verdict.found or verdict.failed
 
     return test

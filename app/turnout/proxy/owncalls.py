@@ -1,0 +1,145 @@
+"""Calls that Turnout makes for itself (an LLM grade, a shadow comparison): same pipeline, same holds, same ledger as any other.
+
+Each is a row of its own under the client it is made for, in a session of its own whose parent is that client's, so budgets of
+the client and of the session tree count it. All it costs is `overhead` and it has no baseline: "saved" is net of it.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+
+from turnout.calls.client import Call
+from turnout.calls.units import Dialect, Json
+from turnout.errors import BadRequestError
+from turnout.proxy.answer import Answer, Message
+from turnout.proxy.attribution import Session
+from turnout.proxy.exchange import Exchange
+from turnout.wire import fields
+from turnout.wire.codec import codec
+
+MOST_BYTES = 4_000_000
+"""Of an answer; more is no answer to anything asked here."""
+ours: ContextVar[bool] = ContextVar("ours", default=False)
+"""True inside an own call: nothing there may lead to another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came back."""
+
+    id: str
+    """Of its row."""
+    status: int
+    model: str
+    """`provider/model` that the plan began with."""
+    text: str
+    late: bool = False
+    """It was given up after its time limit."""
+
+    @property
+    def good(self) -> bool:
+        return self.status == 200 and bool(self.text) and not self.late
+
+
+class OwnCalls:
+    def __init__(self, serve: Callable[[Exchange], Awaitable[None]]) -> None:
+        self._serve = serve
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._ids = secrets.token_hex(3)
+        self._number = 0
+
+    async def ask(
+        self, of: Call, purpose: str, model: str, system: str, text: str, *, max_output: int, timeout_s: float
+    ) -> Told:
+        """Never raises for what the engine or a budget does. `model` as `provider/model`, served as asked or not at all."""
+        said: list[Json] = [{"role": "system", "content": system}] if system else []
+        doc: dict[str, Json] = {
+            "model": model,
+            "messages": [*said, {"role": "user", "content": text}],
+            "max_tokens": max_output,
+            "temperature": 0,
+            "stream": False,
+        }
+        answer = _Kept()
+        exchange = self._exchange(of, purpose, doc, answer)
+        task = asyncio.create_task(self._run(exchange))
+        # A task that is given up goes on to its own end, and settles there; the set keeps it from being collected.
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        done, _ = await asyncio.wait((task,), timeout=timeout_s)
+        if not done:
+            answer.leave()
+            return Told(exchange.call.id, 0, model, "", late=True)
+        return Told(exchange.call.id, answer.status, answer.model, _content(answer))
+
+    async def _run(self, exchange: Exchange) -> None:
+        ours.set(True)
+        await self._serve(exchange)
+
+    def _exchange(self, of: Call, purpose: str, doc: Json, answer: "_Kept") -> Exchange:
+        body = fields.dump(doc)
+        spoken = codec(Dialect.OPENAI_CHAT)
+        outline = spoken.outline(doc)
+        self._number += 1
+        at_ms = time.time_ns() // 1_000_000
+        session = Session(f"{of.session[:60]}.{purpose}", of.session)
+        call = replace(
+            of,
+            id=f"{at_ms:012x}{self._ids}{self._number & 0xFFFFFF:06x}",
+            at_ms=at_ms,
+            outline=outline,
+            session=session.id,
+            parent_session=session.parent,
+            headers={},
+            wanted_tier=None,
+            as_asked=True,
+            retry=0,
+            body_hash="",
+        )
+        return Exchange(
+            call=call,
+            codec=spoken,
+            body=body,
+            doc=doc,
+            headers=[(b"content-type", b"application/json")],
+            answer=answer,
+            session=session,
+            own=f"{purpose} of {of.id}",
+        )
+
+
+class _Kept(Answer):
+    """An answer that nobody but us reads."""
+
+    __slots__ = ("_hang_up", "body", "model")
+
+    def __init__(self) -> None:
+        super().__init__(self._take, self._watched)
+        self._hang_up: Callable[[], None] | None = None
+        self.body = b""
+        self.model = ""
+
+    def _watched(self, act: Callable[[], None] | None) -> None:
+        self._hang_up = act
+
+    async def _take(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.model = next((v.decode() for k, v in message["headers"] if k == b"x-turnout-model"), "")
+        elif len(self.body) < MOST_BYTES:
+            self.body += message["body"]
+
+    def leave(self) -> None:
+        """As a client that hangs up: a local engine is stopped at once, a cloud one may still tell its usage."""
+        if self._hang_up is not None:
+            self._hang_up()
+
+
+def _content(answer: _Kept) -> str:
+    try:
+        choices = fields.said_items(fields.load_reply(answer.body), "choices")
+    except BadRequestError:
+        return ""
+    return fields.said_text(choices[0], "message", "content") if choices else ""
