@@ -127,7 +127,8 @@ def offered(doc: Doc) -> list[Offered]:
     for tool in doc.get("tools") or []:
         if "functionDeclarations" in tool:
             for one in tool["functionDeclarations"]:
-                found.append(Offered(one["name"], one.get("parametersJsonSchema") or one.get("parameters") or {}))
+                schema = one.get("parametersJsonSchema") or one.get("parameters_json_schema") or one.get("parameters")
+                found.append(Offered(one["name"], schema or {}))
         elif "function" in tool:
             found.append(Offered(tool["function"]["name"], tool["function"].get("parameters") or {}))
         elif tool.get("type", "function") in ("function", "custom") or "input_schema" in tool:

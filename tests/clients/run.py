@@ -4,8 +4,8 @@
     python tests/clients/run.py --only claude-code,codex --upstream anthropic,ollama
     python tests/clients/run.py --folder DIR --jobs 4        where clients are installed and kept; how many run at once
 
-Each client is set up in a clean home by `turnout connect CLIENT --apply`, as a new user would, and `--undo` has to leave that
-home's files as they were. One line per case, and at the end `N passed, N failed, N skipped`; the exit code is 1 if one failed.
+Each client is set up in a clean home by `turnout connect CLIENT --apply`, as a new user would, and after `--undo` nothing in
+that home may point here any more. One line per case, and at the end `N passed, N failed, N skipped`; the exit code is 1 if one failed.
 """
 
 import argparse
@@ -107,13 +107,25 @@ class Sitting:
         home.mkdir(parents=True)
         (home / "tmp").mkdir()
         self.environment = clean_environment(home, binaries) | dict(program.environment)
-        self._seen: set[str] = set()
+        # Programs may share a client: what the one before has done is not this one's.
+        self._seen = {str(row["id"]) for row in scene.rows(program.client)}
         self._sessions: dict[str, str] = {}
         self._connect()
+        ours = self._mentions()
+        if program.add_models is not None:
+            program.add_models(home)
+        self._added = {file: count - ours[file] for file, count in self._mentions().items()}
+        """Lines that the user wrote after `connect`, by hand: `--undo` leaves them."""
+
+    def _mentions(self) -> dict[Path, int]:
+        """How often each file that was connected says where Turnout is."""
+        own = self.scene.turnout.url.encode()
+        return {file: file.read_bytes().count(own) if file.exists() else 0 for file in self._written}
 
     def _connect(self) -> None:
         """By hand where the client keeps no file that could be edited: the steps are followed to the letter."""
         done = json.loads(self._turnout("connect", self.program.client, "--apply", "--json"))
+        self._written = [Path(file) for file in done["files"]]
         if not done["by_hand"]:
             return
         for step in done["steps"]:
@@ -125,10 +137,6 @@ class Sitting:
 
     def _turnout(self, *arguments: str) -> str:
         return self.scene.cli(self.home, *arguments)
-
-    def prepare(self) -> None:
-        if self.program.add_models is not None:
-            self.program.add_models(self.home)
 
     def play(self, case: Case) -> list[str]:
         """Faults; empty: the case passed."""
@@ -221,13 +229,16 @@ class Sitting:
                 return rows
             time.sleep(0.1)
 
-    def undo(self, before: dict[str, bytes]) -> list[str]:
+    def undo(self) -> list[str]:
+        """The home was clean, so nothing of ours may be left; what the client itself wrote into its file may."""
+        listed = json.loads(self._turnout("connect", "--json"))["clients"]
+        stand = next(row for row in listed if row["name"] == self.program.client)
+        faults = [] if stand["state"] in ("connected", "changed") else [f"it stands as {stand['state']}"]
+        if "no longer" in stand["detail"]:
+            faults.append(stand["detail"])
         self._turnout("connect", self.program.client, "--undo", "--json")
-        after = self.files(list(before))
-        return [f"{name} is not as it was" for name in before if after.get(name) != before[name]]
-
-    def files(self, names: list[str]) -> dict[str, bytes]:
-        return {name: Path(name).read_bytes() for name in names if Path(name).exists()}
+        left = self._mentions()
+        return faults + [f"{file.name} still points here" for file in left if left[file] > self._added[file]]
 
 
 def _streamed(doc: Doc, target: str) -> bool:
@@ -267,7 +278,6 @@ def sit(scene: Scene, program: Program, cases: list[Case], folder: Path, tally: 
         return
     try:
         sitting = Sitting(scene, program, binaries, scene.folder / "homes" / program.name)
-        sitting.prepare()
     except (AssertionError, OSError, KeyError, ValueError) as error:
         tally.add(program.name, f"{program.name:<18} connect", Verdict.FAILED, str(error))
         return
@@ -280,6 +290,12 @@ def sit(scene: Scene, program: Program, cases: list[Case], folder: Path, tally: 
         except (AssertionError, OSError, ValueError) as error:
             faults = [f"{type(error).__name__}: {error}"]
         tally.add(program.name, str(case), Verdict.FAILED if faults else Verdict.PASSED, "; ".join(faults))
+    try:
+        faults = sitting.undo()
+    except (AssertionError, OSError, ValueError) as error:
+        faults = [f"{type(error).__name__}: {error}"]
+    verdict = Verdict.FAILED if faults else Verdict.PASSED
+    tally.add(program.name, f"{program.name:<18} connect, then undo", verdict, "; ".join(faults))
 
 
 def main() -> int:

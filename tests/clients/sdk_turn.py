@@ -32,7 +32,8 @@ def openai(model: str, prompt: str, *, tool: bool) -> str:
     function = {"type": "function", "function": {"name": NAME, "description": ABOUT, "parameters": SCHEMA}}
     given: Any = {"tools": [function]} if tool else {}
     while True:
-        text, calls = "", {}
+        text = ""
+        calls: dict[int, list[str]] = {}
         options: Any = {"include_usage": True}
         for chunk in client.chat.completions.create(
             model=model, messages=messages, stream=True, stream_options=options, **given
@@ -87,7 +88,9 @@ def anthropic(model: str, prompt: str, *, tool: bool) -> str:
         if not uses:
             return "".join(block.text for block in final.content if block.type == "text")
         messages.append({"role": "assistant", "content": final.content})
-        given_back = [{"type": "tool_result", "tool_use_id": use.id, "content": read_note(**use.input)} for use in uses]
+        given_back = [
+            {"type": "tool_result", "tool_use_id": use.id, "content": read_note(str(use.input["path"]))} for use in uses
+        ]
         messages.append({"role": "user", "content": given_back})
 
 
@@ -97,7 +100,8 @@ def ollama(model: str, prompt: str, *, tool: bool) -> str:
     client = sdk.Client()
     messages: list[Any] = [{"role": "user", "content": prompt}]
     while True:
-        text, calls = "", []
+        text = ""
+        calls: list[Any] = []
         for chunk in client.chat(model=model, messages=messages, tools=[read_note] if tool else None, stream=True):
             text += chunk.message.content or ""
             calls += chunk.message.tool_calls or []
@@ -113,7 +117,8 @@ def gemini(model: str, prompt: str, *, tool: bool) -> str:
     from google import genai
 
     config: Any = {"tools": [read_note]} if tool else None
-    chat = genai.Client().chats.create(model=model, config=config)
+    client = genai.Client()
+    chat = client.chats.create(model=model, config=config)
     return "".join(chunk.text or "" for chunk in chat.send_message_stream(prompt))
 
 

@@ -66,6 +66,7 @@ from turnout.wire.fields import (
     text,
     text_or,
 )
+from turnout.wire.gemini_names import camel
 from turnout.wire.outlining import Gatherer
 from turnout.wire.parts import flat_name, split_flat_name
 from turnout.wire.system import merged_system
@@ -149,7 +150,7 @@ class Gemini:
     stream_type = "text/event-stream"
 
     def outline(self, doc: Json, *, path_model: str = "", stream: bool | None = None) -> Outline:
-        body = obj(doc)
+        body = camel(obj(doc))
         seen = Gatherer()
         for part in said_items(_system(body), "parts"):
             seen.add_system(said_text(part, "text"))
@@ -182,7 +183,7 @@ class Gemini:
         )
 
     def read_request(self, doc: Json, *, path_model: str = "", stream: bool | None = None) -> Request:
-        body = obj(doc)
+        body = camel(obj(doc))
         messages: list[Message] = []
         system = tuple(Text(found) for part in said_items(_system(body), "parts") if (found := said_text(part, "text")))
         if system:
