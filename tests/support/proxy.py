@@ -228,7 +228,9 @@ class Turnout:
         id_ = call.header("x-turnout-call") if isinstance(call, Answered) else call
         until = time.monotonic() + timeout_s
         while True:
-            found = next((row for row in self.rows() if row.id == id_), None)
+            reader = Reader(self.home / "data" / "ledger.db")
+            found = reader.call(id_)
+            reader.close()
             if found is not None and found.status not in (Status.HELD, Status.RUNNING):
                 return found
             assert time.monotonic() < until, f"call {id_!r} is {found.status.value if found else 'not in the ledger'}"

@@ -44,7 +44,7 @@ from turnout.wire.codec import codec
 from turnout.wire.dialect import Codec, ReplyReader, ReplyWriter, Target
 from turnout.wire.repair import ToolRepair
 from turnout.wire.sniff import Sniffer, sniff_whole, sniffer
-from turnout.wire.splice import UsageStrip, with_include_usage, with_model
+from turnout.wire.splice import UsageStrip, WholeLines, with_include_usage, with_model
 
 WHOLE_LIMIT = 64_000_000
 """Bytes of one unstreamed answer."""
@@ -120,6 +120,7 @@ class Attempt:
         self._pinger: asyncio.Task[None] | None = None
         self._headers: Headers = []
         self._writer: ReplyWriter | None = None
+        self._lines: WholeLines | None = None
 
     async def run(self) -> None:
         """Raises TurnoutError only when nothing was produced; GoneError never."""
@@ -288,6 +289,9 @@ class Attempt:
         strip = UsageStrip() if outgoing.strip_usage else None
         smell = sniffer(outgoing.dialect)
         mender = self._mender(outgoing)
+        # Gemini's array has no lines to go by.
+        lines = None if self.exchange.array else WholeLines()
+        self._lines = lines
         size = 0
         try:
             async for chunk in reply:
@@ -303,7 +307,7 @@ class Attempt:
                 out = chunk if strip is None else strip.feed(chunk)
                 if mender is not None:
                     out = mender.feed(chunk, out)
-                await answer.write(out)
+                await answer.write(out if lines is None else lines.feed(out))
                 if size > STREAM_LIMIT:
                     raise UpstreamError(f"{self.engine.provider.name}'s stream passed {STREAM_LIMIT // 1_000_000} MB.")
         finally:
@@ -314,12 +318,11 @@ class Attempt:
             tail = mender.end(tail)
         if not smell.ended and smell.failed is None:
             await self._begin()
-            await answer.write(tail)
             raise UpstreamError(
                 f"{self.engine.provider.name} cut the stream before its end.", hint="Send the request again."
             )
         await self._begin()
-        await answer.finish(tail + smell.closing())
+        await answer.finish((lines.held if lines is not None else b"") + tail + smell.closing())
 
     def _mender(self, outgoing: Outgoing) -> "Mender | None":
         """Tool calls written as text are only a local model's fault, and only where the client offered tools."""
@@ -529,6 +532,10 @@ class Attempt:
         self._stop_pinging()
 
     async def _fail_inside(self, error: TurnoutError) -> None:
+        if self._lines is not None:
+            await self.exchange.answer.write(
+                self._lines.broken(framed=self.exchange.codec.stream_type == "text/event-stream")
+            )
         await tell_failure(self.exchange, self._made_writer(), error)
 
 

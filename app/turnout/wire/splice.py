@@ -101,6 +101,35 @@ class UsageStrip:
         return b"" if _is_usage(rest) else rest
 
 
+class WholeLines:
+    """Holds back the line that is not whole yet: a stream that breaks off in it can still be told an error of ours."""
+
+    __slots__ = ("_last", "held")
+
+    def __init__(self) -> None:
+        self.held = b""
+        self._last = b""
+
+    def feed(self, data: bytes) -> bytes:
+        if self.held:
+            data = self.held + data
+            self.held = b""
+        if data.endswith(b"\n"):
+            self._last = data
+            return data
+        cut = data.rfind(b"\n") + 1
+        self.held = data[cut:]
+        if cut:
+            self._last = data = data[:cut]
+            return data
+        return b""
+
+    def broken(self, *, framed: bool) -> bytes:
+        """What must go out before an event of ours; `framed`: blank lines part the events (SSE)."""
+        self.held = b""
+        return b"\n" if framed and self._last and not self._last.endswith((b"\n\n", b"\r\n\r\n")) else b""
+
+
 _BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _EMPTY = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 _CHOICE = re.compile(rb'"choices"\s*:\s*\[\s*\{')
