@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,12 +32,12 @@ from tests.support.script import Script  # noqa: E402
 import sample_home  # noqa: E402  the paths above come first
 from turnout.control.client import ControlClient  # noqa: E402
 from turnout.control.runtime import read_runtime  # noqa: E402
+from turnout.ledger.reader import Reader  # noqa: E402
 
 RIG = Path(os.environ.get("TURNOUT_DESK") or ROOT.parent / "shared" / "desk" / "desk.sh")
 OUT = ROOT / "packaging" / "screenshots"
 PAGES = ("overview", "calls", "rules", "budgets", "models", "connect", "audit", "settings")
 LOCAL = ("qwen3-coder:30b", "qwen3:8b", "gemma3:12b")
-EMPTY_SETTINGS = "[desktop]\nwelcomed = true\n"
 
 
 class Desk:
@@ -177,12 +178,12 @@ def fill(app: App, engine: Engine) -> list[threading.Thread]:
     for provider in ("anthropic", "openai"):
         app.turnout("key", "set", provider, "--stdin", stdin="sk-not-a-real-key-0123456789abcdef\n")
 
-    def ask(client: str, text: str, model: str = "local") -> None:
+    def ask(client: str, text: str) -> None:
         runtime = read_runtime(app.home / "run" / "runtime.json")
         assert runtime is not None
         connection = http.client.HTTPConnection(runtime.url.removeprefix("http://"), timeout=600)
-        body = {"model": model, "stream": True, "messages": [{"role": "user", "content": text}]}
-        headers = {"authorization": f"Bearer {tokens[client]}", "content-type": "application/json"}
+        body = {"model": "local", "stream": True, "messages": [{"role": "user", "content": text}]}
+        headers = {"authorization": f"Bearer {tokens[client]}", "x-turnout-route": "asked"}
         try:
             connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
             connection.getresponse().read()
@@ -201,6 +202,14 @@ def fill(app: App, engine: Engine) -> list[threading.Thread]:
     return running
 
 
+def people(where: Desk) -> None:
+    """Clients that are installed on this machine: their settings lie where they look for them."""
+    home = Path(where.env()["HOME"])
+    for path in (".claude/settings.json", ".codex/config.toml", ".config/opencode/opencode.json", ".aider.conf.yml"):
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / path).write_text("{}\n" if path.endswith(".json") else "")
+
+
 def tray_pictures(app: App, scale: int, theme: str) -> None:
     """The panel's own corner, then the menu as a right click opens it."""
     where = app.desk
@@ -209,11 +218,51 @@ def tray_pictures(app: App, scale: int, theme: str) -> None:
         return
     size = dict(line.split("=") for line in where.run("xdotool", "getwindowgeometry", "--shell", panel[0]).splitlines())
     x, y, w, h = (int(size[key]) for key in ("X", "Y", "WIDTH", "HEIGHT"))
-    where.run("xdotool", "mousemove", str(x + w - 16), str(y + h // 2), "click", "3")
+    where.run("xdotool", "mousemove", str(x + w - 72), str(y + h // 2), "click", "3")
     time.sleep(1)
-    shot(where, "root", OUT / f"tray-menu-{theme}-{scale}x.png")
+    right = f"{460}x{330}+{1440 * scale - 460}+0"
+    shot(where, "root", OUT / f"tray-menu-{theme}-{scale}x.png", right)
     where.run("xdotool", "key", "Escape")
     where.run("xdotool", "mousemove", "2", str(900 * scale - 3))
+
+
+def telling_call(home: Path) -> str:
+    """The newest call whose row has the most to say: both sides of a switch, and a price."""
+    reader = Reader(home / "data" / "ledger.db")
+    try:
+        return next((one.id for one in reader.calls(2_000) if one.switch and one.cost and one.usage.cache_read), "")
+    finally:
+        reader.close()
+
+
+def tray_icons() -> None:
+    """The icon in its states, 16 to 48 px and twice that, on a light and a dark panel."""
+    from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter
+
+    from turnout.desktop.trayicon import Glyph, picture
+
+    application = QGuiApplication.instance() or QGuiApplication(["turnout", "-platform", "offscreen"])
+    states = [
+        *(Glyph(track, 13) for track in ("auto", "local", "cloud", "passthrough")),
+        Glyph("paused", 13),
+        Glyph("auto", 3),
+        Glyph("auto", 1, warning=True),
+        Glyph("paused", down=True),
+    ]
+    sizes = (16, 22, 24, 32, 48, 96)
+    width, line = 36 + sum(size + 20 for size in sizes), 112
+    sheet = QImage(2 * width, line * len(states), QImage.Format.Format_RGB32)
+    painter = QPainter(sheet)
+    for half, (panel, ground) in enumerate((("light", "#E9EBEF"), ("dark", "#202329"))):
+        painter.fillRect(half * width, 0, width, sheet.height(), QColor(ground))
+        for n, glyph in enumerate(states):
+            x = half * width + 28
+            for size in sizes:
+                painter.drawPixmap(x, n * line + (line - size) // 2, picture(replace(glyph, panel=panel), size))
+                x += size + 20
+    painter.end()
+    sheet.save(str(OUT / "tray-icons.png"))
+    del application
 
 
 def session(scale: int, kind: str, themes: list[str], pages: list[str]) -> None:
@@ -224,31 +273,33 @@ def session(scale: int, kind: str, themes: list[str], pages: list[str]) -> None:
         if kind == "full":
             sample_home.write(home, local=engine.url)
         elif kind == "empty":
-            (home / "turnout.toml").write_text(EMPTY_SETTINGS)
+            (home / "state").mkdir()
+            (home / "state" / "welcomed").touch()
         toml = home / "turnout.toml"
         if toml.exists():
             toml.write_text("[server]\nport = 7791\n\n" + toml.read_text())
+        if kind != "empty":
+            people(where)
         app = App(where, home)
         stack.callback(app.end)
         if kind == "full":
             fill(app, engine)
-        app.go("overview")
+        app.go("welcome" if kind == "first" else "overview")
         app.wait(app.window, "window")
         window = app.window()
         where.run("xdotool", "windowmove", window, "60", "60")
         for theme in themes:
             where.rig("theme", theme)
             time.sleep(0.5)
-            for page in pages:
+            for page in ["welcome"] if kind == "first" else pages:
                 if page == "tray":
                     if kind == "full":
+                        app.go("overview")
                         tray_pictures(app, scale, theme)
                     continue
-                app.go(page)
-                if page == "calls" and kind == "full":
-                    where.run("xdotool", "windowactivate", "--sync", window, "key", "Down", "Down")
-                time.sleep(2.5 if page in ("audit", "connect", "models", "rules") else 0.8)
-                shot(where, window, OUT / f"{page}{'' if kind == 'full' else '-' + kind}-{theme}-{scale}x.png")
+                app.go(f"calls/{telling_call(home)}" if page == "calls" and kind == "full" else page)
+                time.sleep(2.5 if page in ("audit", "connect", "models", "overview", "rules") else 0.8)
+                shot(where, window, OUT / f"{page}{'-empty' if kind == 'empty' else ''}-{theme}-{scale}x.png")
         engine.release()
 
 
@@ -257,11 +308,12 @@ def main() -> None:
     asked.add_argument("pages", nargs="*", default=[*PAGES, "tray"])
     asked.add_argument("--theme", nargs="*", default=["light", "dark"])
     asked.add_argument("--scale", nargs="*", type=int, default=[1, 2])
-    asked.add_argument("--home", nargs="*", default=["full", "empty"])
+    asked.add_argument("--home", nargs="*", default=["full", "empty", "first"])
     given = asked.parse_args()
     if not RIG.exists():
         raise SystemExit("the rig desk.sh is not there; name it by TURNOUT_DESK")
     OUT.mkdir(exist_ok=True)
+    tray_icons()
     for scale in given.scale:
         for kind in given.home:
             session(scale, kind, given.theme, given.pages)

@@ -51,9 +51,12 @@ class App(QObject):
         self.desk.quit_wanted.connect(self.quit)
 
     def start(self, *, window: bool) -> None:
+        fresh = self.desk.fresh  # before the proxy that we start makes a ledger
         self.tray.show()
         self.desk.start()
-        if window or not Tray.available():
+        if fresh:
+            self.open("welcome")
+        elif window or not Tray.available():
             self.open("")
 
     def open(self, place: str = "") -> None:

@@ -31,8 +31,8 @@ from turnout.desktop.models.calls import (
 )
 from turnout.desktop.theme import px
 
-WIDTHS = {TIME: 78, CLIENT: 128, GRADE: 96, TIER: 92, MODEL: 150, TOKENS: 116, COST: 84, TOOK: 76}
-LEAVES = ((GRADE, 860), (TOKENS, 800), (TOOK, 680), (MODEL, 560), (CLIENT, 460))
+WIDTHS = {TIME: 76, CLIENT: 118, GRADE: 90, TIER: 82, MODEL: 142, TOKENS: 128, COST: 78, TOOK: 68}
+LEAVES = ((GRADE, 860), (TOKENS, 800), (TOOK, 680), (MODEL, 640), (CLIENT, 460))
 """Below that width of the view (px at 96 dpi) a column goes."""
 BARS = {Grade.LOW: 1, Grade.MEDIUM: 2, Grade.HIGH: 3}
 

@@ -5,7 +5,9 @@ Everything slow happens in a lane or the pool; here values arrive and signals le
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
@@ -19,9 +21,11 @@ from turnout.desktop.supervisor import Supervisor
 from turnout.desktop.tasks import Lane, Pool
 from turnout.desktop.theme import look
 from turnout.errors import TurnoutError
-from turnout.settings.files import read_settings
+from turnout.settings.files import edit_settings, read_settings
 from turnout.settings.paths import Paths
 
+WELCOMED = "welcomed"
+"""A file in the state folder that says the first steps were seen."""
 PATIENCE = 3
 """Questions without an answer before a living proxy counts as hung."""
 
@@ -67,6 +71,8 @@ class Desk(QObject):
             self.quit_wanted.emit()
         elif intent == "start":
             self.supervisor.restart()
+        elif intent == "theme":
+            self._choose_theme(argument)
         else:
 
             def acted(_: None) -> None:
@@ -75,6 +81,27 @@ class Desk(QObject):
                     done()
 
             self.pool.run(lambda: self.link.act(intent, argument), acted, self._not_acted, owner=self)
+
+    @property
+    def fresh(self) -> bool:
+        """Nobody has been welcomed here yet, and no call was made."""
+        return not (self.places.state / WELCOMED).exists() and not self.places.ledger.exists()
+
+    def welcomed(self) -> None:
+        with suppress(OSError):  # then the first steps are shown once more
+            (self.places.state / WELCOMED).touch()
+
+    def _choose_theme(self, choice: str) -> None:
+        look().choose(choice)
+
+        def change(doc: Any) -> None:
+            import tomlkit
+
+            if "desktop" not in doc:
+                doc.add("desktop", tomlkit.table())
+            doc["desktop"]["theme"] = choice
+
+        self.pool.run(lambda: edit_settings(self.places.settings, change), lambda _: None, self._not_acted, owner=self)
 
     def end(self) -> None:
         self.feed.end()

@@ -85,6 +85,11 @@ def sheet(t: Tokens) -> str:
     QHeaderView {{ background: transparent; border: 0; }}
     QHeaderView::section {{ background: transparent; border: 0; color: {t.faint}; padding: 0 {px(8)}px; }}
     QTableCornerButton::section {{ background: transparent; }}
+    #step {{ background: {t.accent_bg}; color: {t.accent}; border-radius: {px(13)}px; }}
+    #step[done="true"] {{ background: {t.good_bg}; color: {t.good}; }}
+    #commands::item {{ border-radius: {small}px; padding: 0 {px(8)}px; color: {t.text}; }}
+    #commands::item:selected {{ background: {t.select}; color: {t.text}; }}
+    #commands::item:hover:!selected {{ background: {t.hover}; }}
     QListView#list::item {{ border-radius: {small}px; }}
 
     QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}

@@ -40,6 +40,8 @@ def money(nanos: int, digits: int | None = None) -> str:
         digits = 2 if nanos == 0 or abs(nanos) >= USD_NANOS // 100 else 4
     if 0 < nanos < 50_000 and digits == 4:
         return "< " + money(100_000, 4)
+    if nanos < 0:  # some locales write a loss in brackets, which reads like a remark beside our figures
+        return "−" + money(-nanos, digits)
     return QLocale().toCurrencyString(nanos / USD_NANOS, "$", digits)
 
 
@@ -126,7 +128,7 @@ def grade(value: Grade | None) -> str:
 
 def status(value: Status) -> str:
     return {
-        Status.HELD: tr("Held"),
+        Status.HELD: tr("Running"),  # a hold is how every call begins
         Status.RUNNING: tr("Running"),
         Status.SETTLED: tr("Done"),
         Status.FAILED: tr("Failed"),

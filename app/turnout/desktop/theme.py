@@ -11,6 +11,7 @@ from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 
 from turnout.calls.units import Tier
+from turnout.desktop.portal import Portal
 from turnout.resources import resource
 
 
@@ -130,6 +131,8 @@ class Look(QObject):
         super().__init__()
         self.choice = "system"
         self.tokens = LIGHT
+        self._portal = Portal()
+        self._portal.changed.connect(self._settle)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_changed)
         self._settle()
 
@@ -143,6 +146,8 @@ class Look(QObject):
 
     def _settle(self) -> None:
         dark = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+        if self._portal.dark is not None:
+            dark = self._portal.dark
         if self.choice in ("light", "dark"):
             dark = self.choice == "dark"
         wanted = DARK if dark else LIGHT

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtGui import QAction, QGuiApplication
+from PySide6.QtGui import QAction, QActionGroup, QGuiApplication
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 from shiboken6 import delete
 
@@ -103,6 +103,8 @@ class Tray(QObject):
         self.refresh()
 
     def _fill(self, target: QMenu, items: Sequence[menu.Item]) -> None:
+        group = QActionGroup(target)
+        group.setExclusionPolicy(QActionGroup.ExclusionPolicy.ExclusiveOptional)  # paused: none is in force
         for item in items:
             if item.separator:
                 target.addSeparator()
@@ -113,6 +115,8 @@ class Tray(QObject):
                 action = QAction(_mnemonic_free(item.text), target)
                 action.setData((item.intent, item.argument))
                 action.setCheckable(item.checked is not None)
+                if item.checked is not None:  # one of several: a radio mark
+                    action.setActionGroup(group)
                 action.setChecked(bool(item.checked))
                 action.setEnabled(item.enabled)
                 action.triggered.connect(lambda _=False, action=action: self._triggered(action))

@@ -407,6 +407,7 @@ class Empty(QWidget):
         for shown in (self._title, self._words):
             shown.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._words.setFixedWidth(px(380))
+        self._fit()
         self._glyph = Glyph(icon, "faint", 28)
         box = column(None, spacing=6, margins=(20, 20, 20, 20))
         box.addWidget(self._glyph, 0, Qt.AlignmentFlag.AlignHCenter)
@@ -419,9 +420,14 @@ class Empty(QWidget):
         box.addStretch(1)
         self.setLayout(box)
 
+    def _fit(self) -> None:
+        # An aligned widget in a box gets its hint's height, which knows nothing of wrapping.
+        self._words.setFixedHeight(self._words.heightForWidth(px(380)) if self._words.text() else 0)
+
     def say(self, title: str, words: str, icon: str = "") -> None:
         self._title.setText(title)
         self._words.setText(words)
+        self._fit()
         if icon:
             self._glyph.show_icon(icon, "faint")
 
@@ -451,8 +457,8 @@ class Scroll(QScrollArea):
         if layout is not None:
             margins = layout.contentsMargins()
             right = max(0, GUTTER - (10 if high > low else 0))
-            if margins.right() != right:
-                layout.setContentsMargins(margins.left(), margins.top(), right, margins.bottom())
+            if margins.right() != right or not margins.bottom():
+                layout.setContentsMargins(margins.left(), margins.top(), right, px(20))
 
 
 class Search(QLineEdit):

@@ -10,12 +10,14 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton, QStacke
 
 from turnout.desktop import text, theme
 from turnout.desktop.desk import Desk
+from turnout.desktop.models.entries import entries
 from turnout.desktop.pages.page import Page
+from turnout.desktop.palette import Palette
 from turnout.desktop.sheet import sheet
 from turnout.desktop.state import Health
 from turnout.desktop.text import tr
 from turnout.desktop.theme import px
-from turnout.desktop.widgets import Dot, Elided, Note, column, label, row
+from turnout.desktop.widgets import Button, Dot, Elided, Note, column, label, row
 
 PAGES = (
     ("overview", "layout-dashboard", "Overview"),
@@ -59,7 +61,8 @@ class Window(QWidget):
         self.stack.setObjectName("pages")
         self.note = Note()
         outer = row(spacing=0)
-        outer.addWidget(self._side())
+        self._side_frame = self._side()
+        outer.addWidget(self._side_frame)
         right = column(spacing=0)
         if not tray:
             stays = Note(
@@ -70,6 +73,8 @@ class Window(QWidget):
         right.addWidget(self.stack, 1)
         outer.addLayout(right, 1)
         self.setLayout(outer)
+        self.palette_ = Palette(self)
+        self.palette_.chosen.connect(desk.act)
         self._shortcuts()
         desk.state_changed.connect(self._state_changed)
         desk.failed.connect(self._failed)
@@ -91,7 +96,10 @@ class Window(QWidget):
         box.setSpacing(px(2))
         self._mark = QLabel()
         self._mark.setFixedSize(px(20), px(20))
-        box.addLayout(row(self._mark, label("Turnout", 15, 600), None, spacing=9, margins=(8, 0, 0, 14)))
+        commands = Button(
+            "", "command", "bare", name=tr("Commands"), tip=tr("Commands (Ctrl+K)"), pressed=self.open_palette
+        )
+        box.addLayout(row(self._mark, label("Turnout", 15, 600), None, commands, spacing=9, margins=(8, 0, 0, 10)))
         group = QButtonGroup(self)
         names = titles()
         for number, (key, icon, _) in enumerate(PAGES, 1):
@@ -118,9 +126,16 @@ class Window(QWidget):
     def _shortcuts(self) -> None:
         for number, (key, *_) in enumerate(PAGES, 1):
             self._on(f"Alt+{number % 10}", partial(self.go, key))
+        for keys in ("Ctrl+K", "Ctrl+Shift+P"):
+            self._on(keys, self.open_palette)
         self._on("Ctrl+W", self.close)
         self._on("Ctrl+Q", lambda: self.desk.act("quit"))
         self._on("Ctrl+,", lambda: self.go("settings"))
+
+    def open_palette(self) -> None:
+        names = titles()
+        pages = [(key, icon, names[key]) for key, icon, _ in PAGES]
+        self.palette_.open(entries(self.desk.state, pages))
 
     def _on(self, keys: str, wanted: Callable[[], object]) -> None:
         QShortcut(QKeySequence(keys), self).activated.connect(lambda: wanted())
@@ -131,7 +146,7 @@ class Window(QWidget):
         """`calls/ID`, `budgets`...; empty or unknown: where one is."""
         key, _, rest = place.partition("/")
         key = "budgets" if key == "sessions" else key
-        if key not in self._nav:
+        if key not in self._nav and key != "welcome":
             return
         page = self._pages.get(key)
         if page is None:
@@ -139,7 +154,10 @@ class Window(QWidget):
             made: Page = getattr(module, key.capitalize())(self.desk)
             page = self._pages[key] = made
             self.stack.addWidget(page)
-        self._nav[key].setChecked(True)
+        # The first steps stand alone: a sidebar would ask for decisions before there is anything to decide.
+        self._side_frame.setVisible(key != "welcome")
+        if key in self._nav:
+            self._nav[key].setChecked(True)
         self.stack.setCurrentWidget(page)
         if rest:
             page.go(rest)

@@ -53,10 +53,7 @@ def cell(call: CallRecord, column: int) -> str:
     if column == CLIENT:
         return text.one_line(call.client or tr("unknown"))
     if column == WHY:
-        return text.one_line(
-            call.error if call.status in (Status.FAILED, Status.REFUSED) and call.error else call.reason or call.rule,
-            160,
-        )
+        return why(call)
     if column == GRADE:
         return text.grade(call.grade)
     if column == TIER:
@@ -70,6 +67,14 @@ def cell(call: CallRecord, column: int) -> str:
     if call.status in UNFINISHED:
         return text.status(call.status)
     return text.duration(call.duration_ms)
+
+
+def why(call: CallRecord) -> str:
+    """The error, or the reason; the grade's own column says the grade already."""
+    if call.status in (Status.FAILED, Status.REFUSED) and call.error:
+        return text.one_line(call.error, 160)
+    said = text.one_line(call.reason or call.rule, 160)
+    return said.removeprefix(f"grade {call.grade.name}: ") if call.grade is not None else said
 
 
 def cost(call: CallRecord) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from turnout.calls.units import USD_NANOS, Tier
@@ -12,6 +12,7 @@ from turnout.desktop.sources import Spend
 from turnout.desktop.text import tr
 
 if TYPE_CHECKING:
+    from turnout.control.messages import BudgetLine
     from turnout.ledger.reader import SpendRow
 
 TIERS = (Tier.LOCAL, Tier.FAST, Tier.HIGH)
@@ -167,3 +168,48 @@ def savings(rows: "Sequence[SpendRow]") -> Savings:
 
 def total(rows: "Sequence[SpendRow]", field: str) -> int:
     return sum(int(getattr(row, field)) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """How a budget burns down at the pace of its window so far."""
+
+    left_at_end: float
+    """Share of the limit; 0 when it runs out before."""
+    said: str
+
+
+def burn(line: "BudgetLine", now: datetime) -> Burn | None:
+    """None where there is no pace: an endless window, nothing used yet, or too little of the window gone to tell."""
+    begun, ends = _window(line.per, now)
+    limit, used = text.nanos_of(line.limit), text.nanos_of(line.used)
+    if ends is None or limit <= 0 or used <= 0:
+        return None
+    gone = (now - begun) / (ends - begun)
+    if gone < 0.04:
+        return None
+    total = used / gone
+    if total <= limit:
+        return Burn(1 - total / limit, tr("{usd} left at this pace").format(usd=text.money(round(limit - total))))
+    out = begun + (ends - begun) * (limit / total)
+    if out <= now:
+        return Burn(0.0, tr("used up"))
+    when = text.day(out.date().isoformat()) if out.date() != now.date() else f"{out:%H:%M}"
+    return Burn(0.0, tr("used up {when} at this pace").format(when=when))
+
+
+def _window(per: str, now: datetime) -> tuple[datetime, datetime | None]:
+    """Calendar windows in local time, as the ledger counts them."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if per == "hour":
+        begun = now.replace(minute=0, second=0, microsecond=0)
+        return begun, begun + timedelta(hours=1)
+    if per == "day":
+        return midnight, midnight + timedelta(days=1)
+    if per == "week":
+        begun = midnight - timedelta(days=now.weekday())
+        return begun, begun + timedelta(days=7)
+    if per == "month":
+        begun = midnight.replace(day=1)
+        return begun, (begun + timedelta(days=32)).replace(day=1)
+    return now, None

@@ -139,6 +139,10 @@ class Budgets(Page):
     def heading(self) -> str:
         return tr("Budgets")
 
+    def go(self, rest: str) -> None:
+        if rest == "new":
+            self._new()
+
     def refresh(self) -> None:
         path = self.desk.places.rules
 
@@ -337,13 +341,15 @@ class Budgets(Page):
         ]
         if one.get("private"):
             facts.append(tr("private"))
+        if one.get("model"):
+            facts.append(text.one_line(str(one["model"]), 60))
         words = row(spacing=8)
         words.addLayout(
             column(
                 row(
                     Elided(text.one_line(str(one.get("client", "")), 60), 13, 500), pill(state[1], state[0]), spacing=8
                 ),
-                Elided(f"{' · '.join(facts)} · {text.one_line(str(one.get('model', '')), 60)}", 12, 400, "faint"),
+                Elided(" · ".join(facts), 12, 400, "faint"),
                 spacing=2,
             ),
             1,
@@ -387,8 +393,11 @@ class Budgets(Page):
         if self.form.isVisible():
             self.form.hide()
         else:
-            self.form.begin(None)
-            self.form.show()
+            self._new()
+
+    def _new(self) -> None:
+        self.form.begin(None)
+        self.form.show()
 
     def _edit(self, budget: Budget) -> None:
         self.form.begin(budget)

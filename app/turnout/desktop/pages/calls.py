@@ -76,6 +76,8 @@ class Calls(Page):
             self._set_day(value)
         elif kind == "session":
             self.seek.setText(value)
+        elif kind == "search":
+            self.seek.setFocus()
         elif rest:
             self.show_call(rest)
 
@@ -113,6 +115,9 @@ class Calls(Page):
             self.detail.hide()
             return
         self.detail.show_call(call)
+        row_ = self.model.row_of(call.id)
+        if row_ >= 0 and self.table.currentIndex().row() != row_:
+            self.table.selectRow(row_)
 
     def _set_day(self, day: str) -> None:
         self._day = day

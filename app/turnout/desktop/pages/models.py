@@ -285,7 +285,7 @@ class Models(Page):
         if not models:
             self.prices_box.addWidget(label(tr("Known when the proxy runs."), 13, 400, "faint"))
             return
-        for one in sorted(models, key=lambda row_: (str(row_.get("tier") or "z"), str(row_.get("name"))))[:60]:
+        for one in sorted(models, key=_by_tier)[:60]:
             tier = one.get("tier")
             line = row(Dot(tier if tier in {t.value for t in TIERS} else "faint", round_=True), spacing=9)
             line.addWidget(Elided(text.one_line(str(one.get("name", "")), 120), 13, 500), 3)
@@ -398,3 +398,9 @@ def _state_words(engine: Engine | None) -> tuple[str, str]:
         "no key": (tr("no key"), "warn"),
         "locked": (tr("keyring locked"), "warn"),
     }.get(engine.state, (text.one_line(engine.state, 24), "quiet"))
+
+
+def _by_tier(one: Mapping[str, Any]) -> tuple[int, str]:
+    """The tiers in their order, then the rest; within each by name."""
+    order = {tier.value: n for n, tier in enumerate(TIERS)}
+    return (order.get(str(one.get("tier")), len(order)), str(one.get("name", "")))

@@ -1,19 +1,19 @@
 """What is spent and saved, where it goes, and what runs now."""
 
-import time
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from turnout.calls.units import USD_NANOS, Tier
-from turnout.control.messages import Running
+from turnout.calls.units import USD_NANOS
 from turnout.desktop import text
-from turnout.desktop.charts import Chart, Donut, Gauge, Meter, Spark, StackedBars
+from turnout.desktop.charts import Chart, Donut, Gauge, Meter, Series, Spark, StackedBars
 from turnout.desktop.desk import Desk
 from turnout.desktop.models import overview
 from turnout.desktop.pages.page import Page
+from turnout.desktop.pages.ranges import RangeBar
+from turnout.desktop.pages.running import RunningCard
 from turnout.desktop.sources import Ledger, Spend
 from turnout.desktop.state import Health, left_share
 from turnout.desktop.text import tr
@@ -21,6 +21,7 @@ from turnout.desktop.theme import px
 from turnout.desktop.widgets import (
     Button,
     Card,
+    Combo,
     Dot,
     Elided,
     Empty,
@@ -31,6 +32,7 @@ from turnout.desktop.widgets import (
     holding,
     label,
     pill,
+    plain,
     repill,
     retone,
     row,
@@ -38,22 +40,19 @@ from turnout.desktop.widgets import (
 )
 from turnout.errors import TurnoutError
 
-RANGES = (("7", 7), ("30", 30), ("90", 90), ("365", 365))
-
 
 class Overview(Page):
     def __init__(self, desk: Desk) -> None:
         self.pill = pill("")
-        self.ranges = Segments(
-            tr("Range"), [("7", tr("7 days")), ("30", tr("30 days")), ("90", tr("90 days")), ("365", tr("Year"))], "30"
-        )
+        self.ranges = RangeBar()
         self.pause = Button(tr("Pause routing"), "circle-pause")
         super().__init__(desk, self.pill, None, self.ranges, self.pause)
         self._spend: Spend | None = None
-        self._days = 30
+        self._kinds: Sequence[Series] = ()
+        self._first = self._last = datetime.now().astimezone().date()
         self._counting = False
         self._drawn = False
-        self.ranges.chosen.connect(self._range_chosen)
+        self.ranges.changed.connect(self._range_changed)
         self.pause.clicked.connect(self._pause_pressed)
         # A burst of calls is one look at the ledger.
         self._soon = QTimer(self)
@@ -75,16 +74,17 @@ class Overview(Page):
         self.gauge = Gauge(tr("Credit left"))
         self.today_line = Spark(tr("Spend, last two weeks"), "accent")
         self.saved_line = Spark(tr("Saved by day, last two weeks"), "local")
-        self.credit, self.credit_note = label("–", 26, 600), label("", 12, 400, "faint")
-        self.today, self.today_note = label("–", 26, 600), label("", 12, 400, "faint")
-        self.saved, self.saved_note = label("–", 26, 600), label("", 12, 500, "good")
+        self.credit, self.credit_note = label("–", 26, 600), Elided("", 12, 400, "faint")
+        self.today, self.today_note = label("–", 26, 600), Elided("", 12, 400, "faint")
+        self.saved, self.saved_note = label("–", 26, 600), Elided("", 12, 500, "good")
+        self.credit_title = Elided(tr("Credit left"), 13, 500, "muted")
         grid = QGridLayout()
         grid.setSpacing(px(14))
         for n, (title, value, note, picture) in enumerate(
             (
-                (tr("Credit left"), self.credit, self.credit_note, self.gauge),
-                (tr("Spent today"), self.today, self.today_note, self.today_line),
-                (tr("Saved"), self.saved, self.saved_note, self.saved_line),
+                (self.credit_title, self.credit, self.credit_note, self.gauge),
+                (Elided(tr("Spent today"), 13, 500, "muted"), self.today, self.today_note, self.today_line),
+                (Elided(tr("Saved"), 13, 500, "muted"), self.saved, self.saved_note, self.saved_line),
             )
         ):
             grid.addWidget(_figure(title, value, note, picture), 0, n)
@@ -99,7 +99,12 @@ class Overview(Page):
         self.legend = QHBoxLayout()
         self.legend.setSpacing(px(14))
         self.chart_title = section(tr("Spend by day"))
-        chart = Card(row(self.chart_title, None, self.legend, self.measure, spacing=14), self.bars)
+        self.stacked = Combo(tr("Stacked by"))
+        for key, said in dimensions():
+            self.stacked.addItem(tr("by {what}").format(what=said.lower()), key)
+        self.stacked.setFixedWidth(px(140))
+        self.stacked.activated.connect(lambda _: self._ask())
+        chart = Card(row(self.chart_title, self.legend, None, self.stacked, self.measure, spacing=10), self.bars)
         chart.setMinimumHeight(px(278))
         self.nothing = Empty(
             "route",
@@ -126,29 +131,16 @@ class Overview(Page):
         return both
 
     def _below(self) -> QHBoxLayout:
-        self.by = Segments(
-            tr("Spend by"),
-            [
-                ("client", tr("Client")),
-                ("model", tr("Model")),
-                ("developer", tr("Developer")),
-                ("department", tr("Department")),
-                ("project", tr("Project")),
-                ("tier", tr("Tier")),
-            ],
-        )
+        self.by = Segments(tr("Spend by"), dimensions()[1:])
         self.by.chosen.connect(lambda _: self._ask())
         self.shares = QVBoxLayout()
         self.shares.setSpacing(px(11))
         who = Card(row(section(tr("Where it goes")), None, self.by), 4, self.shares, None, spacing=8)
-        self.running = QVBoxLayout()
-        self.running.setSpacing(px(10))
-        self.running_count = label("", 12, 400, "faint")
-        live = Card(row(section(tr("Running now")), self.running_count, None), 2, self.running, None, spacing=8)
+        self.running = RunningCard()
         self.facts = QVBoxLayout()
         self.facts.setSpacing(px(8))
         inside = Card(section(tr("Honest figures")), 2, self.facts, None, spacing=8)
-        right = column(live, inside, spacing=14)
+        right = column(self.running, inside, spacing=14)
         both = row(spacing=14)
         both.addWidget(who, 3)
         both.addLayout(right, 2)
@@ -165,16 +157,19 @@ class Overview(Page):
             self._soon.start()
 
     def _ask(self) -> None:
-        by, days = self.by.value(), self._days
+        by, stacked = self.by.value(), str(self.stacked.currentData())
         now = datetime.now().astimezone()
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        since = midnight - timedelta(days=days - 1)
+        first, last = self._first, self._last = self.ranges.days(now.date())
+        since, until = _ms(first), min(_ms(last + timedelta(days=1)), int(now.timestamp() * 1000) + 60_000)
+        fortnight = _ms(now.date() - timedelta(days=13))
 
-        def work(ledger: Ledger) -> tuple[Spend, Spend]:
-            until = int(now.timestamp() * 1000) + 60_000
-            tiers = ledger.spend("tier", int(since.timestamp() * 1000), until, int(midnight.timestamp() * 1000))
-            named = tiers if by == "tier" else ledger.spend(by, tiers.since_ms, until, until)
-            return tiers, named
+        def work(ledger: Ledger) -> tuple[Spend, Spend, Spend]:
+            chart = ledger.spend(stacked, since, until, int(midnight.timestamp() * 1000))
+            named = chart if by == stacked else ledger.spend(by, since, until, until)
+            # The small lines show the last two weeks whatever the range is.
+            recent = chart if since <= fortnight and last == now.date() else ledger.spend("tier", fortnight, _END, _END)
+            return chart, named, recent
 
         self.desk.ledger.run(work, lambda got: self._got(*got), self.failed, key="overview", owner=self)
 
@@ -183,22 +178,21 @@ class Overview(Page):
 
     # -- answers
 
-    def _got(self, tiers: Spend, named: Spend) -> None:
+    def _got(self, chart: Spend, named: Spend, recent: Spend) -> None:
         self.note.say("")
-        self._spend = tiers
-        today = datetime.now().astimezone().date()
-        self._draw(tiers, today)
-        self._draw_mix(tiers)
+        self._spend = chart
+        self._draw(chart)
+        self._draw_mix(chart)
         self._draw_shares(named)
-        self._draw_figures(tiers, today)
-        self._draw_facts(tiers)
+        self._draw_figures(chart, recent, datetime.now().astimezone().date())
+        self._draw_facts(chart)
 
-    def _draw(self, spend: Spend, today: date) -> None:
-        stacks = overview.bars(spend, today - timedelta(days=self._days - 1), today, count=self._counting)
+    def _draw(self, spend: Spend) -> None:
+        stacks = overview.bars(spend, self._first, self._last, count=self._counting)
         empty = not any(row.calls for row in spend.tiers)
         self.nothing.setVisible(empty)
         self.bars.setVisible(not empty)
-        kinds = overview.tier_series()
+        kinds = overview.series(spend)
         whole = overview.total(spend.tiers, "calls") if self._counting else overview.total(spend.tiers, "cost")
         said = text.number(whole) if self._counting else text.money(whole)
         self.bars.setAccessibleName(tr("Calls by day") if self._counting else tr("Spend by day"))
@@ -206,9 +200,14 @@ class Overview(Page):
         self.bars.set_bars(
             kinds, stacks, _calls_axis if self._counting else _money_axis, overview.summary(stacks, said)
         )
-        if not self.legend.count():
-            for one in reversed(kinds):
-                self.legend.addWidget(holding(row(Dot(one.color), label(one.name, 12, 400, "muted"), spacing=6)))
+        if kinds != self._kinds:
+            self._kinds = kinds
+            clear(self.legend)
+            # Tier names are short; up to seven names of clients or models are read in the card that hovering opens.
+            for one in reversed(kinds if spend.by == "tier" else kinds[-3:]):
+                self.legend.addWidget(
+                    holding(row(Dot(one.color), label(text.one_line(one.name, 16), 12, 400, "muted"), spacing=6))
+                )
         if not self._drawn and not empty:
             self._drawn = True
             self.bars.animate()
@@ -241,8 +240,8 @@ class Overview(Page):
             words.addWidget(figure)
             self.shares.addLayout(column(words, meter, spacing=5))
 
-    def _draw_figures(self, spend: Spend, today: date) -> None:
-        costs = {day.day: sum(day.costs.values()) for day in spend.days}
+    def _draw_figures(self, spend: Spend, recent: Spend, today: date) -> None:
+        costs = {day.day: sum(day.costs.values()) for day in recent.days}
         fortnight = [(today - timedelta(days=n)).isoformat() for n in range(13, -1, -1)]
         line = [costs.get(day, 0) / USD_NANOS for day in fortnight]
         self.today_line.set_values(line, ", ".join(text.money(costs.get(day, 0)) for day in fortnight[-5:]))
@@ -254,7 +253,7 @@ class Overview(Page):
         self.saved.setText(saving.headline)
         self.saved_note.setText(saving.note)
         retone(self.saved_note, "good" if saving.saved > 0 else "faint")
-        saved = {day.name: (day.baseline - day.cost) / USD_NANOS for day in spend.by_day}
+        saved = {day.name: (day.baseline - day.cost) / USD_NANOS for day in recent.by_day}
         self.saved_line.set_values([max(0.0, saved.get(day, 0.0)) for day in fortnight], saving.note)
 
     def _draw_facts(self, spend: Spend) -> None:
@@ -324,7 +323,7 @@ class Overview(Page):
             repill(self.pill, *words)
             self.pause.setEnabled(False)
             self._draw_credit()
-            self._draw_running(())
+            self.running.show_running(())
             return
         self.pause.setEnabled(True)
         paused = status.paused_until_ms is not None
@@ -337,7 +336,7 @@ class Overview(Page):
         else:
             repill(self.pill, tr("{mode} on {where}").format(mode=text.mode(status.mode), where=where), "good")
         self._draw_credit()
-        self._draw_running(status.running)
+        self.running.show_running(status.running)
 
     def _draw_credit(self) -> None:
         status = self.desk.state.status
@@ -349,55 +348,31 @@ class Overview(Page):
             self.gauge.set_value(None, None, "", tr("No budget in use"))
             return
         share = left_share(tightest) or 0.0
+        burn = overview.burn(tightest, datetime.now().astimezone())
         self.credit.setText(text.dollars(tightest.left))
         limit = tr("of {limit} {per}").format(limit=text.dollars(tightest.limit), per=per_words(tightest.per))
-        self.credit_note.setText(f"{limit} · {text.one_line(tightest.budget, 28)}")
+        whose = text.one_line(f"{tightest.budget}, {tightest.who}" if tightest.who else tightest.budget, 60)
+        self.credit_note.setText(burn.said if burn is not None else limit)
+        self.credit_note.setToolTip(plain(f"{whose}: {limit}"))
+        self.credit_title.setText(tr("Credit left · {whose}").format(whose=whose))
+        said = tr("{share} of {budget} left").format(share=text.percent(share), budget=whose)
         self.gauge.set_value(
             share,
-            None,
+            burn.left_at_end if burn is not None else None,
             text.percent(share),
-            tr("{share} of {budget} left").format(share=text.percent(share), budget=tightest.budget),
+            f"{said}, {limit}" + (f"; {burn.said}" if burn is not None else ""),
         )
-
-    def _draw_running(self, running: Sequence[Running]) -> None:
-        clear(self.running)
-        self.running_count.setText(text.number(len(running)) if running else "")
-        if not running:
-            self.running.addWidget(label(tr("Nothing is running."), 13, 400, "faint"))
-            return
-        now = int(time.time() * 1000)
-        for one in running[:6]:
-            seconds = max(0.1, (now - one.started_ms) / 1000)
-            speed = one.output_tokens / seconds
-            meter = Meter(one.client, 4)
-            # Full at 120 tokens a second: fast for a cloud model, rare for a local one.
-            meter.set_parts(
-                [(speed / 120, one.tier if one.tier in {tier.value for tier in Tier} else "accent")],
-                tr("{n} tokens a second").format(n=round(speed)),
-            )
-            said = tr("{n} tokens · {s}").format(n=text.number(one.output_tokens), s=text.duration(int(seconds * 1000)))
-            self.running.addLayout(
-                column(
-                    row(Elided(text.one_line(one.client), 13, 500), label(said, 12, 400, "faint"), spacing=10),
-                    row(Elided(text.one_line(one.model), 12, 400, "muted")),
-                    meter,
-                    spacing=3,
-                )
-            )
-        if len(running) > 6:
-            self.running.addWidget(label(tr("and {n} more").format(n=len(running) - 6), 12, 400, "faint"))
 
     # -- pressed
 
-    def _range_chosen(self, key: str) -> None:
-        self._days = dict(RANGES)[key]
+    def _range_changed(self) -> None:
         self._drawn = False
         self._ask()
 
     def _measure_chosen(self, key: str) -> None:
         self._counting = key == "calls"
         if self._spend is not None:
-            self._draw(self._spend, datetime.now().astimezone().date())
+            self._draw(self._spend)
 
     def _pause_pressed(self) -> None:
         status = self.desk.state.status
@@ -405,8 +380,7 @@ class Overview(Page):
             self.desk.act(*(("pause", "0") if status.paused_until_ms is None else ("resume", "")))
 
     def _day_picked(self, index: int) -> None:
-        today = datetime.now().astimezone().date()
-        day = today - timedelta(days=self._days - 1 - index)
+        day = self._first + timedelta(days=index)
         self.desk.act("open", f"calls/day/{day.isoformat()}")
 
 
@@ -422,17 +396,38 @@ def per_words(per: str) -> str:
     }.get(per, per)
 
 
-def _figure(title: str, value: QLabel, note: QLabel, picture: Chart) -> Card:
-    words = column(label(title, 13, 500, "muted"), value, note, spacing=3)
-    both = row(spacing=16)
-    both.addLayout(words)
+def dimensions() -> list[tuple[str, str]]:
+    return [
+        ("tier", tr("Tier")),
+        ("client", tr("Client")),
+        ("model", tr("Model")),
+        ("developer", tr("Developer")),
+        ("department", tr("Department")),
+        ("project", tr("Project")),
+    ]
+
+
+_END = 2**62
+
+
+def _ms(day: date) -> int:
+    """Local midnight at its beginning."""
+    return int(datetime(day.year, day.month, day.day).astimezone().timestamp() * 1000)
+
+
+def _figure(title: QLabel, value: QLabel, note: QLabel, picture: Chart) -> Card:
     if isinstance(picture, Gauge):
-        both.addStretch(1)
+        both = row(spacing=12)
+        both.addLayout(column(title, value, note, spacing=3), 1)
         both.addWidget(picture, 0, Qt.AlignmentFlag.AlignVCenter)
+        card = Card(both)
     else:
+        both = row(spacing=12)
+        both.addLayout(column(title, value, spacing=3), 1)
         both.addWidget(picture, 1, Qt.AlignmentFlag.AlignVCenter)
-    card = Card(both)
+        card = Card(both, note, spacing=3)
     card.setFixedHeight(px(112))
+    card.setMinimumWidth(px(170))  # or the widest words would decide how the three share the row
     return card
 
 

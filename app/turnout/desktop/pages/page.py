@@ -20,7 +20,8 @@ class Page(QWidget):
         self.setObjectName("page")
         self.setAccessibleName(self.heading())
         self.note = Note()
-        self.head = row(page_title(self.heading()), *tools, spacing=12)
+        self.caption = page_title(self.heading())
+        self.head = row(self.caption, *tools, spacing=12)
         self.body = column(self.note, spacing=14)
         outer = column(self.head, spacing=0, margins=(26, 20, 12, 20))
         self.head.setContentsMargins(0, 0, px(14), px(14))
@@ -33,8 +34,12 @@ class Page(QWidget):
         desk.ledger_changed.connect(self._ledger_changed)
 
     def bleed(self) -> None:
-        """The body scrolls up to the window's edge: what scrolls keeps the gutter itself."""
+        """The body scrolls up to the window's edges: what scrolls keeps the gutter, and the air at its end, itself."""
         self.body.setContentsMargins(0, 0, 0, 0)
+        layout = self.layout()
+        if layout is not None:
+            margins = layout.contentsMargins()
+            layout.setContentsMargins(margins.left(), margins.top(), margins.right(), 0)
 
     def heading(self) -> str:
         return self.title

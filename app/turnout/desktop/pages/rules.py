@@ -93,6 +93,10 @@ class Rules(Page):
     def heading(self) -> str:
         return tr("Rules")
 
+    def go(self, rest: str) -> None:
+        if rest == "new":
+            self.add_rule()
+
     # -- parts
 
     def _build(self) -> None:

@@ -201,8 +201,7 @@ class Settings(Page):
         self.desk.pool.run(work, lambda _: None, self._not_set, owner=self)
 
     def _theme(self, choice: str) -> None:
-        theme.look().choose(choice)
-        self._set("desktop", "theme", choice)
+        self.desk.act("theme", choice)
 
     def _number(self, table: str, key: str, edit: QLineEdit, low: int, high: int) -> None:
         have = {"port": self._values.server.port, "keep_days": self._values.privacy.keep_days}[key]

@@ -1,0 +1,304 @@
+"""The first two minutes: an engine, a key, a client. Each step can be left out; nothing here cannot be done elsewhere later."""
+
+import http.client
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+
+from turnout.desktop import text, theme
+from turnout.desktop.commands import Doc
+from turnout.desktop.desk import Desk
+from turnout.desktop.pages.page import Page
+from turnout.desktop.text import tr
+from turnout.desktop.theme import px
+from turnout.desktop.widgets import Button, Combo, Elided, Scroll, clear, column, holding, label, pill, row
+from turnout.errors import SettingsError, TurnoutError
+from turnout.settings.files import edit_settings, read_settings
+from turnout.settings.model import Settings
+from turnout.settings.presets import PRESETS
+
+OLLAMA = ("127.0.0.1", 11434)
+
+
+def ollama_models() -> list[str]:
+    """What a local Ollama has; raises SettingsError when none answers."""
+    connection = http.client.HTTPConnection(*OLLAMA, timeout=2)
+    try:
+        connection.request("GET", "/api/tags")
+        doc = json.loads(connection.getresponse().read())
+        return [str(one["name"]) for one in doc["models"]]
+    except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException) as error:
+        raise SettingsError(
+            "No Ollama answers on 127.0.0.1:11434.", hint="Start it (`ollama serve`), then look again."
+        ) from error
+    finally:
+        connection.close()
+
+
+def with_ollama(doc: Any, models: list[str]) -> None:
+    """Adds the engine, and its models to tier local, where there is none yet."""
+    import tomlkit
+
+    for table in ("providers", "tiers"):
+        if table not in doc:
+            doc.add(table, tomlkit.table(is_super_table=table == "providers"))
+    if "local" not in doc["providers"]:
+        engine = tomlkit.table()
+        engine.update(
+            {"dialect": "ollama", "base_url": f"http://{OLLAMA[0]}:{OLLAMA[1]}", "key": "none", "sovereign": True}
+        )
+        doc["providers"].add("local", engine)
+    if not doc["tiers"].get("local"):
+        doc["tiers"]["local"] = [f"local/{name}" for name in models[:3]]
+
+
+class Step(QFrame):
+    """A numbered card that is open, done or left out."""
+
+    def __init__(self, number: int, title: str, words: str, *parts: QWidget | QHBoxLayout | QVBoxLayout) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self.setAccessibleName(title)
+        self._number = number
+        self._mark = QLabel(str(number))
+        self._mark.setObjectName("step")
+        self._mark.setFixedSize(px(26), px(26))
+        self._mark.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._mark.setFont(theme.font(13, 600))
+        self._state = pill("")
+        self._state.hide()
+        inside = column(
+            row(label(title, 14, 600), None, self._state),
+            label(words, 12.5, 400, "muted", wrap=True),
+            spacing=4,
+        )
+        inside.addSpacing(px(8))
+        for part in parts:
+            inside.addLayout(part) if not isinstance(part, QWidget) else inside.addWidget(part)
+        both = row(spacing=14, margins=(18, 16, 18, 16))
+        both.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
+        both.addLayout(inside, 1)
+        self.setLayout(both)
+        self.done = False
+
+    def say(self, words: str, *, done: bool) -> None:
+        self.done = done
+        self._mark.setText("✓" if done else str(self._number))
+        self._mark.setProperty("done", "true" if done else "false")
+        self._state.setText(words)
+        self._state.setVisible(bool(words))
+        self._state.setProperty("pill", "good" if done else "quiet")
+        for shown in (self._mark, self._state):
+            shown.style().unpolish(shown)
+            shown.style().polish(shown)
+        self.setAccessibleDescription(words)
+
+
+class Welcome(Page):
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self.caption.hide()
+        self._settings = Settings()
+        self.engine_words = label("", 13, 500)
+        self.engine_words.setWordWrap(True)
+        look = Button(tr("Look for Ollama"), "refresh-cw", pressed=self._look)
+        engine_line = row(spacing=12)
+        engine_line.addWidget(self.engine_words, 1)
+        engine_line.addWidget(look)
+        self.engine = Step(
+            1,
+            tr("An engine of your own"),
+            tr("Simple calls go to a model on this machine and cost nothing per token. Ollama is found by itself."),
+            engine_line,
+        )
+        self.provider = Combo(tr("Provider"))
+        for name in PRESETS:
+            self.provider.addItem(name, name)
+        self.provider.setFixedWidth(px(150))
+        self.key_edit = QLineEdit()
+        self.key_edit.setEchoMode(QLineEdit.EchoMode.Password)
+        self.key_edit.setAccessibleName(tr("Key"))
+        self.key_edit.setPlaceholderText(tr("Paste it: it goes to the keyring"))
+        self.key_edit.setFont(theme.font(13))
+        self.key_edit.returnPressed.connect(self._save_key)
+        line = row(spacing=8)
+        line.addWidget(self.provider)
+        line.addWidget(self.key_edit, 1)
+        line.addWidget(Button(tr("Save key"), look="main", pressed=self._save_key))
+        self.key = Step(
+            2,
+            tr("A key for the cloud"),
+            tr("For what the local model cannot do. It is bound to the provider's address and stays in the keyring."),
+            line,
+        )
+        self.clients = QVBoxLayout()
+        self.clients.setSpacing(px(10))
+        self.client = Step(
+            3,
+            tr("A client"),
+            tr(
+                "One press points it at Turnout, with a token of its own; another puts its settings back byte for byte."
+            ),
+            self.clients,
+        )
+        self.finish = Button(tr("Skip all of it"), look="plain", pressed=self._finish)
+        column_ = QWidget()
+        column_.setObjectName("clear")
+        column_.setFixedWidth(px(640))
+        column_.setLayout(
+            column(
+                label(tr("Welcome to Turnout"), 26, 600),
+                label(tr("Three steps, two minutes. Each can wait."), 14, 400, "muted"),
+                10,
+                self.engine,
+                self.key,
+                self.client,
+                6,
+                row(
+                    label(tr("You find all of this later under Models and keys, and Connect."), 12, 400, "faint"),
+                    None,
+                    self.finish,
+                ),
+                spacing=12,
+            )
+        )
+        middle = row()
+        middle.addStretch(1)
+        middle.addLayout(column(None, column_, None))
+        middle.addStretch(1)
+        self.bleed()
+        self.body.addWidget(Scroll(holding(middle)), 1)
+
+    def heading(self) -> str:
+        return tr("Welcome")
+
+    def refresh(self) -> None:
+        path = self.desk.places.settings
+        self.desk.pool.run(lambda: read_settings(path), self._got_settings, self.failed, owner=self)
+        self.desk.commands.ask(["key", "list"], self._got_keys, lambda _: None, key="welcome-keys", owner=self)
+        self.desk.commands.ask(["connect"], self._got_clients, self.failed, key="welcome-clients", owner=self)
+
+    def state_changed(self) -> None:
+        status = self.desk.state.status
+        found = [one for one in status.engines if one.sovereign] if status else []
+        up = [one for one in found if one.state == "up"]
+        if up:
+            names = ", ".join(text.one_line(one.provider, 30) for one in up)
+            models = text.plural(sum(one.models for one in up), "{n} model", "{n} models")
+            self.engine_words.setText(tr("“{names}” answers, with {models}.").format(names=names, models=models))
+            self.engine.say(tr("found"), done=True)
+        else:
+            self.engine_words.setText(
+                tr("Starting…")
+                if status is None
+                else tr("None answers yet. Without one, everything goes to the cloud.")
+            )
+            self.engine.say("", done=False)
+        seen = status.clients_seen if status else {}
+        if seen:
+            self.client.say(tr("first call seen"), done=True)
+        self._say_finish()
+
+    def _got_settings(self, settings: Settings) -> None:
+        self._settings = settings
+        self.state_changed()
+
+    def _got_keys(self, doc: Doc) -> None:
+        saved = [str(one.get("provider")) for one in doc.get("keys", ()) if one.get("state") == "saved"]
+        if saved:
+            self.key.say(tr("saved for {names}").format(names=", ".join(saved)), done=True)
+        self._say_finish()
+
+    def _got_clients(self, doc: Doc) -> None:
+        clear(self.clients)
+        rows = [one for one in doc.get("clients", ()) if isinstance(one, Mapping)]
+        shown = [one for one in rows if one.get("state") in ("present", "connected", "changed")]
+        for one in shown[:5]:
+            self.clients.addLayout(self._client(one))
+        if not shown:
+            self.clients.addWidget(
+                label(tr("None that we know is installed here. Connect has tokens for everything else."), 13, wrap=True)
+            )
+        connected = [str(one.get("title")) for one in rows if one.get("state") == "connected"]
+        if connected and not self.client.done:
+            self.client.say(tr("connected: waiting for the first call…"), done=True)
+        self._say_finish()
+
+    def _client(self, one: Mapping[str, Any]) -> QHBoxLayout:
+        title = text.one_line(str(one.get("title", "")), 60)
+        line = row(Elided(title, 13, 500), spacing=8)
+        if one.get("state") == "connected":
+            line.addWidget(pill(tr("connected"), "good"))
+        else:
+            line.addWidget(
+                Button(
+                    tr("Connect"),
+                    "plug",
+                    name=tr("Connect {client}").format(client=title),
+                    pressed=partial(self._connect, str(one.get("name", ""))),
+                )
+            )
+        return line
+
+    def _say_finish(self) -> None:
+        steps = (self.engine, self.key, self.client)
+        done = sum(step.done for step in steps)
+        said = tr("Done") if done == len(steps) else tr("Go on without the rest") if done else tr("Skip all of it")
+        self.finish.setText(said)
+        self.finish.setAccessibleName(said)
+        self.finish.setProperty("look", "main" if done else "plain")
+        self.finish.style().unpolish(self.finish)
+        self.finish.style().polish(self.finish)
+
+    # -- pressed
+
+    def _look(self) -> None:
+        self.engine_words.setText(tr("Looking…"))
+        path = self.desk.places.settings
+
+        def work() -> None:
+            models = ollama_models()
+            edit_settings(path, lambda doc: with_ollama(doc, models))
+            self.desk.link.client().reload()
+
+        def broke(error: TurnoutError) -> None:
+            self.engine_words.setText(error.said)
+
+        self.desk.pool.run(work, lambda _: self.desk.feed.hurry(), broke, owner=self)
+
+    def _save_key(self) -> None:
+        key, name = self.key_edit.text().strip(), str(self.provider.currentData())
+        if not key:
+            self.key_edit.setFocus()
+            return
+        self.key_edit.clear()
+        self.key.say(tr("saving…"), done=False)
+
+        def saved(_: Doc) -> None:
+            self.note.say("")
+            self.desk.feed.hurry()
+            self.refresh()
+
+        def broke(error: TurnoutError) -> None:
+            self.key.say("", done=False)
+            self.failed(error)
+
+        # Through stdin: arguments stand in the process list for every user to read.
+        self.desk.commands.ask(["key", "set", name, "--stdin"], saved, broke, stdin=key, owner=self)
+
+    def _connect(self, name: str) -> None:
+        def done(doc: Doc) -> None:
+            if doc.get("by_hand"):
+                self.desk.act("open", "connect")
+                return
+            self.refresh()
+
+        self.desk.commands.ask(["connect", name, "--apply"], done, self.failed, key="welcome-connect", owner=self)
+
+    def _finish(self) -> None:
+        self.desk.welcomed()
+        self.desk.act("open", "overview")
