@@ -516,9 +516,9 @@ def _bomb(encoding: str) -> bytes:
     megabyte = b" " * 1_000_000
     if encoding == "gzip":
         packer = zlib.compressobj(9, wbits=31)
-        return b"".join([*(packer.compress(megabyte) for _ in range(100)), packer.flush()])
+        return b"".join([*(packer.compress(megabyte) for _ in range(300)), packer.flush()])
     zstd = zstandard.ZstdCompressor(19).compressobj()
-    return b"".join([*(zstd.compress(megabyte) for _ in range(100)), zstd.flush()])
+    return b"".join([*(zstd.compress(megabyte) for _ in range(300)), zstd.flush()])
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
@@ -528,7 +528,7 @@ def test_t16_a_bomb_stops_at_the_cap(turnout: Turnout, encoding: str) -> None:
     answer = turnout.ask("POST", "/v1/chat/completions", _bomb(encoding), headers={"content-encoding": encoding})
 
     assert answer.status == 413
-    assert _peak_kb(turnout) - before < 100_000
+    assert _peak_kb(turnout) - before < 200_000
 
 
 def _peak_kb(turnout: Turnout) -> int:
