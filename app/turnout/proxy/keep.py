@@ -22,6 +22,8 @@ def session_json(live: Live) -> Json:
         "rule": memory.rule,
         "warm": int(memory.warm),
         "ttl": memory.cache_ttl_s,
+        "counted": int(memory.counted),
+        "billed": int(memory.billed),
         "calls": memory.calls,
         "thread": memory.thread,
     }
@@ -40,6 +42,8 @@ def restored(id_: str, doc: Json) -> Live:
         last_at_ms=said_int(doc, "at"),
         warm=Tokens(max(0, said_int(doc, "warm"))),
         cache_ttl_s=said_int(doc, "ttl") or 300,
+        counted=Tokens(max(0, said_int(doc, "counted"))),
+        billed=Tokens(max(0, said_int(doc, "billed"))),
         calls=said_int(doc, "calls"),
         thread=said_text(doc, "thread"),
     )

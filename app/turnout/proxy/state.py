@@ -543,6 +543,8 @@ class State:
             warm=Tokens(written or (usage.prompt if row.tier is not Tier.LOCAL else 0))
             if row.provider
             else before.warm,
+            counted=decided.estimate if decided.exact and not row.estimated else Tokens(0),
+            billed=usage.prompt if not row.estimated else Tokens(0),
             cache_ttl_s=3600 if usage.cache_write_1h else 300,
             calls=before.calls + 1,
             thread=before.thread,

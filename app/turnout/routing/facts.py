@@ -87,6 +87,9 @@ class Memory:
     last_at_ms: int = 0
     warm: Tokens = Tokens(0)
     """Prompt tokens the provider holds cached for this conversation, as last reported."""
+    counted: Tokens = Tokens(0)
+    """The last answer's prompt as we counted it, and as its provider billed it: no two tokenizers agree. 0: not known."""
+    billed: Tokens = Tokens(0)
     cache_ttl_s: int = 300
     calls: int = 0
     thread: str = ""

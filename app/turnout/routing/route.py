@@ -231,8 +231,9 @@ class _Router:
         first = next((stop for stop in target.line if stop.candidate.healthy), target.line[0])
         if facts.estimate is None:
             return Need.TOKENS
-        warm = 0 if conversation.cache_lapsed(facts.memory, facts.now_ms) else min(facts.memory.warm, facts.estimate)
-        traffic = switching.Traffic(Tokens(warm), Tokens(facts.estimate - warm), facts.likely_output)
+        prompt = switching.as_billed(facts.estimate, facts.memory)
+        warm = 0 if conversation.cache_lapsed(facts.memory, facts.now_ms) else min(facts.memory.warm, prompt)
+        traffic = switching.Traffic(Tokens(warm), Tokens(prompt - warm), facts.likely_output)
         found = switching.compare(current.candidate, first.candidate, traffic)
         if found is None:
             return target

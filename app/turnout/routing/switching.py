@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from turnout.calls.units import Nanos, Tokens
 from turnout.calls.usage import FREE, Price
-from turnout.routing.facts import Candidate
+from turnout.routing.facts import Candidate, Memory
 from turnout.routing.money import dollars
 
 LOCAL_LIMIT_S = 90
@@ -36,6 +36,19 @@ class Comparison:
     pays: bool
     text: str
     """Both sides, for people: "staying $0.069, switching $0.129"."""
+
+
+def as_billed(counted: Tokens, memory: Memory) -> Tokens:
+    """Our count in the provider's own tokens, by what it made of the last prompt: else half a warm prefix may look new.
+
+    Tokenizers differ by a third and more; a ratio beyond 2 is no tokenizer's, so it counts as 2.
+    """
+    if not memory.billed:
+        return counted
+    if not memory.counted:
+        # The last prompt was only bounded, not counted (the first half second of a run): much the same prompt is taken for as large.
+        return memory.billed if memory.billed // 3 < counted < memory.billed * 3 else counted
+    return Tokens(counted * min(max(memory.billed, memory.counted // 2), memory.counted * 2) // memory.counted)
 
 
 def stay_cost(price: Price, traffic: Traffic) -> Nanos:

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from tests.unit.routing.scene import HAIKU, OPUS, QWEN, price
 
 from turnout.calls.units import Tokens
-from turnout.routing.switching import Traffic, break_even, compare, stay_cost, switch_cost
+from turnout.routing.facts import Memory
+from turnout.routing.switching import Traffic, as_billed, break_even, compare, stay_cost, switch_cost
 
 OPUS_5, SONNET_5, HAIKU_4_5 = price(5, 0.5, 6.25, 25), price(3, 0.3, 3.75, 15), price(1, 0.1, 1.25, 5)
 
@@ -59,3 +60,19 @@ def test_a_local_engine_costs_nothing_but_time() -> None:
 
 def test_an_unknown_price_says_nothing() -> None:
     assert compare(replace(OPUS, price=None, hold_price=None), HAIKU, Traffic(Tokens(1), Tokens(1), Tokens(1))) is None
+
+
+@pytest.mark.parametrize(
+    ("counted", "last", "billed", "expected"),
+    [
+        (1_000, 0, 0, 1_000),  # a new conversation
+        (1_100, 1_000, 1_300, 1_430),  # a vendor whose tokens are shorter
+        (1_100, 1_000, 10, 550),  # a bill that no tokenizer explains
+        (1_100, 1_000, 90_000, 2_200),
+        (2_000, 0, 1_000, 1_000),  # only bounded before
+        (200, 0, 1_000, 200),  # the history was cut since
+    ],
+)
+def test_our_count_is_read_in_the_providers_own_tokens(counted: int, last: int, billed: int, expected: int) -> None:
+    memory = Memory(counted=Tokens(last), billed=Tokens(billed))
+    assert as_billed(Tokens(counted), memory) == expected
