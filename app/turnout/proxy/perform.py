@@ -58,6 +58,16 @@ FALLS_THROUGH = frozenset({401, 403, 404, 408, 429, 503, 529})
 _PROBES_RESPONSES = frozenset({404, 405, 501})
 
 
+class StoppedError(TurnoutError):
+    """The proxy ends while the call runs; only a stop cancels one."""
+
+    status = 503
+    code = "turnout_stopped"
+
+    def __init__(self) -> None:
+        super().__init__("Turnout was stopped during this call.", hint="Send the request again when it runs.")
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A request ready for one engine."""
@@ -135,6 +145,11 @@ class Attempt:
                 await self._exchange(limits)
         except GoneError:
             self.seen.status = "aborted"
+        except asyncio.CancelledError:
+            self.seen.status = "aborted"
+            if answer.produced and not answer.gone:
+                await self._fail_inside(StoppedError())
+            raise
         except UpstreamError as error:
             error.message = self.engine.scrubbed(error.message.encode()).decode()
             self.seen.status = _status_of(error)

@@ -3,6 +3,7 @@
 `serve` never raises: what goes wrong becomes an answer in the client's own dialect and a row in the ledger.
 """
 
+import asyncio
 import logging
 import time
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from turnout.ledger.rows import usd
 from turnout.proxy.answer import Headers, header_value
 from turnout.proxy.exchange import Exchange, Seen
 from turnout.proxy.owncalls import OwnCalls
-from turnout.proxy.perform import Attempt, may_fall_back, tell_failure
+from turnout.proxy.perform import Attempt, StoppedError, may_fall_back, tell_failure
 from turnout.proxy.settling import Counted, Settled, doubtful, settle
 from turnout.proxy.state import Decided, State, refused_by
 from turnout.routing.plan import Plan, Step
@@ -79,6 +80,10 @@ class Pipeline:
         except TurnoutError as error:
             progress.error = error
             await self._tell(exchange, progress, error)
+        except asyncio.CancelledError:
+            progress.error = StoppedError()
+            await self._tell(exchange, progress, progress.error)
+            raise
         except Exception:  # the boundary: whatever breaks in us is a row, a log line and a clean answer
             log.exception("call %s broke", exchange.call.id)
             progress.error = TurnoutError(

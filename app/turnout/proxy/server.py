@@ -40,7 +40,8 @@ def serve(paths: Paths, *, port: int | None = None, host: str | None = None, par
     if not lock.acquire():
         running = read_runtime(paths.runtime)
         where = f" at {running.url} (pid {running.pid})" if running is not None else ""
-        print(f"Turnout is running already{where}.", file=sys.stderr)  # noqa: T201  this is its message to the user
+        hint = "`turnout status` says more; stop it first, or set TURNOUT_HOME to another folder for a second one."
+        print(f"Turnout is running already{where}. {hint}", file=sys.stderr)  # noqa: T201  this is its message to the user
         return 0
     _log_to(paths.log)
     # The loop thread lets the ledger's thread in after 1 ms instead of 5: a hold is waited for.
@@ -135,11 +136,15 @@ async def _serve(paths: Paths, port: int | None, host: str | None, *, parent_std
     for listening in server.servers:
         listening.close()
     await program.stop(GRACE_S)
+    # What has not finished by now is cut: its client is told, and its row settles in its own `finally`.
+    late = list(server.server_state.tasks)
+    for task in late:
+        task.cancel()
+    if late:
+        await asyncio.wait(late, timeout=2)
     server.should_exit = True
     server.force_exit = program.app.in_flight > 0
     await asyncio.wait({serving}, timeout=3)
-    if program.app.in_flight:
-        await asyncio.sleep(0.1)
     program.close()
     return 0
 
