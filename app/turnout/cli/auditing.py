@@ -52,6 +52,14 @@ class Audit:
         return sum(row.record.tier is Tier.HIGH for row in self.rows)
 
     @property
+    def baseline(self) -> int:
+        return sum(row.record.baseline for row in self.rows)
+
+    @property
+    def estimated(self) -> int:
+        return sum(row.record.estimated for row in self.rows)
+
+    @property
     def needed(self) -> int:
         """Calls at tier high that a cheaper tier would not have done as well, as far as their grade says."""
         return sum(row.record.tier is Tier.HIGH and row.enough is Tier.HIGH for row in self.rows)
@@ -76,6 +84,10 @@ class Audit:
             f"{len(cheaper)} calls ({len(cheaper) / count:.0%}) a cheaper tier could have done: "
             f"{dollars(usd(saved))} of {dollars(usd(spent))}.",
         ]
+        told.append(
+            f"Paid {dollars(usd(spent))}; with the models asked for, their cache reads included, {dollars(usd(self.baseline))}"
+            f"{f'; {self.estimated} calls counted here, not by their provider' if self.estimated else ''}."
+        )
         if self.unknown:
             told.append(f"{self.unknown} were never graded (steps of a tool loop, models asked for by name).")
         told += [
@@ -109,6 +121,8 @@ class Audit:
             "cheaper_share": round(len(cheaper) / len(self.rows), 4) if self.rows else None,
             "not_graded": self.unknown,
             "cost_usd": usd(sum(row.record.cost for row in self.rows)),
+            "baseline_usd": usd(self.baseline),
+            "estimated_calls": self.estimated,
             "could_save_usd": usd(sum(row.could_save for row in cheaper)),
             **{f"all_{tier.value}_usd": _usd(self.total(tier)) for tier in _ORDER},
             "rows": [

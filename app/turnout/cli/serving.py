@@ -100,7 +100,8 @@ def _status_lines(found: "Status") -> list[str]:
     mode = found.mode + ("" if paused is None else ", paused" if not paused else f", paused until {clock(paused)}")
     lines = [
         f"Turnout {found.version} at {found.url} (pid {found.pid}), since {clock(found.started_ms)}, mode {mode}",
-        f"Today: {dollars(found.spent_today_usd)} spent, {dollars(found.saved_today_usd)} saved"
+        f"Today: {dollars(found.spent_today_usd)} spent, {dollars(found.saved_today_usd)} saved "
+        f"({dollars(found.baseline_today_usd)} with the models asked for, {dollars(found.all_fast_today_usd)} all fast)"
         + (f"; {dollars(found.credit_usd)} left under the tightest budget" if found.credit_usd else ""),
         f"{found.in_flight} calls under way, {found.open_holds} holds open",
     ]

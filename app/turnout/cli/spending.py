@@ -47,10 +47,13 @@ def spend(
     reader = Reader(own_paths().ledger)
     try:
         rows = reader.spend(by, from_ms, to_ms)
+        estimated = reader.estimated(from_ms, to_ms)
     finally:
         reader.close()
     total = sum(row.cost for row in rows)
-    saved = sum(_saved(row) for row in rows)
+    baseline, all_fast = sum(row.baseline for row in rows), sum(row.all_fast for row in rows)
+    # Net: what grading and shadow comparisons cost has no baseline and counts against it, however the rows are grouped.
+    saved = baseline - total if baseline else 0
     if as_json:
         from turnout.cli.output import rfc3339
 
@@ -60,8 +63,11 @@ def spend(
                 "since": rfc3339(from_ms) if from_ms else None,
                 "until": rfc3339(to_ms) if to_ms else None,
                 "total_usd": usd(total),
+                "baseline_usd": usd(baseline),
+                "all_fast_usd": usd(all_fast),
                 "saved_usd": usd(saved),
                 "calls": sum(row.calls for row in rows),
+                "estimated_calls": estimated,
                 "rows": [_row(by, row) for row in rows],
             }
         )
@@ -79,7 +85,14 @@ def spend(
         ]
         for row in rows
     ]
-    say(*table(head, cells, right=(1, 2, 3, 4, 5, 6)), f"{dollars(usd(total))} in all; {dollars(usd(saved))} saved.")
+    say(
+        *table(head, cells, right=(1, 2, 3, 4, 5, 6)),
+        f"{dollars(usd(total))} paid; {dollars(usd(baseline))} with the models asked for, their cache reads included: "
+        f"{dollars(usd(saved))} saved. All fast: {dollars(usd(all_fast))}.",
+        f"{estimated} of these calls were counted here, not by their provider."
+        if estimated
+        else "All as measured by the providers.",
+    )
 
 
 def _saved(row: "SpendRow") -> int:

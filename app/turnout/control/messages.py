@@ -113,6 +113,10 @@ class Status:
     """What is left under the tightest budget; empty: no budget."""
     spent_today_usd: str = "0"
     saved_today_usd: str = "0"
+    """Against `baseline_today_usd`, net of what grading and the like cost; below zero when more was paid."""
+    baseline_today_usd: str = "0"
+    """What the models asked for would have cost, with their cache reads."""
+    all_fast_today_usd: str = "0"
     rules_error: str = ""
     settings_error: str = ""
     engines: tuple[Engine, ...] = ()

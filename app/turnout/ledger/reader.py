@@ -285,6 +285,17 @@ class Reader:
             _add(total, [*numbers, row.uncached, row.cache_read, row.cache_write, row.output, row.reasoning])
         return total
 
+    def estimated(self, since_ms: int = 0, until_ms: int = 0) -> int:
+        """How many calls that cost something were counted by us, for want of a provider's own figures."""
+        with self._reading() as db:
+            if db is None:
+                return 0
+            found = db.execute(
+                "SELECT count(*) FROM calls WHERE at_ms >= ? AND at_ms < ? AND estimated = 1 AND cost > 0",
+                (since_ms, until_ms or 1 << 62),
+            ).fetchone()
+            return int(found[0])
+
     def bucket_spend(self) -> dict[str, tuple[int, int, int, int]]:
         """Every budget bucket's (nanos, tokens, calls, last at_ms): what a start rebuilds its books from.
 

@@ -121,6 +121,8 @@ class Admin:
             credit_usd=usd(min(left)) if left else "",
             spent_today_usd=usd(state.totals.spent),
             saved_today_usd=usd(state.totals.saved),
+            baseline_today_usd=usd(state.totals.baseline),
+            all_fast_today_usd=usd(state.totals.all_fast),
             rules_error=state.config.rules_error,
             settings_error=state.config.settings_error,
             engines=self.engine_lines(),

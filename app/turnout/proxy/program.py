@@ -208,8 +208,7 @@ class Program:
         self._calibrate(calibration)
         midnight = state.midnight_ms(self.started_ms)
         for row in self.reader.spend("tier", since_ms=midnight):
-            state.totals.spent += row.cost
-            state.totals.saved += max(0, row.baseline - row.cost) if row.baseline else 0
+            state.totals.add(row.cost, row.baseline, row.all_fast)
             state.totals.calls += row.calls
         state.totals.day = state.day_of(self.started_ms)
 

@@ -66,7 +66,17 @@ class Totals:
     day: str = ""
     spent: int = 0
     saved: int = 0
+    """Net: a call that cost more than what was asked for, and calls of our own, count against it."""
+    baseline: int = 0
+    all_fast: int = 0
     calls: int = 0
+
+    def add(self, spent: int, baseline: int, all_fast: int) -> None:
+        self.spent += spent
+        self.baseline += baseline
+        self.all_fast += all_fast
+        # Without any baseline (no dear model has a price) nothing is known to be saved or lost.
+        self.saved = self.baseline - self.spent if self.baseline else 0
 
 
 @dataclass(slots=True)
@@ -557,8 +567,7 @@ class State:
         day = self.day_of(now_ms)
         if self.totals.day != day:
             self.totals = Totals(day)
-        self.totals.spent += row.cost
-        self.totals.saved += max(0, row.baseline - row.cost) if row.baseline else 0
+        self.totals.add(row.cost, row.baseline, row.all_fast)
         self.totals.calls += 1
 
     def day_of(self, at_ms: int) -> str:
