@@ -43,7 +43,17 @@ class JsonEdit:
         return text
 
     def holds(self, text: str) -> bool:
-        return all(jsonc.get(text, path) == (True, value) for path, value in self.values)
+        found = [jsonc.get(text, path) for path, _ in self.values]
+        return all(there and _covers(now, ours) for (there, now), (_, ours) in zip(found, self.values, strict=True))
+
+
+def _covers(now: Json, ours: Json) -> bool:
+    """What we wrote still stands; the user may have added to it (a model of their own under our provider)."""
+    if isinstance(now, dict) and isinstance(ours, dict):
+        return all(key in now and _covers(now[key], value) for key, value in ours.items())
+    if isinstance(now, list) and isinstance(ours, list):
+        return all(any(_covers(one, value) for one in now) for value in ours)
+    return now == ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +98,7 @@ class TomlEdit:
             found = doc
             for key in path:
                 found = found.get(key) if isinstance(found, dict) else None
-            if found != value:
+            if not _covers(found, value):  # type: ignore[arg-type]  # plain values, as tomllib would give them
                 return False
         return True
 
