@@ -22,7 +22,7 @@
         NoEngineError                 400  turnout_no_engine       nothing configured can serve this call; agents show a 400
                                                                  and do not send it again, where they would retry a 503
       SettingsError                   500  turnout_settings        `file`, `line`, `column` (1-based, 0: unknown)
-      KeysError                       500  turnout_keys            keyring locked, missing or lying
+      KeysError                       400  turnout_keys            no key, or a keyring locked, missing or lying (400 as above)
       LedgerError                     500  turnout_ledger
       ControlError                    502  turnout_control         the proxy does not answer
 
@@ -176,6 +176,7 @@ class SettingsError(TurnoutError):
 
 
 class KeysError(TurnoutError):
+    status = 400
     code = "turnout_keys"
 
 

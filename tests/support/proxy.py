@@ -80,7 +80,7 @@ class Turnout:
     def environment(self) -> dict[str, str]:
         """Nothing of the tester's own: no $HOME, no session bus, no keyring but a scripted one."""
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "SYSTEMROOT") if name in os.environ}
-        return {
+        found = {
             **kept,
             "HOME": str(self.home),
             "TURNOUT_HOME": str(self.home),
@@ -89,6 +89,8 @@ class Turnout:
             "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
             **self._environment,
         }
+        # An empty value takes a variable out.
+        return {name: value for name, value in found.items() if value}
 
     def start(self) -> "Turnout":
         self.process = subprocess.Popen(

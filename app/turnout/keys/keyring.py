@@ -142,7 +142,11 @@ def system_backend() -> Backend:
     import keyring.errors
     from keyring.backends import chainer, fail, null
 
-    found = keyring.get_keyring()
+    try:
+        found = keyring.get_keyring()
+    except Exception as error:
+        # A backend that is named in the environment or in keyringrc.cfg and cannot be had: it raises whatever it likes.
+        raise keyring.errors.NoKeyringError from error
     # A chain would write to the first that takes the key, plain files among them: we pick a trusted one ourselves.
     candidates = list(found.backends) if isinstance(found, chainer.ChainerBackend) else [found]
     backend = next((one for one in candidates if _trusted(one)), None)
