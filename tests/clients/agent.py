@@ -2,7 +2,8 @@
 
 A case writes its mark into the prompt (`case-ID`, for a tool turn `case-ID-tool`). A text turn is answered with the case's
 sentence. A tool turn is first answered with a call of the shell (or read) tool that this very request offers, and, once a
-result is there, with a sentence that quotes the secret out of it: so the sentence proves the whole way there and back.
+result is there, with a sentence that quotes the secret out of it: so the sentence proves the whole way there and back. An
+agent turn (`case-ID-agent`) calls the client's subagent tool instead; the subagent is known by `case-ID-sub` in its prompt.
 """
 
 import json
@@ -24,10 +25,11 @@ def tokens(heard: Heard) -> Tokens:
     return Tokens(prompt=max(1, len(heard.body) // 4), output=OUTPUT)
 
 
-_MARK = re.compile(r"case-([0-9a-f]{8})(-tool)?")
+_MARK = re.compile(r"case-([0-9a-f]{8})(-tool|-agent|-sub)?")
 _SECRET = re.compile(r"secret-([0-9a-f]{12})")
 _SHELL = re.compile(r"(?i)^(bash|shell|exec_command|run_shell_command|run_commands?|run_terminal_cmd|execute_command)$")
 _READ = re.compile(r"(?i)^(read|read_file|read_files|read_note|view)$")
+_AGENT = re.compile(r"^(Task|Agent|task|(.*__)?spawn_agent)$")
 _FINISH = re.compile(r"^(submit_and_exit|attempt_completion)$")
 
 
@@ -35,6 +37,7 @@ _FINISH = re.compile(r"^(submit_and_exit|attempt_completion)$")
 class Offered:
     name: str
     schema: Doc
+    namespace: str = ""
 
 
 def sentence(case: str) -> str:
@@ -49,21 +52,23 @@ def choose(heard: Heard) -> Script:
     doc = heard.doc if heard.body[:1] == b"{" else {}
     script = Script(text="Fine.", tokens=tokens(heard))
     text = heard.body.decode("utf-8", "replace")
-    mark = _MARK.search(text)
-    if mark is None:
+    marks = _MARK.findall(text)
+    if not marks:
         return script
-    case, wants_tool = mark[1], mark[2] is not None
+    case, turns = marks[0][0], {turn for _, turn in marks}
     if _schema(doc):
         said = {"title": sentence(case), "complexity_reasoning": "short", "complexity_score": 5}
         return replace(script, text=json.dumps(said))
-    tools = offered(doc)
-    if not wants_tool:
-        return _finished(script, sentence(case), tools)
-    secrets = _SECRET.findall(" ".join(results(doc)))
-    if secrets:
-        return _finished(script, proof(case, secrets[-1]), tools)
-    call = _call(tools, case)
-    return replace(script, text="", tools=(call,)) if call is not None else replace(script, text=sentence(case))
+    tools, given = offered(doc), results(doc)
+    call = None
+    if "-agent" in turns and not given:
+        call = _hand_over(tools, case, text)
+    elif "-tool" in turns:
+        secrets = _SECRET.findall(" ".join(given))
+        if secrets:
+            return _finished(script, proof(case, secrets[-1]), tools)
+        call = _call(tools, case)
+    return replace(script, text="", tools=(call,)) if call is not None else _finished(script, sentence(case), tools)
 
 
 def _finished(script: Script, text: str, tools: list[Offered]) -> Script:
@@ -88,10 +93,22 @@ def _call(tools: list[Offered], case: str) -> ToolCall | None:
     return None
 
 
+def _hand_over(tools: list[Offered], case: str, text: str) -> ToolCall | None:
+    """The subagent's task names the track too, so that its calls can be routed by what they ask."""
+    track = re.search(r"track-[a-z]+", text)
+    task = f"This is {track[0] if track else 'track-'} case-{case}-sub. Say in one sentence where the points lie."
+    for tool in tools:
+        if _AGENT.match(tool.name):
+            kind = "general-purpose" if tool.name in ("Task", "Agent") else "general"
+            known: dict[str, object] = {"prompt": task, "message": task, "description": "Looks", "subagent_type": kind}
+            return ToolCall(tool.name, _filled(tool.schema, known), f"call_{case}", tool.namespace)
+    return None
+
+
 def _filled(schema: Doc, known: dict[str, object]) -> Doc:
     """Every required property, and no other that we do not know."""
     properties = schema.get("properties") or {}
-    required = schema.get("required") or list(properties)
+    required = schema.get("required") or [name for name in properties if name in known]
     filled: Doc = {}
     for name in required:
         kinds = properties.get(name, {}).get("type", "string")
@@ -131,6 +148,9 @@ def offered(doc: Doc) -> list[Offered]:
                 found.append(Offered(one["name"], schema or {}))
         elif "function" in tool:
             found.append(Offered(tool["function"]["name"], tool["function"].get("parameters") or {}))
+        elif tool.get("type") == "namespace":
+            space = str(tool["name"])
+            found += [Offered(str(one["name"]), one.get("parameters") or {}, space) for one in tool["tools"]]
         elif tool.get("type", "function") in ("function", "custom") or "input_schema" in tool:
             found.append(Offered(str(tool.get("name", "")), tool.get("input_schema") or tool.get("parameters") or {}))
     return found

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.clients.scene import TRACKS, Case
+from tests.clients.scene import TRACKS, Case, Turn
 
 Argv = list[str]
 SDK_TURN = Path(__file__).with_name("sdk_turn.py")
@@ -28,6 +28,8 @@ class Program:
     """Why there is no tool turn."""
     says_session: bool = False
     """It sends a session id of its own."""
+    subagents: bool = False
+    """It can start a subagent, and says whose it is."""
 
 
 def _claude(case: Case) -> Argv:
@@ -101,7 +103,7 @@ def _aider(case: Case) -> Argv:
 
 
 def _llm(case: Case) -> Argv:
-    tools = ["--functions", _READ_NOTE] if case.tool else []
+    tools = ["--functions", _READ_NOTE] if case.turn is Turn.TOOL else []
     return ["llm", "-m", case.model if case.named else "turnout", *tools, case.prompt]
 
 
@@ -127,15 +129,24 @@ def _sdk(kind: str) -> Callable[[Case], Argv]:
     """In a new shell, as `connect shell` left it for its user."""
 
     def command(case: Case) -> Argv:
-        turn = shlex.join(["python", str(SDK_TURN), kind, case.model, "tool" if case.tool else "text", case.prompt])
+        turn = shlex.join(
+            ["python", str(SDK_TURN), kind, case.model, "tool" if case.turn is Turn.TOOL else "text", case.prompt]
+        )
         return ["bash", "-c", f'. "$HOME/.bashrc" && exec {turn}']
 
     return command
 
 
 PROGRAMS = (
-    Program("claude-code", "claude-code", _claude, environment={"DISABLE_AUTOUPDATER": "1"}, says_session=True),
-    Program("codex", "codex", _codex, says_session=True),
+    Program(
+        "claude-code",
+        "claude-code",
+        _claude,
+        environment={"DISABLE_AUTOUPDATER": "1"},
+        says_session=True,
+        subagents=True,
+    ),
+    Program("codex", "codex", _codex, says_session=True, subagents=True),
     Program(
         "opencode",
         "opencode",
@@ -143,6 +154,7 @@ PROGRAMS = (
         environment={"OPENCODE_DISABLE_AUTOUPDATE": "1"},
         add_models=_opencode_models,
         says_session=True,
+        subagents=True,
     ),
     Program("gemini-cli", "gemini-cli", _gemini, environment={"GEMINI_CLI_DISABLE_AUTOUPDATER": "1"}),
     Program("qwen-code", "qwen-code", _qwen),

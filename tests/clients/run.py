@@ -32,7 +32,19 @@ sys.path[:0] = [str(ROOT), str(ROOT / "app")]
 
 from tests.clients import agent  # noqa: E402  the path has to be set first: this file is run as a script
 from tests.clients.programs import PROGRAMS, UNTRIED, Program  # noqa: E402
-from tests.clients.scene import LOOP, NAMED, SIDE, TRACKS, Case, Scene, clean_environment, cost, rule_of  # noqa: E402
+from tests.clients.scene import (  # noqa: E402
+    LOOP,
+    NAMED,
+    SIDE,
+    TRACKS,
+    Case,
+    Scene,
+    Track,
+    Turn,
+    clean_environment,
+    cost,
+    rule_of,
+)
 from tests.support.script import Doc  # noqa: E402
 
 PINS = Path(__file__).with_name("pins.toml")
@@ -154,7 +166,7 @@ class Sitting:
         plain = " ".join(out.split())
         if case.expected not in plain:
             faults.append(f"the sentence is not in its output {plain[-200:]!r}")
-        if case.tool and not self._ran(folder, case):
+        if case.turn is Turn.TOOL and not self._ran(folder, case):
             faults.append("its tool did not run")
         return faults + self._booked(case)
 
@@ -193,14 +205,14 @@ class Sitting:
         heard = self.scene.heard(case)
         main = [row for row in rows if row["rule"] != SIDE]
         faults = []
-        need = 2 if case.tool else 1
+        need = {Turn.TEXT: 1, Turn.TOOL: 2, Turn.AGENT: 3}[case.turn]
         if len(main) < need:
             faults.append(f"{len(main)} rows of its own in place of {need}")
         # A 404 for /responses is tried once a provider, and is no call of the client's.
         billed = [one for name, one in heard if not (name == "chat" and one.path.endswith("/responses"))]
         if len(rows) != len(billed):
             faults.append(f"{len(rows)} rows for {len(billed)} calls upstream")
-        if not all(_streamed(one.doc, one.target) for name, one in heard if name == case.track.name):
+        if sum(_streamed(one.doc, one.target) for name, one in heard if name == case.track.name) < need:
             faults.append("not streamed")
         for row in main:
             faults += _faults(row, case)
@@ -209,15 +221,22 @@ class Sitting:
         for row in rows:
             if row["client"] != self.program.client or row["status"] != "settled" or not row["reason"]:
                 faults.append(f"row {row['client']} {row['status']} {row['reason']!r}")
-        sessions = {str(row["session"]) for row in rows if self.program.says_session or row in main}
-        if len(sessions) != 1 or "" in sessions:
-            faults.append(f"sessions {sorted(sessions)}")
-        for session in sessions:
-            if self.program.says_session and session.startswith("s-"):
-                faults.append(f"session {session} is not the client's own")
-            if self._sessions.setdefault(session, case.id) != case.id:
-                faults.append(f"session {session} is that of another case")
+        faults += self._session_faults([row for row in rows if self.program.says_session or row in main], case)
         return list(dict.fromkeys(faults))
+
+    def _session_faults(self, rows: list[Doc], case: Case) -> Iterator[str]:
+        """One session, no other case's; a subagent's below it."""
+        top = {str(row["session"]) for row in rows if not row["parent_session"]}
+        below = {(str(row["session"]), str(row["parent_session"])) for row in rows if row["parent_session"]}
+        if len(top) != 1 or "" in top:
+            yield f"sessions {sorted(top)}"
+        if bool(below) != (case.turn is Turn.AGENT) or any(parent not in top for _, parent in below):
+            yield f"sessions below {sorted(below)}"
+        for session in top:
+            if self.program.says_session and session.startswith("s-"):
+                yield f"session {session} is not the client's own"
+            if self._sessions.setdefault(session, case.id) != case.id:
+                yield f"session {session} is that of another case"
 
     def _fresh_rows(self) -> list[Doc]:
         """Those of this case: a client's cases run one after another. A row may close a moment after the client left."""
@@ -279,11 +298,12 @@ def sit(scene: Scene, program: Program, cases: list[Case], folder: Path, tally: 
     try:
         sitting = Sitting(scene, program, binaries, scene.folder / "homes" / program.name)
     except (AssertionError, OSError, KeyError, ValueError) as error:
-        tally.add(program.name, f"{program.name:<18} connect", Verdict.FAILED, str(error))
+        tally.add(program.name, f"{program.name:<20} connect", Verdict.FAILED, str(error))
         return
     for case in cases:
-        if case.tool and program.no_tools:
-            tally.add(program.name, str(case), Verdict.SKIPPED, program.no_tools)
+        why = _left_out(program, case)
+        if why:
+            tally.add(program.name, str(case), Verdict.SKIPPED, why)
             continue
         try:
             faults = sitting.play(case)
@@ -295,7 +315,21 @@ def sit(scene: Scene, program: Program, cases: list[Case], folder: Path, tally: 
     except (AssertionError, OSError, ValueError) as error:
         faults = [f"{type(error).__name__}: {error}"]
     verdict = Verdict.FAILED if faults else Verdict.PASSED
-    tally.add(program.name, f"{program.name:<18} connect, then undo", verdict, "; ".join(faults))
+    tally.add(program.name, f"{program.name:<20} connect, then undo", verdict, "; ".join(faults))
+
+
+def cases_of(program: Program, tracks: list[Track]) -> list[Case]:
+    made = [
+        Case(program.name, track, named, turn)
+        for track in tracks
+        for named in (False, True)
+        for turn in (Turn.TEXT, Turn.TOOL)
+    ]
+    return made + [Case(program.name, track, True, Turn.AGENT) for track in tracks if program.subagents]
+
+
+def _left_out(program: Program, case: Case) -> str:
+    return program.no_tools if case.turn is Turn.TOOL else ""
 
 
 def main() -> int:
@@ -326,12 +360,7 @@ def main() -> int:
 
     def play(programs: list[Program]) -> None:
         for program in programs:
-            cases = [
-                Case(program.name, track, named, tool)
-                for track in tracks
-                for named in (False, True)
-                for tool in (False, True)
-            ]
+            cases = cases_of(program, tracks)
             sit(scene, program, cases, given.folder, tally)
 
     with Scene(run) as scene, ThreadPoolExecutor(max(1, given.jobs)) as pool:

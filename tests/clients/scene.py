@@ -8,6 +8,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import Enum
 from pathlib import Path
 
 from tests.clients import agent
@@ -74,12 +75,19 @@ def cost(track: "Track", prompt: int) -> Decimal:
     return Decimal(0) if track.tier == "local" else Decimal(prompt * 2 + agent.OUTPUT * 8) / 1_000_000
 
 
+class Turn(Enum):
+    TEXT = "text"
+    TOOL = "tool"
+    AGENT = "agent"
+    """The client starts a subagent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     client: str
     track: Track
     named: bool
-    tool: bool
+    turn: Turn
     id: str = field(default_factory=lambda: secrets.token_hex(4))
     secret: str = field(default_factory=lambda: secrets.token_hex(6))
 
@@ -89,18 +97,19 @@ class Case:
 
     @property
     def prompt(self) -> str:
-        if self.tool:
-            task = f"Use your tool to read the file {agent.NOTE} and tell me what the note says."
-            return f"This is track-{self.track.name} case-{self.id}-tool. {task}"
-        return f"This is track-{self.track.name} case-{self.id}. Tell me in one sentence where the points lie."
+        mark = f"This is track-{self.track.name} case-{self.id}"
+        if self.turn is Turn.TOOL:
+            return f"{mark}-tool. Use your tool to read the file {agent.NOTE} and tell me what the note says."
+        if self.turn is Turn.AGENT:
+            return f"{mark}-agent. Let a subagent find out where the points lie."
+        return f"{mark}. Tell me in one sentence where the points lie."
 
     @property
     def expected(self) -> str:
-        return agent.proof(self.id, self.secret) if self.tool else agent.sentence(self.id)
+        return agent.proof(self.id, self.secret) if self.turn is Turn.TOOL else agent.sentence(self.id)
 
     def __str__(self) -> str:
-        turn = "tool" if self.tool else "text"
-        return f"{self.client:<18} {self.track.name:<10} {'named' if self.named else 'auto':<6} {turn}"
+        return f"{self.client:<20} {self.track.name:<10} {'named' if self.named else 'auto':<6} {self.turn.value}"
 
 
 class Scene:

@@ -199,6 +199,7 @@ def _responses(doc: Doc, model: str, script: Script) -> tuple[str, list[bytes] |
                 "arguments": dumped(call.arguments).decode(),
                 "status": "completed",
             }
+            | ({"namespace": call.namespace} if call.namespace else {})
         )
     whole: Doc = {
         "id": "resp_1",

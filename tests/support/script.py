@@ -13,6 +13,8 @@ class ToolCall:
     name: str
     arguments: Doc = field(default_factory=dict)
     id: str = "call_1"
+    namespace: str = ""
+    """Of the Responses API alone."""
 
 
 @dataclass(frozen=True, slots=True)
