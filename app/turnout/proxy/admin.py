@@ -19,6 +19,7 @@ from turnout.ledger.rows import rfc3339, usd
 from turnout.ledger.writer import Writer
 from turnout.proxy import tokens as token_words
 from turnout.proxy.keep import mode_json
+from turnout.proxy.sessions import Live
 from turnout.proxy.state import State
 from turnout.proxy.tokens import Tokens
 from turnout.settings.paths import Paths
@@ -234,7 +235,8 @@ class Admin:
         }
 
     def session_allow(self, session: str, dollars: str, turns: int) -> Doc:
-        """Without figures: as much again as the loop guard's own limit."""
+        """Without figures: as much again as the loop guard's own limit; of a budget that asked, a tenth, and enough for the call
+        that it held up. Either way for this session only: `budget credit` raises a budget for everyone under it."""
         live = self._state.sessions.find(session)
         if live is None:
             raise NotFoundError(f"there is no live session {session[:80]!r}", hint="`turnout session list` shows them.")
@@ -245,9 +247,29 @@ class Admin:
             live.allowed_turns += turns or 200
         if not dollars and not turns:
             live.allowed_usd = Nanos(live.allowed_usd + 3_000_000_000)
+        raised = self._raise_budgets(live, dollars, turns)
         answered = self._state.answer(session=session, allowed=True)
+        self._state.edges.remember(live.id, live)
         self._state.tell()
-        return {"session": session, "answered": answered}
+        return {"session": session, "answered": answered, "raised": raised}
+
+    def _raise_budgets(self, live: Live, dollars: str, turns: int) -> list[Json]:
+        """The budgets that asked for this session: a call let go on without room in them would be refused all the same."""
+        found: list[Json] = []
+        for key, lacking in live.short.items():
+            budget = next((b for b in self._state.config.rules.budgets if key.startswith(f"{b.name}|")), None)
+            if budget is None:
+                continue
+            if dollars and budget.unit == "usd":
+                more = int(money(dollars))
+            elif turns and budget.unit == "calls":
+                more = turns
+            else:
+                more = max(lacking, budget.limit // 10)
+            live.raised[key] = live.raised.get(key, 0) + more
+            found.append(key)
+        live.short.clear()
+        return found
 
     def session_stop(self, session: str) -> Doc:
         live = self._state.sessions.find(session)
@@ -255,6 +277,7 @@ class Admin:
             raise NotFoundError(f"there is no live session {session[:80]!r}", hint="`turnout session list` shows them.")
         live.stopped = "stopped by hand"
         answered = self._state.answer(session=session, allowed=False)
+        self._state.edges.remember(live.id, live)
         self._state.tell()
         return {"session": session, "answered": answered}
 

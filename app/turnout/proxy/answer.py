@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from turnout import __version__
+from turnout.errors import TurnoutError
 
 Message = MutableMapping[str, Any]
 """An ASGI event: the server's own shape, not ours."""
@@ -14,6 +15,16 @@ Notice = Callable[[Callable[[], None] | None], None]
 Headers = list[tuple[bytes, bytes]]
 SIGNED = (b"x-turnout", __version__.encode())
 """On every answer: Turnout looks like an Ollama, and must never take itself for one."""
+
+
+class LeftError(TurnoutError):
+    """The client hung up before anything was sent for it."""
+
+    status = 499
+    code = "turnout_client_left"
+
+    def __init__(self) -> None:
+        super().__init__("The client hung up before its call was sent.")
 
 
 class Answer:

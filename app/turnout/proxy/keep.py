@@ -26,6 +26,10 @@ def session_json(live: Live) -> Json:
         "billed": int(memory.billed),
         "calls": memory.calls,
         "thread": memory.thread,
+        "stopped": live.stopped,
+        "turns_more": live.allowed_turns,
+        "usd_more": int(live.allowed_usd),
+        "raised": dict(live.raised),
     }
 
 
@@ -49,6 +53,12 @@ def restored(id_: str, doc: Json) -> Live:
     )
     live = Live(id_, said_text(doc, "client"), said_text(doc, "parent"), memory, last_at_ms=said_int(doc, "at"))
     live.spent = Nanos(max(0, said_int(doc, "spent")))
+    live.stopped = said_text(doc, "stopped")
+    live.allowed_turns = max(0, said_int(doc, "turns_more"))
+    live.allowed_usd = Nanos(max(0, said_int(doc, "usd_more")))
+    raised = said(doc, "raised")
+    if isinstance(raised, dict):
+        live.raised = {key: more for key, more in raised.items() if isinstance(more, int) and more > 0}
     return live
 
 

@@ -25,7 +25,7 @@ from turnout.errors import (
     TurnoutError,
 )
 from turnout.ledger.rows import usd
-from turnout.proxy.answer import Headers, header_value
+from turnout.proxy.answer import Headers, LeftError, header_value
 from turnout.proxy.exchange import Exchange, Seen
 from turnout.proxy.owncalls import OwnCalls
 from turnout.proxy.perform import Attempt, StoppedError, may_fall_back, tell_failure
@@ -98,7 +98,7 @@ class Pipeline:
 
     async def _serve(self, exchange: Exchange, progress: Progress) -> None:
         state, call = self._state, exchange.call
-        decided = await state.decided(call, exchange.session)
+        decided = await state.decided(call, exchange.session, exchange.answer)
         call = exchange.call = decided.call
         plan = progress.plan = decided.plan
         progress.decided = decided
@@ -107,6 +107,8 @@ class Pipeline:
         for number, step in enumerate(plan.steps):
             if number and not state.can_hold(decided, step):
                 break
+            if exchange.answer.gone:
+                raise LeftError
             progress.step = step
             await self._hold(exchange, progress, step)
             try:
@@ -391,7 +393,7 @@ def _status(progress: Progress, exchange: Exchange) -> Status:
     if isinstance(error, Refusal):
         return Status.REFUSED
     if error is not None:
-        return Status.ABORTED if exchange.answer.gone and seen is not None else Status.FAILED
+        return Status.ABORTED if exchange.answer.gone else Status.FAILED
     if seen is None:
         return Status.ABORTED if exchange.answer.gone else Status.FAILED
     if seen.status == "aborted":

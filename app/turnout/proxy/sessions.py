@@ -27,6 +27,10 @@ class Live:
     """Why the user or the loop guard stopped it; empty: it runs."""
     allowed_turns: int = 0
     allowed_usd: Nanos = Nanos(0)
+    raised: dict[str, int] = field(default_factory=dict)
+    """Budget bucket -> what the user lets this session have over the budget's limit, in the budget's unit."""
+    short: dict[str, int] = field(default_factory=dict)
+    """Budget bucket that asks -> what the last call that it held up lacked: what letting it go on must raise it by at least."""
 
 
 class Sessions:

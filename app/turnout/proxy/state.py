@@ -20,6 +20,7 @@ from turnout.calls.usage import Usage, cost
 from turnout.control.messages import Notice, Running, Waiting
 from turnout.engines.engine import Engine
 from turnout.errors import BudgetRefusal, LoopRefusal, NoEngineError, PolicyRefusal, Refusal, TurnoutError
+from turnout.proxy.answer import Answer, LeftError
 from turnout.proxy.attribution import Session
 from turnout.proxy.books import Amount, Books, Charge
 from turnout.proxy.exchange import Exchange, Seen
@@ -232,10 +233,10 @@ class State:
 
     # --- deciding ---
 
-    async def decided(self, call: Call, session: Session) -> Decided:
+    async def decided(self, call: Call, session: Session, answer: Answer) -> Decided:
         """Fetches what the rules turn out to need, decides, and waits for the user where a rule says `ask`.
 
-        Raises a Refusal or NoEngineError. The return is synchronous with the last `facts`: hold before any await.
+        Raises a Refusal, NoEngineError, or LeftError when the client did not wait. The return is synchronous with the last `facts`: hold before any await.
         """
         now_ms = time.time_ns() // 1_000_000
         live = self.sessions.named(session, call.client.name, now_ms)
@@ -280,7 +281,8 @@ class State:
                         self._refused(call, live, refusal, now_ms)
                         raise refusal
                     waited.add(outcome.waits)
-                    await self._ask(call, live, outcome.waits, refusal)
+                    self._missed(live, outcome, facts)
+                    await self._ask(call, live, outcome.waits, refusal, answer)
                     continue
                 return Decided(outcome, call, live, estimate or Tokens(0), exact, grading, secret, facts.standings)
 
@@ -331,7 +333,7 @@ class State:
                 key=bucket.key,
                 scope=bucket.scope,
                 used=self.books.used(bucket.key),
-                limit=bucket.budget.limit + self.books.added.get(bucket.key, 0),
+                limit=bucket.budget.limit + self.books.added.get(bucket.key, 0) + self._raised(live, bucket.key),
                 renews=bucket.renews,
             )
             for bucket in budgets.buckets(
@@ -343,6 +345,15 @@ class State:
                 windows=self._windows_at(now),
             )
         )
+
+    def _raised(self, live: Live, key: str) -> int:
+        """What the user granted this session, or the one it was started from, over the budget's limit."""
+        raised = live.raised.get(key, 0)
+        if live.parent:
+            top = self.sessions.find(self.sessions.root(live))
+            if top is not None and top is not live:
+                raised += top.raised.get(key, 0)
+        return raised
 
     def _windows_at(self, now: datetime) -> dict[str, budgets.Window]:
         """No window begins or ends within a minute, so each is worked out once a minute (4 us apiece)."""
@@ -416,7 +427,14 @@ class State:
 
     # --- asking the user ---
 
-    async def _ask(self, call: Call, live: Live, waits: str, refusal: Refusal) -> None:
+    def _missed(self, live: Live, plan: Plan, facts: Facts) -> None:
+        """Notes what the waiting call lacks, so that letting the session go on can give it enough."""
+        key, step = plan.waits.partition("\n")[2], plan.steps[0]
+        for standing in facts.standings:
+            if standing.key == key:
+                live.short[key] = budgets.short(standing, nanos=step.hold, tokens=step.tokens)
+
+    async def _ask(self, call: Call, live: Live, waits: str, refusal: Refusal, answer: Answer) -> None:
         """Holds the call back, no header sent yet, until the tray or the CLI answers; nobody there: refused at once."""
         what, _, key = waits.partition("\n")
         seconds = self._ask_seconds(what)
@@ -431,6 +449,7 @@ class State:
             )
         )
         self.asks[call.id] = ask
+        answer.on_gone(ask.answered.set)
         self.tell()
         try:
             async with asyncio.timeout(seconds):
@@ -439,8 +458,11 @@ class State:
             self._refused(call, live, refusal, time.time_ns() // 1_000_000)
             raise refusal from None
         finally:
+            answer.on_gone(None)
             del self.asks[call.id]
             self.tell()
+        if answer.gone:
+            raise LeftError
         if not ask.allowed:
             raise refusal
 

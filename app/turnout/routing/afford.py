@@ -177,11 +177,12 @@ def fit(stop: Stop, call: Call, facts: Facts) -> Fit:
     candidate = stop.candidate
     if is_free(call):
         return Fit(Step(candidate, Nanos(0), tier=stop.tier))
+    prompt = facts.estimate or 0
     output = worst_output(candidate, call, facts)
     mine = [one for one in facts.standings if applies(one, candidate, stop.tier)]
     keys = tuple(one.key for one in mine)
     hold = worst_cost(candidate, call, facts, output)
-    step = Step(candidate, hold, None, stop.tier, keys)
+    step = Step(candidate, hold, Tokens(prompt + output), None, stop.tier, keys)
     if not _failing(mine, hold, output, facts):
         return Fit(step)
     room = min((_room(one, candidate, call, facts) for one in mine), default=output)
@@ -189,7 +190,7 @@ def fit(stop: Stop, call: Call, facts: Facts) -> Fit:
         lowered = Tokens(room)
         hold = worst_cost(candidate, call, facts, lowered)
         if not _failing(mine, hold, lowered, facts):
-            return Fit(Step(candidate, hold, lowered, stop.tier, keys))
+            return Fit(Step(candidate, hold, Tokens(prompt + lowered), lowered, stop.tier, keys))
     return Fit(step, _failing(mine, step.hold, output, facts))
 
 

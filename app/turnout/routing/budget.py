@@ -156,6 +156,11 @@ def lacking(standing: Standing, *, nanos: int, tokens: int) -> bool:
     return standing.left < 1
 
 
+def short(standing: Standing, *, nanos: int, tokens: int) -> int:
+    """What is missing for this worst case, in the budget's own unit."""
+    return max(0, {"usd": nanos, "tokens": tokens}.get(standing.budget.unit, 1) - standing.left)
+
+
 def amount(standing: Standing, value: int) -> str:
     """In the budget's own unit, for people."""
     unit = standing.budget.unit

@@ -23,6 +23,8 @@ class Step:
     candidate: Candidate
     hold: Nanos
     """Worst case of this step: prompt estimate + max output at its price; 0 for a sovereign engine without a price."""
+    tokens: Tokens = Tokens(0)
+    """The same in tokens: prompt estimate + max output."""
     max_output: Tokens | None = None
     """Set when a budget clamped the output, else None: the client's own figure stands."""
     tier: Tier | None = None
