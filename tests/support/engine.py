@@ -69,6 +69,8 @@ class Engine:
         """Accepted so far."""
         self.open = 0
         """Connected now."""
+        self.running = b'{"models":[]}'
+        """What /api/ps says."""
         self.default = Script()
         self.choose: Callable[[Heard], Script] | None = None
         """Picks the answer by the request, in place of the queue: clients ask side questions in no fixed order."""
@@ -261,7 +263,7 @@ class Engine:
         bodies: dict[str, bytes] = {
             "/api/tags": dialects.tags(self.models),
             "/api/version": b'{"version":"0.32.15"}',
-            "/api/ps": b'{"models":[]}',
+            "/api/ps": self.running,
             "/": b"Ollama is running",
         }
         if path == "/api/show":

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from turnout.control.codec import status_of
-from turnout.control.messages import Status
+from turnout.control.codec import nodes_of, status_of
+from turnout.control.messages import Node, Status
 from turnout.control.runtime import Runtime
 from turnout.errors import ControlError
 
@@ -124,11 +124,16 @@ class ControlClient:
         """A small thing beside the ledger (the calibration); None drops it."""
         return self.ask("POST", "keep", {"kind": kind, "key": key, "value": value})
 
-    def models_pull(self, name: str) -> Iterator[Doc]:
+    def nodes(self) -> list[Node]:
+        """Each Ollama with its models, as it says now."""
+        return nodes_of(self.ask("GET", "nodes", timeout_s=30))
+
+    def models_pull(self, name: str, provider: str = "") -> Iterator[Doc]:
         """Lines of progress {"status", "completed", "total"} as the local engine tells them, until it is done."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=600)
         try:
-            connection.request("POST", "/_control/v1/models/pull", json.dumps({"name": name}).encode(), self._headers())
+            wanted = json.dumps({"name": name, "provider": provider}).encode()
+            connection.request("POST", "/_control/v1/models/pull", wanted, self._headers())
             answer = connection.getresponse()
             if answer.status >= 400:
                 raise _refused(json.loads(answer.read() or b"{}"), answer.status)
@@ -143,8 +148,13 @@ class ControlClient:
         finally:
             connection.close()
 
-    def models_remove(self, name: str) -> Doc:
-        return self.ask("DELETE", f"models/{quote(name, safe='')}", timeout_s=60)
+    def models_remove(self, name: str, provider: str = "") -> Doc:
+        return self.ask("DELETE", f"models/{quote(name, safe='')}", {"provider": provider}, timeout_s=70)
+
+    def models_load(self, name: str, provider: str = "", *, on: bool = True) -> Doc:
+        """Into the engine's memory, or out of it; a large model takes minutes."""
+        verb = "load" if on else "unload"
+        return self.ask("POST", f"models/{quote(name, safe='')}/{verb}", {"provider": provider}, timeout_s=620)
 
     def shutdown(self) -> Doc:
         return self.ask("POST", "shutdown")

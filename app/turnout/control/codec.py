@@ -3,7 +3,7 @@
 from dataclasses import MISSING, asdict, fields
 from typing import Any, TypeVar
 
-from turnout.control.messages import BudgetLine, Engine, Notice, Running, Status, Waiting
+from turnout.control.messages import BudgetLine, Engine, LocalModel, Node, Notice, Running, Status, Waiting
 
 T = TypeVar("T")
 _LISTS: dict[str, type] = {
@@ -26,6 +26,13 @@ def status_of(doc: dict[str, Any]) -> Status:
         given[key] = tuple(made(kind, one) for one in rows if isinstance(one, dict)) if isinstance(rows, list) else ()
     given["next_steps"] = tuple(doc.get("next_steps") or ())
     return made(Status, given)
+
+
+def nodes_of(doc: dict[str, Any]) -> list[Node]:
+    rows = [row for row in doc.get("nodes") or () if isinstance(row, dict)]
+    return [
+        made(Node, row | {"models": tuple(made(LocalModel, one) for one in row.get("models") or ())}) for row in rows
+    ]
 
 
 def made(kind: type[T], doc: dict[str, Any]) -> T:

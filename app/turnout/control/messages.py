@@ -19,8 +19,11 @@ All under `http://127.0.0.1:PORT/_control/v1/`, with `Authorization: Bearer CONT
     POST   budgets/credit                  {"scope": "client:NAME" | budget key, "usd": "5.00"}
     POST   holds/ID/release
     GET    models                          {"models": [...]} by provider, with health, warm, price
-    POST   models/pull                     {"name"} -> JSON lines {"status","completed","total"}, the last {"status":"success"}
-    DELETE models/NAME                     the local engine's, both through the ollama client
+    GET    nodes                           {"nodes": [{"provider","url","state","detail","version","num_ctx","models"}]}: each Ollama, asked now
+    POST   models/pull                     {"name","provider"} -> JSON lines {"status","completed","total"}, the last {"status":"success"} or {"error"}
+    DELETE models/NAME                     {"provider"}; this and the next two through the ollama client too
+    POST   models/NAME/load                {"provider"} into memory, with the window that calls ask for
+    POST   models/NAME/unload              {"provider"}
     POST   keep                            {"kind","key","value" | null}  small things beside the ledger: calibration/now
     POST   keys/test                       {"provider"} -> {"ok","message"}
     POST   thumbs                          {"call","up": true|false}
@@ -129,3 +132,41 @@ class Status:
     clients_seen: dict[str, int] = field(default_factory=dict)
     """client -> Unix ms of its last call."""
     next_steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """A model on a node's disk. Sizes are bytes."""
+
+    name: str
+    size: int = 0
+    parameters: str = ""
+    quantization: str = ""
+    context: int | None = None
+    """What it was trained for."""
+    remote: bool = False
+    """A name that forwards to a cloud."""
+    embeds: bool = False
+    loaded: bool = False
+    memory: int = 0
+    """While loaded; `vram` of it on the graphics card, the rest in RAM."""
+    vram: int = 0
+    window: int = 0
+    """Tokens of context it was loaded with."""
+    until: str = ""
+    """When the engine lets go of it (RFC 3339)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One Ollama, as it says now."""
+
+    provider: str
+    url: str
+    state: str
+    """up | down | unknown, as in `Engine`."""
+    detail: str = ""
+    version: str = ""
+    num_ctx: int | None = None
+    """The window that turnout.toml pins; None: chosen from what calls need."""
+    models: tuple[LocalModel, ...] = ()

@@ -60,6 +60,11 @@ def nanos_of(decimal: str) -> int:
     return sign * (int(whole or "0") * USD_NANOS + int(digits))
 
 
+def size(count: int) -> str:
+    """Bytes as "18.6 GB", powers of a thousand as disks and downloads count them."""
+    return QLocale().formattedDataSize(count, 1, QLocale.DataSizeFormat.DataSizeSIFormat)
+
+
 def percent(share: float) -> str:
     """A share of one; never "0 %" for something nor "100 %" for not quite all."""
     value = share * 100

@@ -33,6 +33,13 @@ class Listed:
     """Empty: not said."""
     remote: bool = False
     loaded: bool = False
+    held: int = 0
+    """Bytes it takes in memory while loaded, the video memory's share included."""
+    vram: int = 0
+    window: int = 0
+    """Tokens of context it was loaded with."""
+    until: str = ""
+    """When the engine lets go of it, in the engine's own words (RFC 3339)."""
     size: int = 0
     digest: str = ""
     modified: str = ""
@@ -165,11 +172,11 @@ async def _ollama(sends: Sends, base: Base, timeout_s: float) -> Heard:
     if status != 200:
         raise UpstreamError(f"{base.origin} answered /api/tags with status {status}.")
     rows = _json(body, base.origin).get("models")
-    loaded: set[str] = set()
+    loaded: dict[str, dict[str, Json]] = {}
     version = ""
     try:
         _, running, _ = await fetch(sends, base, base.under("/ps"), [], timeout_s=timeout_s)
-        loaded = {str(one.get("name")) for one in _rows(_json(running, base.origin).get("models"))}
+        loaded = {str(one.get("name")): one for one in _rows(_json(running, base.origin).get("models"))}
         _, told, _ = await fetch(sends, base, base.under("/version"), [], timeout_s=timeout_s)
         version = str(_json(told, base.origin).get("version", ""))
     except UpstreamError:
@@ -183,24 +190,34 @@ def _rows(value: Json) -> list[dict[str, Json]]:
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
-def _tag(row: dict[str, Json], loaded: set[str]) -> Listed:
+def _tag(row: dict[str, Json], loaded: dict[str, dict[str, Json]]) -> Listed:
     name = str(row.get("model") or row.get("name") or "")
+    running = loaded.get(name, {})
     found = row.get("details")
     details = found if isinstance(found, dict) else {}
-    context, size, capabilities = details.get("context_length"), row.get("size"), row.get("capabilities")
+    context, capabilities = details.get("context_length"), row.get("capabilities")
     return Listed(
         name,
         context if isinstance(context, int) and context > 0 else None,
         tuple(str(one) for one in capabilities) if isinstance(capabilities, list) else (),
         bool(row.get("remote_model") or row.get("remote_host")) or name.endswith(_CLOUD),
         name in loaded,
-        size if isinstance(size, int) else 0,
+        _count(running, "size"),
+        _count(running, "size_vram"),
+        _count(running, "context_length"),
+        str(running.get("expires_at", "")),
+        _count(row, "size"),
         str(row.get("digest", "")),
         str(row.get("modified_at", "")),
         str(details.get("family", "")),
         str(details.get("parameter_size", "")),
         str(details.get("quantization_level", "")),
     )
+
+
+def _count(row: dict[str, Json], key: str) -> int:
+    value = row.get(key)
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 async def _with_show(sends: Sends, base: Base, model: Listed, timeout_s: float) -> Listed:

@@ -103,6 +103,12 @@ class Engine:
             target += ("&" if "?" in target else "?") + query
         return await self.sends.send("POST", self.base, target, headers, body, self.provider.connect_s)
 
+    async def key(self) -> str:
+        """For a library that sends its own requests; empty where none is needed. Raises KeysError."""
+        if self.provider.needs_key:
+            self._sent_key = await self._key_for(self.provider, self.base.origin)
+        return self._sent_key.decode("latin-1")
+
     def scrubbed(self, said: bytes) -> bytes:
         """What this engine said of an error, without our key: some vendors repeat a key that they do not accept (T09)."""
         return said.replace(self._sent_key, b"[key]") if self._sent_key else said

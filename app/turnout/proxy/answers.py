@@ -19,6 +19,7 @@ from turnout.proxy.answer import Answer, Headers
 from turnout.proxy.edges import Keys
 from turnout.proxy.endpoints import Asked, Endpoint
 from turnout.proxy.metrics import metrics
+from turnout.proxy.nodes import Nodes
 from turnout.proxy.state import State
 from turnout.wire import fields
 from turnout.wire.codec import codec
@@ -47,11 +48,13 @@ class Answers:
         *,
         reload: Callable[[], Awaitable[None]],
         test_key: Callable[[str], Awaitable[Json]],
+        nodes: Nodes,
         stop: Callable[[], None],
     ) -> None:
         self._state, self.admin, self._clients, self._keys = state, admin, clients, keys
         self._started_s = started_s
         self._reload, self._test_key, self._stop = reload, test_key, stop
+        self._nodes = nodes
 
     def listing(self, asked: Asked, headers: Headers, query: bytes, body: bytes) -> bytes:
         """Raises NotFoundError for a model there is not."""
@@ -115,6 +118,9 @@ class Answers:
             return
         doc = fields.obj(fields.load(body)) if body.strip() else {}
         parts = [unquote(part) for part in path.strip("/").split("/")]
+        if (method, parts) == ("POST", ["models", "pull"]):
+            await self._nodes.pull(fields.text(doc, "name"), fields.text_or(doc, "provider"), answer)
+            return
         found = await self._control(method, parts, doc)
         await answer.whole(200, JSON, orjson.dumps(found))
 
@@ -156,6 +162,14 @@ class Answers:
                 return admin.release(id_)
             case ("GET", ["models"]):
                 return admin.models()
+            case ("GET", ["nodes"]):
+                return await self._nodes.rows()
+            case ("DELETE", ["models", name]):
+                return await self._nodes.remove(name, fields.text_or(doc, "provider"))
+            case ("POST", ["models", name, "load"]):
+                return await self._nodes.load(name, fields.text_or(doc, "provider"))
+            case ("POST", ["models", name, "unload"]):
+                return await self._nodes.unload(name, fields.text_or(doc, "provider"))
             case ("POST", ["keys", "test"]):
                 return await self._test_key(fields.text(doc, "provider"))
             case ("POST", ["thumbs"]):
@@ -175,6 +189,7 @@ class Answers:
             "sessions",
             "budgets",
             "models",
+            "nodes",
             "thumbs",
         ):
             raise MethodError(f"/_control/v1/{parts[0]} does not take {method} there.")

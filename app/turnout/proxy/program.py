@@ -24,6 +24,7 @@ from turnout.proxy.app import App
 from turnout.proxy.edges import Counting, Keys, Mind, Prices, Zone, engine_maker
 from turnout.proxy.guard import Door
 from turnout.proxy.keep import grading_json, grading_of, mode_of, restored, session_json
+from turnout.proxy.nodes import Nodes
 from turnout.proxy.roster import Known, Model
 from turnout.proxy.sessions import Live
 from turnout.proxy.state import Config, Edges, State
@@ -112,6 +113,7 @@ class Program:
             self.started_ms // 1000,
             reload=self.reload,
             test_key=self.test_key,
+            nodes=Nodes(self.state, self._ask_engine),
             stop=self._stop,
         )
         settings = self._config.settings
@@ -364,6 +366,10 @@ def _model(provider: Provider, listed: Listed) -> Model:
         thinks="thinking" in said if said else not ollama,
         remote=listed.remote,
         loaded=listed.loaded,
+        held=listed.held,
+        vram=listed.vram,
+        window=listed.window,
+        until=listed.until,
         size=listed.size,
         digest=listed.digest,
         modified=listed.modified,

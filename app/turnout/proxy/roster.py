@@ -22,6 +22,12 @@ class Model:
     remote: bool = False
     """An Ollama name that forwards to a cloud: never sovereign."""
     loaded: bool = False
+    held: int = 0
+    """Bytes in memory while loaded, `vram` of them on the graphics card."""
+    vram: int = 0
+    window: int = 0
+    """Tokens of context it was loaded with."""
+    until: str = ""
     size: int = 0
     digest: str = ""
     modified: str = ""

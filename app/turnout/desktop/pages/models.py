@@ -14,8 +14,8 @@ from turnout.control.messages import Engine
 from turnout.desktop import text, theme
 from turnout.desktop.commands import Doc
 from turnout.desktop.desk import Desk
+from turnout.desktop.pages.nodes import NodesCard
 from turnout.desktop.pages.page import Page
-from turnout.desktop.pages.pulls import PullCard
 from turnout.desktop.pages.tierlist import TierList
 from turnout.desktop.text import tr
 from turnout.desktop.theme import px
@@ -112,11 +112,11 @@ class Models(Page):
             self.prices_box,
             spacing=8,
         )
-        self.pulls = PullCard(desk)
-        self.pulls.changed.connect(self._ask_models)
+        self.nodes = NodesCard(desk)
+        self.nodes.pulls.changed.connect(self._ask_models)
         inside = QWidget()
         inside.setObjectName("clear")
-        inside.setLayout(column(providers, tiers, self.pulls, prices, None, spacing=14))
+        inside.setLayout(column(providers, tiers, self.nodes, prices, None, spacing=14))
         self.bleed()
         self.body.addWidget(Scroll(inside), 1)
 
@@ -130,6 +130,7 @@ class Models(Page):
         self.desk.pool.run(lambda: read_settings(path), self._got_settings, self.failed, owner=self)
         self._ask_keys()
         self._ask_models()
+        self.nodes.ask()
 
     def state_changed(self) -> None:
         status = self.desk.state.status
@@ -138,6 +139,7 @@ class Models(Page):
             self._told = engines
             self._draw_providers()
             self._ask_models()
+            self.nodes.ask()
 
     def _ask_keys(self) -> None:
         self.desk.commands.ask(["key", "list"], self._got_keys, self._no_keys, key="keys", owner=self)
@@ -174,8 +176,6 @@ class Models(Page):
     def _got_models(self, models: Sequence[Mapping[str, Any]]) -> None:
         self._known.models = models
         self._draw_prices()
-        local = [name for name, one in self._known.settings.providers.items() if one.family.value == "ollama"]
-        self.pulls.show_models([one for one in models if one.get("provider") in local], bool(local))
 
     # -- drawing
 
