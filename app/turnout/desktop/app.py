@@ -123,8 +123,9 @@ def run(*, home: Path | None, window: bool = False, command: list[str] | None = 
         os.environ["TURNOUT_HOME"] = str(home)  # the proxy we start inherits it
     where = paths()
     where.make()
+    # Before there is an application: it tells the accessibility bus its name as soon as it is made.
+    QApplication.setApplicationName("turnout")
     application = QApplication([sys.argv[0]])
-    application.setApplicationName("turnout")
     application.setApplicationDisplayName("Turnout")
     application.setDesktopFileName("turnout")
     application.setQuitOnLastWindowClosed(False)

@@ -1,6 +1,7 @@
 """The small parts every page is made of. They show values and emit what was asked; they hold no rules and do no I/O."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 
 from PySide6.QtCore import Property as QtProperty
@@ -244,7 +245,10 @@ class Button(QPushButton):
 
 
 class Segments(QFrame):
-    """A choice of a few, one always taken; arrow keys move it."""
+    """A choice of a few, one always taken; arrow keys move it.
+
+    It answers to `toggled`, not `clicked`: assistive technology toggles a button without clicking it.
+    """
 
     chosen = Signal(str)
 
@@ -255,6 +259,7 @@ class Segments(QFrame):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._group = QButtonGroup(self)
         self._buttons: dict[str, QPushButton] = {}
+        self._quiet = False
         box = QHBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
@@ -264,15 +269,23 @@ class Segments(QFrame):
             button.setCheckable(True)
             button.setFont(theme.font(12.5, 500))
             button.setAccessibleName(text)
-            button.clicked.connect(lambda _=False, key=key: self.chosen.emit(key))
+            button.setAutoExclusive(True)  # a radio button to screen readers
+            button.toggled.connect(partial(self._toggled, key))
             self._group.addButton(button)
             self._buttons[key] = button
             box.addWidget(button)
         self.set_value(value or choices[0][0])
 
     def set_value(self, key: str) -> None:
+        """Without `chosen`: the value came from outside, nobody pressed."""
         if key in self._buttons:
+            self._quiet = True
             self._buttons[key].setChecked(True)
+            self._quiet = False
+
+    def _toggled(self, key: str, on: bool) -> None:
+        if on and not self._quiet:
+            self.chosen.emit(key)
 
     def value(self) -> str:
         return next((key for key, button in self._buttons.items() if button.isChecked()), "")

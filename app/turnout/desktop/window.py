@@ -108,7 +108,8 @@ class Window(QWidget):
                 box.addLayout(self._foot())
             button = Nav(names[key], icon)
             button.setToolTip(tr("Alt+{n}").format(n=number % 10))
-            button.clicked.connect(lambda _=False, key=key: self.go(key))
+            # Not `clicked`: assistive technology toggles without clicking. `go` checks it too, hence the guard there.
+            button.toggled.connect(partial(self._nav_toggled, key))
             group.addButton(button)
             self._nav[key] = button
             box.addWidget(button)
@@ -156,13 +157,17 @@ class Window(QWidget):
             self.stack.addWidget(page)
         # The first steps stand alone: a sidebar would ask for decisions before there is anything to decide.
         self._side_frame.setVisible(key != "welcome")
+        self.stack.setCurrentWidget(page)
         if key in self._nav:
             self._nav[key].setChecked(True)
-        self.stack.setCurrentWidget(page)
         if rest:
             page.go(rest)
         # A screen reader says where one is.
         self.setAccessibleDescription(page.heading())
+
+    def _nav_toggled(self, key: str, on: bool) -> None:
+        if on and self.stack.currentWidget() is not self._pages.get(key, self):
+            self.go(key)
 
     def page(self, key: str) -> Page | None:
         return self._pages.get(key)
@@ -244,6 +249,7 @@ class Nav(QPushButton):
         super().__init__("  " + title)
         self.setObjectName("nav")
         self.setCheckable(True)
+        self.setAutoExclusive(True)
         self.setAccessibleName(title)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setFont(theme.font(13, 500))

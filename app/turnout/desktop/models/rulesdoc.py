@@ -5,8 +5,10 @@ TOML library would leave the comments behind, with the rule before.
 """
 
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -49,8 +51,9 @@ class _Block:
     end: int
 
 
-def rules(text: str) -> list[RuleRow]:
-    """In order; a file that is no TOML has none."""
+@lru_cache(8)
+def rules(text: str) -> Sequence[RuleRow]:
+    """In order; a file that is no TOML has none. Kept, for a page asks several times about one text."""
     lines = _lines(text)
     rows = []
     for block in _rule_blocks(lines):
@@ -134,14 +137,15 @@ def removed(text: str, index: int) -> str:
     return _ended("".join(lines[: block.start]) + "".join(lines[block.end :]))
 
 
-def signals(text: str) -> list[SignalRow]:
+@lru_cache(8)
+def signals(text: str) -> Sequence[SignalRow]:
     """Of the `[signals]` table, in order."""
     try:
         table = tomlkit.parse(text).get("signals")
     except TOMLKitError:
-        return []
+        return ()
     if not isinstance(table, dict):
-        return []
+        return ()
     rows = []
     for name in table:
         item = table.item(name) if hasattr(table, "item") else table[name]
@@ -178,6 +182,18 @@ def with_signal(text: str, name: str, definition: str) -> str:
     else:
         _append(table, name, value)
     return _ended("".join(lines[: block.header]) + tomlkit.dumps(doc) + "".join(lines[block.end :]))
+
+
+def fresh(text: str, name: str) -> tuple[int, RuleRow]:
+    """Where a new rule had best stand, and how it begins: so that it hides no other, and none hides it.
+
+    Behind all rules but a catch-all, and with a signal that no rule asks for alone yet.
+    """
+    rows = rules(text)
+    at = next((n for n, row in enumerate(rows) if row.when.strip() == "true"), len(rows))
+    taken = {row.when.strip() for row in rows}
+    signal = next((one.name for one in signals(text) if one.name not in taken), "true")
+    return at, RuleRow(unused_name(text, name), signal, "fast")
 
 
 def unused_name(text: str, wanted: str) -> str:
@@ -264,13 +280,14 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _lines(text: str) -> list[str]:
-    return text.splitlines(keepends=True)
+    """Ended by line feeds alone, as TOML's are: a name may hold what Unicode too calls the end of a line."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def _table(body: str) -> Mapping[str, object] | None:
     try:
-        found = tomlkit.parse(body).unwrap().get("rule")
-    except TOMLKitError:
+        found = tomllib.loads(body).get("rule")
+    except tomllib.TOMLDecodeError:
         return None
     return found[0] if isinstance(found, list) and found and isinstance(found[0], dict) else None
 
@@ -287,6 +304,8 @@ def _blocks(lines: Sequence[str]) -> list[_Block]:
         if not inside and _HEADER.match(line):
             headers.append(number)
         inside = _quote_after(line, inside)
+    if not headers:
+        return []
     starts = []
     for number in headers:
         start = number

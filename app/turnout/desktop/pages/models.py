@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from turnout.calls.provider import Provider
@@ -60,6 +60,8 @@ class Models(Page):
         self._known = Known()
         self._open = ""
         """The provider whose key is being typed."""
+        self._key_line: QWidget | None = None
+        """Kept while providers are drawn anew around it: a redraw would lose what is being typed."""
         self._told: object = None
         self.providers_box = QVBoxLayout()
         self.providers_box.setSpacing(px(12))
@@ -182,6 +184,9 @@ class Models(Page):
     def _draw_providers(self) -> None:
         status = self.desk.state.status
         engines = {one.provider: one for one in status.engines} if status else {}
+        typing = self.focusWidget()
+        if self._key_line is not None:
+            self._key_line.setParent(None)
         clear(self.providers_box)
         providers = self._known.settings.providers
         if self._known.keys_problem:
@@ -203,6 +208,8 @@ class Models(Page):
         if self._open and self._open not in providers:
             self.providers_box.addWidget(rule())
             self.providers_box.addLayout(column(label(self._open, 13, 600), self._key_form(self._open), spacing=8))
+        if self._key_line is not None and typing is not None and self._key_line.isAncestorOf(typing):
+            typing.setFocus()
 
     def _provider(self, name: str, provider: Provider, engine: Engine | None) -> QVBoxLayout:
         saved = self._known.keys.get(name) == "saved"
@@ -257,6 +264,8 @@ class Models(Page):
         return box
 
     def _key_form(self, name: str) -> QWidget:
+        if self._key_line is not None:
+            return self._key_line
         edit = QLineEdit()
         edit.setEchoMode(QLineEdit.EchoMode.Password)
         edit.setPlaceholderText(tr("Paste the key; it goes to the keyring and is never shown again"))
@@ -273,10 +282,10 @@ class Models(Page):
         edit.returnPressed.connect(save)
         line.addWidget(Button(tr("Save key"), look="main", pressed=save))
         line.addWidget(Button(tr("Cancel"), pressed=partial(self._begin_key, "")))
-        made = QWidget()
+        made = self._key_line = QWidget()
         made.setObjectName("clear")
         made.setLayout(line)
-        edit.setFocus()
+        QTimer.singleShot(0, edit, edit.setFocus)  # it is on the page only then
         return made
 
     def _draw_prices(self) -> None:
@@ -314,9 +323,16 @@ class Models(Page):
             self._begin_key(name)
 
     def _begin_key(self, name: str) -> None:
-        self._open = "" if name == self._open else name
+        self._set_open("" if name == self._open else name)
         self.add.setCurrentIndex(0)
         self._draw_providers()
+
+    def _set_open(self, name: str) -> None:
+        if self._key_line is not None:
+            self._key_line.hide()
+            self._key_line.deleteLater()
+            self._key_line = None
+        self._open = name
 
     def _save_key(self, name: str, key: str) -> None:
         self.note.say(tr("Saving the key…"), "info")
@@ -326,7 +342,7 @@ class Models(Page):
         )
 
     def _key_saved(self, name: str, doc: Doc) -> None:
-        self._open = ""
+        self._set_open("")
         origin = str(doc.get("origin", ""))
         said = tr("The key for {provider} is in the keyring, for {origin} alone.").format(provider=name, origin=origin)
         test = str(doc.get("test") or "")

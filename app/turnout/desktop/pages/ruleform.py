@@ -1,8 +1,8 @@
-"""One rule as a form. It says which keys changed; the page writes them into the text."""
+"""One rule as a form. It says which keys changed, as typing rests; the page writes them into the text."""
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QStringListModel, Qt, Signal
+from PySide6.QtCore import QStringListModel, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QCompleter, QGridLayout, QLineEdit, QListView, QWidget
 
@@ -102,9 +102,16 @@ class RuleForm(QWidget):
         grid.setColumnStretch(1, 1)
         remove = Button(tr("Delete rule"), "trash-2", "danger", pressed=self.removed.emit)
         self.setLayout(column(grid, row(None, remove), spacing=8))
-        self._name.editingFinished.connect(lambda: self._say("name", self._name.text().strip(), self._showing.name))
-        self._when.editingFinished.connect(lambda: self._say("when", self._when.text().strip(), self._showing.when))
-        self._max.editingFinished.connect(self._say_max)
+        self._held: dict[QLineEdit, str] = {}
+        """What each held when it was last shown or said: what a file may hold, a line edit may not hold as it is."""
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(300)
+        self._rest.timeout.connect(self.flush)
+        for edit in (self._name, self._when, self._max):
+            # `textChanged`: assistive technology writes without `textEdited`, and completion does too.
+            edit.textChanged.connect(lambda _: self._rest.start())
+            edit.editingFinished.connect(self.flush)
         self._route.activated.connect(lambda _: self._say("route", str(self._route.currentData()), self._showing.route))
         self._failure.activated.connect(self._say_failure)
         self._private.toggled.connect(lambda on: self.changed.emit({"private": True if on else None}))
@@ -121,10 +128,14 @@ class RuleForm(QWidget):
         self._choose_route(self._showing.route)
 
     def show_rule(self, rule: RuleRow) -> None:
+        """What is being typed stays as it is typed."""
+        if not self._rest.isActive() or rule.line != self._showing.line:
+            for edit, value in ((self._name, rule.name), (self._when, rule.when), (self._max, rule.max_usd)):
+                if edit.text().strip() != value.strip():
+                    edit.setText(value)
+                self._held[edit] = edit.text()
+            self._rest.stop()
         self._showing = rule
-        for edit, value in ((self._name, rule.name), (self._when, rule.when), (self._max, rule.max_usd)):
-            if edit.text() != value and not (edit.hasFocus() and edit.isModified()):
-                edit.setText(value)
         self._choose_route(rule.route)
         failure = rule.on_failure or ("next",)
         at = next((n for n, (value, _) in enumerate(FAILURES) if value == failure), -1)
@@ -159,25 +170,36 @@ class RuleForm(QWidget):
             at = self._route.count() - 1
         self._route.setCurrentIndex(at)
 
+    def flush(self) -> None:
+        """What was typed and not yet said, is."""
+        self._rest.stop()
+        said: dict[str, Value | None] = {}
+        for key, edit in (("name", self._name), ("when", self._when)):
+            if self._said_anew(edit):
+                said[key] = edit.text().strip()
+        if self._said_anew(self._max):
+            said |= self._max_said()
+        if said:
+            self.changed.emit(said)
+
+    def _said_anew(self, edit: QLineEdit) -> bool:
+        before, self._held[edit] = self._held.get(edit, ""), edit.text()
+        return edit.text().strip() != before.strip()
+
     def _say(self, key: str, value: Value, before: Value) -> None:
         if value != before:
             self.changed.emit({key: value})
 
-    def _say_max(self) -> None:
+    def _max_said(self) -> dict[str, Value | None]:
+        """Empty where it is no figure."""
         said = self._max.text().strip().removeprefix("$").replace(",", ".")
-        if said == self._showing.max_usd:
-            return
-        if not said:
-            self.max.wrong("")
-            self.changed.emit({"max_usd_per_call": None})
-            return
         try:
-            value = float(said)
+            value = float(said) if said else None
         except ValueError:
             self.max.wrong(tr("Write dollars like 0.50."))
-            return
+            return {}
         self.max.wrong("")
-        self.changed.emit({"max_usd_per_call": value})
+        return {"max_usd_per_call": value}
 
     def _say_failure(self, _: int) -> None:
         value = self._failure.currentData()

@@ -251,36 +251,35 @@ class Rules(Page):
         self._check()
 
     def go_back(self) -> None:
+        self._flush()
         if self._past:
             self._future.append(self._draft)
             self._set(self._past.pop(), remember=False)
 
     def go_forward(self) -> None:
+        self._flush()
         if self._future:
             self._past.append(self._draft)
             self._set(self._future.pop(), remember=False)
 
     def add_rule(self) -> None:
-        name = rulesdoc.unused_name(self._draft, tr("a new rule"))
-        at = self._current + 1 if self.list.count() else 0
-        # In front of a catch-all at the end: behind it no rule is ever reached.
-        rows = rulesdoc.rules(self._draft)
-        if rows and at >= len(rows) and rows[-1].when.strip() == "true":
-            at = len(rows) - 1
-        signal = next((one.name for one in rulesdoc.signals(self._draft)), "true")
-        self._current = at
-        self._set(rulesdoc.added(self._draft, at, rulesdoc.RuleRow(name, signal, "fast")))
+        self.form.flush()
+        self._current, row = rulesdoc.fresh(self._draft, tr("a new rule"))
+        self._set(rulesdoc.added(self._draft, self._current, row))
         self.form.focus_name()
 
     def _moved(self, start: int, end: int) -> None:
+        self.form.flush()
         self._current = end
         self._set(rulesdoc.moved(self._draft, start, end))
 
     def _removed(self, index: int) -> None:
+        self.form.flush()
         self._current = max(0, index - 1)
         self._set(rulesdoc.removed(self._draft, index))
 
     def _chosen(self, index: int) -> None:
+        self.form.flush()
         self._current = index
         self._show_form()
 
@@ -392,8 +391,15 @@ class Rules(Page):
         self.undo.setEnabled(bool(self._past))
         self.redo.setEnabled(bool(self._future))
 
+    def _flush(self) -> None:
+        """What is typed and not yet taken over, is."""
+        if self.stack.currentIndex() == 1:
+            self._set(self.text.flush())
+        else:
+            self.form.flush()
+
     def _view_chosen(self, view: str) -> None:
-        self._set(self.text.flush())
+        self._flush()
         self.stack.setCurrentIndex(1 if view == "text" else 0)
 
     # -- checking and trying
@@ -485,8 +491,7 @@ class Rules(Page):
     # -- saving
 
     def save_draft(self) -> None:
-        if self.stack.currentIndex() == 1:
-            self._set(self.text.flush())
+        self._flush()
         if not self.dirty:
             return
         draft, base, path = self._draft, self._saved, self._path

@@ -1,0 +1,184 @@
+"""The real app on a real desktop, driven by accessible name: what a person does in the first hour."""
+
+import importlib.util
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import ModuleType
+
+from tests.desk.conftest import Start
+from tests.support.desk import ROOT, Desk, free_port
+from tests.support.engine import Engine
+from tests.support.proxy import two_tiers
+
+ASK_RULES = """
+[[rule]]
+name = "as asked"
+when = "true"
+route = "fast"
+
+[[budget]]
+name = "a day's work"
+scope = { client = "each" }
+usd = 0.02
+per = "day"
+on_exceed = "ask"
+ask_timeout_s = 60
+"""
+LONG_ASK = "explain this file " * 1_500
+
+
+def test_the_first_run_asks_for_engine_key_and_client_and_never_again(desk: Desk, start: Start) -> None:
+    (desk.home / ".claude").mkdir(exist_ok=True)
+    (desk.home / ".claude" / "settings.json").write_text("{}\n")
+    app = start(fresh=True)
+    for step in ("An engine of your own", "A key for the cloud", "A client"):
+        app.see(step)
+    app.write("Key", "sk-first-run-0123456789")
+    app.press("Save key")
+    app.see("saved for anthropic")
+    app.press("Connect Claude Code")
+    app.see("connected: waiting for the first call…")
+    settings = json.loads((desk.home / ".claude" / "settings.json").read_text())
+    assert settings["env"]["ANTHROPIC_BASE_URL"].startswith("http://127.0.0.1:")
+    app.press("Go on without the rest")
+    app.see("Spend by day")
+    assert (app.home / "state" / "welcomed").exists()
+    app.turnout("connect", "claude-code", "--undo")
+    app.turnout("key", "remove", "anthropic")
+
+
+def test_a_client_is_connected_by_one_press_and_put_back_byte_for_byte_by_another(desk: Desk, start: Start) -> None:
+    config = desk.home / ".codex" / "config.toml"
+    config.parent.mkdir(exist_ok=True)
+    before = '# mine\nmodel = "gpt-6.1-sol"   # kept\n'
+    config.write_text(before)
+    app = start()
+    app.go("connect")
+    app.press("Connect Codex")
+    app.see("waiting for its first call…")
+    assert "127.0.0.1" in config.read_text()
+    app.press("Undo Codex")
+    app.see("Connect Codex")
+    assert config.read_text() == before
+
+
+def test_a_call_appears_while_one_looks(start: Start) -> None:
+    with Engine() as engine:
+        app = start(two_tiers(engine.url, engine.url))
+        app.go("calls")
+        app.see("No calls yet")
+        token = app.client("codex-on-the-desk")
+        status, _ = app.chat(token, "rename this variable to total")
+        assert status == 200
+        app.see("Client: codex-on-the-desk", "table cell")
+        app.gone("No calls yet")
+
+
+def test_a_rule_is_added_previewed_saved_and_probed(start: Start, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    sample_home().write(home, days=10, count=300)
+    own_port(home)
+    app = start(home=home)
+    app.go("rules")
+    app.see("1. secrets stay home: when secret, route Local")
+    app.press("Add rule")
+    app.see("Not saved")
+    app.write("Name", "big ones wait")
+    app.write("When", "big and not loop")
+    for way in ("As it was", "These rules", "Control: shuffled", "Control: all fast"):
+        app.see(way)
+    app.press("Save")
+    app.see("Saved, and its probe passes.", part=True)
+    saved = (home / "rules.toml").read_text()
+    assert 'name = "big ones wait"\nwhen = "big and not loop"' in saved
+    assert "# What looks like a key or a password stays inside our walls." in saved
+
+
+def test_a_button_of_the_notification_answers_too(desk: Desk, start: Start) -> None:
+    with Engine() as engine:
+        app = start(two_tiers(engine.url, engine.url), ASK_RULES)
+        app.up()
+        token = app.client("notified-client")
+        answers: list[int] = []
+        call = threading.Thread(target=lambda: answers.append(app.chat(token, LONG_ASK)[0]))
+        seen = len(desk.notes())
+        call.start()
+        app.until(lambda: any("stop" in note["actions"] for note in desk.notes()[seen:]), "a notification")  # type: ignore[operator]
+        note = next(one for one in desk.notes()[seen:] if "stop" in one["actions"])  # type: ignore[operator]
+        desk.run(
+            *("dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.Notifications"),
+            *("/org/freedesktop/Notifications", "desk.Notifications.Press", f"uint32:{note['id']}", "string:stop"),
+        )
+        call.join(30)
+        assert answers == [400]
+
+
+def test_a_key_goes_to_the_systems_keyring_and_out_again(desk: Desk, start: Start) -> None:
+    settings = '[providers.acme]\ndialect = "openai"\nbase_url = "https://llm.acme.example/v1"\n'
+    app = start(settings)
+    app.go("models")
+    app.press("Set key of acme")
+    app.write("Key of acme", "sk-desk-9876543210")
+    app.press("Save key")
+    app.see("key saved")
+    assert "sk-desk-9876543210" not in json.dumps(app.names())
+    assert "sk-desk-9876543210" in desk.run("secret-tool", "search", "--all", "service", "turnout")
+    for file in app.home.rglob("*"):
+        assert not file.is_file() or b"sk-desk-9876543210" not in file.read_bytes()
+    app.press("Remove key of acme")
+    app.see("no key")
+    assert "sk-desk-9876543210" not in desk.run("secret-tool", "search", "--all", "service", "turnout")
+
+
+def test_a_killed_proxy_comes_back_and_so_do_the_figures(start: Start) -> None:
+    app = start()
+    app.go("overview")
+    app.see("Auto on 127.0.0.1", part=True)
+    first = app.control.status().pid
+    os.kill(first, signal.SIGKILL)
+    app.until(lambda: _pid(app.home) not in (0, first), "another proxy")
+    app.see("Auto on 127.0.0.1", part=True)
+    assert app.control.status().pid != first
+
+
+def test_the_theme_follows_the_desktop_live_and_the_users_choice_overrides_it(desk: Desk, start: Start) -> None:
+    app = start()
+    app.go("settings")
+    app.see("Theme")
+    window = app.window()
+    ground = lambda: desk.color(window, 230, 8)  # noqa: E731
+    app.until(lambda: ground() == "#F7F8FA", "a light window")
+    desk.rig("theme", "dark")
+    app.until(lambda: ground() == "#0F1115", "a dark window")
+    app.press("Light", "radio button")
+    app.until(lambda: ground() == "#F7F8FA", "a light window on a dark desktop")
+    assert 'theme = "light"' in (app.home / "turnout.toml").read_text()
+    desk.rig("theme", "light")
+
+
+def own_port(home: Path) -> None:
+    """The usual one may be taken on this machine."""
+    toml = home / "turnout.toml"
+    toml.write_text(f"[server]\nport = {free_port()}\n\n{toml.read_text()}")
+
+
+def sample_home() -> ModuleType:
+    """`packaging/sample_home.py`; there is a library called packaging, so it is loaded by its path."""
+    spec = importlib.util.spec_from_file_location("sample_home", ROOT / "packaging" / "sample_home.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["sample_home"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _pid(home: Path) -> int:
+    try:
+        return int(json.loads((home / "run" / "runtime.json").read_text())["pid"])
+    except (OSError, ValueError, KeyError):
+        return 0

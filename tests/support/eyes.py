@@ -1,0 +1,125 @@
+"""What a screen reader sees of one process, as a program: a JSON question a line on stdin, a JSON answer a line on stdout.
+
+Run by the distribution's Python, which has pyatspi; it imports nothing of ours.
+"""
+
+import json
+import sys
+import time
+
+import pyatspi
+
+WIDEST = 400
+"""Children of one node we look at: a table of a million rows has nine million."""
+
+
+def application(pid):
+    desktop = pyatspi.Registry.getDesktop(0)
+    for number in range(desktop.childCount):
+        try:
+            found = desktop.getChildAtIndex(number)
+            if found is not None and found.get_process_id() == pid and found.childCount:
+                return found
+        except Exception:
+            continue
+    return None
+
+
+def showing(node):
+    states = node.getState()
+    return states.contains(pyatspi.STATE_SHOWING) and states.contains(pyatspi.STATE_VISIBLE)
+
+
+def walk(node):
+    """What shows, depth first. Cells of a table say they do not show, and are looked at all the same."""
+    for number in range(min(node.childCount, WIDEST)):
+        try:
+            child = node.getChildAtIndex(number)
+            if child is None:
+                continue
+            cell = child.getRoleName() in ("table cell", "list item", "table row")
+            if cell or showing(child):
+                yield child
+                yield from walk(child)
+        except Exception:
+            continue
+
+
+def text_of(node):
+    try:
+        return node.queryText().getText(0, -1)
+    except Exception:
+        return ""
+
+
+def fits(node, asked):
+    if asked["role"] and node.getRoleName() != asked["role"]:
+        return False
+    if asked["do"] == "write" and not node.getState().contains(pyatspi.STATE_EDITABLE):
+        return False  # the caption beside it has its name
+    name = node.name or ""
+    return asked["name"] in name if asked["part"] else name == asked["name"]
+
+
+def find(pid, asked):
+    top = application(pid)
+    if top is None:
+        return None
+    return next((node for node in walk(top) if fits(node, asked)), None)
+
+
+def press(node):
+    action = node.queryAction()
+    names = [action.getName(number) for number in range(action.nActions)]
+    wanted = next((n for n, name in enumerate(names) if name.lower() in ("press", "toggle", "check")), 0)
+    action.doAction(wanted)
+
+
+def told(node):
+    states = node.getState()
+    return {
+        "role": node.getRoleName(),
+        "name": node.name or "",
+        "description": node.description or "",
+        "text": text_of(node),
+        "checked": "yes" if states.contains(pyatspi.STATE_CHECKED) else "no",
+        "enabled": "yes" if states.contains(pyatspi.STATE_ENABLED) else "no",
+    }
+
+
+def answer(pid, asked):
+    until = time.monotonic() + asked["timeout_s"]
+    if asked["do"] == "names":
+        top = application(pid)
+        return {"names": json.dumps([node.name for node in walk(top) if node.name] if top is not None else [])}
+    while True:
+        node = find(pid, asked)
+        try:
+            if asked["do"] == "gone":
+                if node is None:
+                    return {}
+            elif node is not None:
+                if asked["do"] == "press":
+                    press(node)
+                elif asked["do"] == "write":
+                    node.queryEditableText().setTextContents(asked["text"])
+                return told(node)
+        except Exception as error:  # it went between finding and doing: look again
+            last = repr(error)
+        else:
+            last = ""
+        if time.monotonic() > until:
+            top = application(pid)
+            shown = [node.name for node in walk(top) if node.name][:120] if top is not None else []
+            return {"error": f"{asked['do']} {asked['role']} {asked['name']!r}: no {last}", "shown": json.dumps(shown)}
+        time.sleep(0.05)
+
+
+def main():
+    pid = int(sys.argv[1])
+    for line in sys.stdin:
+        print(json.dumps(answer(pid, json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
