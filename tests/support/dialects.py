@@ -69,6 +69,10 @@ def _endless(piece: bytes) -> Iterator[bytes]:
 # --- OpenAI ---
 
 
+def _service(script: Script) -> Doc:
+    return {"service_tier": script.service} if script.service else {}
+
+
 def _openai_usage(script: Script) -> Any:
     tokens = script.tokens
     return _usage(
@@ -107,12 +111,12 @@ def _chat(doc: Doc, model: str, script: Script) -> tuple[str, list[bytes] | Iter
         }
         if script.usage is not None:
             whole["usage"] = _openai_usage(script)
-        return "application/json", [dumped(whole)]
+        return "application/json", [dumped(whole | _service(script))]
 
     def chunk(delta: Doc, finish: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
         head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": NOW_S, "model": model}
-        return sse({**head, "choices": [choice]})
+        return sse({**head, **_service(script), "choices": [choice]})
 
     if script.endless:
         return "text/event-stream", _endless(chunk({"content": script.text}))
@@ -132,7 +136,7 @@ def _chat(doc: Doc, model: str, script: Script) -> tuple[str, list[bytes] | Iter
     options = doc.get("stream_options")
     if isinstance(options, dict) and options.get("include_usage") and script.usage is not None:
         head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": NOW_S, "model": model}
-        pieces.append(sse({**head, "choices": [], "usage": _openai_usage(script)}))
+        pieces.append(sse({**head, **_service(script), "choices": [], "usage": _openai_usage(script)}))
     if script.closing:
         pieces.append(b"data: [DONE]\n\n")
     else:
@@ -209,6 +213,7 @@ def _responses(doc: Doc, model: str, script: Script) -> tuple[str, list[bytes] |
         "status": "completed",
         "output": items,
         "usage": usage,
+        **_service(script),
     }
     if not doc.get("stream"):
         return "application/json", [dumped(whole)]
@@ -244,7 +249,8 @@ def _responses(doc: Doc, model: str, script: Script) -> tuple[str, list[bytes] |
 
 def _messages(doc: Doc, model: str, script: Script) -> tuple[str, list[bytes] | Iterator[bytes]]:
     tokens = script.tokens
-    given = {"input_tokens": tokens.prompt - tokens.cached, "cache_read_input_tokens": tokens.cached}
+    given: Doc = {"input_tokens": tokens.prompt - tokens.cached, "cache_read_input_tokens": tokens.cached}
+    given |= {"speed": script.service} if script.service else {}
     usage = _usage(script, {**given, "cache_creation_input_tokens": 0, "output_tokens": tokens.output})
     blocks: list[Doc] = []
     if script.thinking:

@@ -35,6 +35,8 @@ class Script:
     thinking: str = ""
     tokens: Tokens = Tokens()
     headers: tuple[tuple[str, str], ...] = ()
+    service: str = ""
+    """The tier of service that the answer names (OpenAI's dialects); Anthropic's speed."""
     times: int = 0
     """How many requests it answers; 0: all from now on."""
 

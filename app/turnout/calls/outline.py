@@ -39,6 +39,8 @@ class Outline:
     images: int = 0
     thinking: bool = False
     effort: str = ""
+    service: str = ""
+    """Tier of service asked for that has a price of its own (`calls.usage.SERVICES`); empty: the standard one."""
     sealed_by: Family | None = None
     """Whose signed or encrypted thinking stands in the history; the conversation is pinned there."""
     cache_marks: int = 0

@@ -105,6 +105,8 @@ class UsageSeen:
     """Engine time on prompt and output, where it says so (Ollama); seconds."""
     load_s: float = 0.0
     queue_s: float = 0.0
+    service: str = ""
+    """Tier of service with a price of its own, where the usage names it (Anthropic's speed)."""
 
 
 @dataclass(frozen=True, slots=True)

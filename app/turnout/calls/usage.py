@@ -65,6 +65,45 @@ class Price:
         return price
 
 
+SERVICES = ("batch", "flex", "priority", "fast")
+"""Tiers of service that are priced apart; whatever else a vendor calls one (default, auto, standard) is the standard one."""
+
+
+def service_named(*names: str) -> str:
+    """The first of the names that is a tier of service with a price of its own; empty: none is."""
+    return next((name for name in names if name in SERVICES), "")
+
+
+def dearer(one: Price, other: Price) -> Price:
+    """The larger of the two in every bucket and at every prompt length."""
+    starts = sorted({start for price in (one, other) for start in _starts(price)}, reverse=True)
+    longer: Price | None = None
+    for start in starts:
+        a, b = one.at(start), other.at(start)
+        longer = Price(
+            max(a.uncached, b.uncached),
+            max(a.cache_read, b.cache_read),
+            max(a.cache_write_5m, b.cache_write_5m),
+            max(a.cache_write_1h, b.cache_write_1h),
+            max(a.output, b.output),
+            max(a.reasoning, b.reasoning),
+            one.source,
+            start,
+            longer,
+            max(a.per_call, b.per_call),
+        )
+    assert longer is not None
+    return longer
+
+
+def _starts(price: Price | None) -> "list[Tokens]":
+    found = []
+    while price is not None:
+        found.append(price.from_prompt)
+        price = price.longer
+    return found
+
+
 FREE = Price(0, 0, 0, 0, 0, 0, source="local: no per-token price")
 
 

@@ -2,6 +2,7 @@
 
 import math
 from decimal import Decimal, InvalidOperation
+from typing import Protocol
 
 from turnout.calls.units import Nanos, Tokens
 from turnout.calls.usage import Price, Usage, cost
@@ -22,6 +23,27 @@ def per_million(usd: str, where: str) -> int:
             f"{where}: {usd[:20]!r} is no price per million tokens", hint="Write dollars from 0 to 10000, like 2.50."
         )
     return math.ceil(value * 1_000_000_000)
+
+
+class Said(Protocol):
+    """The token prices of an entry of [prices]; None: left out."""
+
+    @property
+    def input_usd(self) -> str | None: ...
+    @property
+    def output_usd(self) -> str | None: ...
+    @property
+    def cache_read_usd(self) -> str | None: ...
+    @property
+    def cache_write_5m_usd(self) -> str | None: ...
+    @property
+    def cache_write_1h_usd(self) -> str | None: ...
+
+
+def says_tokens(said: Said) -> bool:
+    """Whether an entry says what tokens cost, and not only what the machine does."""
+    given = (said.input_usd, said.output_usd, said.cache_read_usd, said.cache_write_5m_usd, said.cache_write_1h_usd)
+    return any(one is not None for one in given)
 
 
 def overridden(

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from turnout.calls.units import Family, Tokens
-from turnout.calls.usage import Price
+from turnout.calls.usage import Price, dearer
 from turnout.resources import resource
 
 _BY_FAMILY = {Family.OPENAI: "openai", Family.ANTHROPIC: "anthropic", Family.GEMINI: "google"}
@@ -30,7 +30,6 @@ _ALIASES = {
     "copilot": "github-copilot",
 }
 _COMPACT_DATE = re.compile(r"-(20\d\d)(\d\d)(\d\d)$")
-SERVICES = ("batch", "flex", "priority", "fast")
 Dated = tuple[tuple[str, Price], ...]
 """(from this ISO date on, price); the empty date is from the beginning."""
 
@@ -46,10 +45,18 @@ class Listed:
     peaks: tuple[tuple[str, str, Price], ...] = ()
     """("HH:MM" UTC, until, price): hours of the day with a price of their own."""
     services: tuple[tuple[str, Dated], ...] = ()
+    held: "Listed | None" = None
+    """The same model in a fetched table, so much cheaper that the user has to approve it first."""
 
     def at(self, when: date, service: str = "") -> Price:
         """The price in force: at a moment (an aware datetime), or the dearest of a whole day. `service` is the tier of
-        service that the call was answered with (one of SERVICES); one that has no price of its own costs the standard one."""
+        service that the call was answered with (one of `calls.usage.SERVICES`); one that has no price of its own costs the standard one.
+
+        While a new price is held for approval the dearer of the two counts (T27)."""
+        price = self._at(when, service)
+        return price if self.held is None else dearer(price, self.held.at(when, service))
+
+    def _at(self, when: date, service: str) -> Price:
         for name, dated in self.services:
             if name == service:
                 return _begun(dated, _day(when))
@@ -67,6 +74,8 @@ class Listed:
         yield from (price for _, price in self.prices)
         yield from (price for _, _, price in self.peaks)
         yield from (price for _, dated in self.services for _, price in dated)
+        if self.held is not None:
+            yield from self.held.all()
 
 
 def _day(when: date) -> str:
@@ -125,6 +134,10 @@ class Maker:
             self._found[name] = next((self._listed(model) for matches, model in self._models if matches(name)), None)
         return self._found[name]
 
+    def entry(self, name: str) -> Any:
+        """The same as it stands in the document; None: no such model."""
+        return next((model for matches, model in self._models if matches(name)), None)
+
     def all(self) -> list[Listed]:
         return [self._listed(model) for model in self._doc["models"]]
 
@@ -137,6 +150,7 @@ class Maker:
             self._dated(model["p"]),
             tuple((start, end, price_of(rows, self._source)) for start, end, rows in model.get("t", ())),
             tuple((name, self._dated(dated)) for name, dated in model.get("s", {}).items()),
+            self._listed(model["held"]) if "held" in model else None,
         )
 
     def _dated(self, dated: Any) -> Dated:
@@ -171,6 +185,8 @@ class PriceTable:
         self.source: str = f"{doc['source']} of {doc['date']}"
         self.date: str = doc["date"]
         self._makers = {one["id"]: Maker(one, self.source) for one in doc["providers"]}
+        self.problem = ""
+        """Why a fetched table does not serve in this one's place."""
         self._dearest: dict[tuple[str, date], Price | None] = {}
 
     def maker(self, provider: str, base_url: str, family: Family) -> Maker | None:
@@ -216,6 +232,10 @@ class PriceTable:
         maker = self.maker(provider, base_url, family)
         return maker.all() if maker is not None else []
 
+    def held(self) -> list[str]:
+        """`maker/model` of all whose new price waits for approval."""
+        return [f"{p['id']}/{m['id']}" for p in self.doc["providers"] for m in p["models"] if "held" in m]
+
     def makers(self) -> list[str]:
         return list(self._makers)
 
@@ -228,9 +248,11 @@ def load_prices(refreshed: Path | None = None) -> PriceTable:
         from turnout.errors import SettingsError
 
         try:
-            table, _ = check_table(refreshed.read_bytes())
-        except (SettingsError, OSError):
+            table, _ = check_table(refreshed.read_bytes(), ours=True)
+        except (SettingsError, OSError) as error:
+            shipped.problem = f"{refreshed.name} is not used: {getattr(error, 'said', error)}"
             return shipped
         if table.date >= shipped.date:
             return table
+        shipped.problem = f"{refreshed.name} of {table.date} is not used: the shipped table is newer."
     return shipped

@@ -3,6 +3,7 @@
 import gzip
 import re
 import zlib
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import Any
 
@@ -21,31 +22,30 @@ _PATTERN = 300
 _REPEATED = re.compile(r"\)[*+{]")
 
 
-def check_table(data: bytes, old: PriceTable | None = None) -> tuple[PriceTable, list[str]]:
+def check_table(data: bytes, old: PriceTable | None = None, *, ours: bool = False) -> tuple[PriceTable, list[str]]:
     """A refreshed table (JSON, perhaps gzipped) and what needs the user's yes: prices that fell to nothing or by more than half.
 
-    Raises SettingsError on anything that is not such a table: wrong shape, negative or absurd prices.
+    `ours`: the table that `merged` wrote, which may hold prices back; one from elsewhere may not. Raises SettingsError on
+    anything that is not such a table: wrong shape, negative or absurd prices.
     """
     try:
         doc = orjson.loads(_unpacked(data))
         table = PriceTable(doc)
         date.fromisoformat(table.date)
-        suspicious: list[str] = []
+        if not ours and table.held():
+            raise ValueError("a table that holds prices back")
         for name in table.makers():
             maker = table.named(name)
             assert maker is not None
             maker.serves("https://example.com")
             maker.find("no-such-model")
-            before_maker = old.named(name) if old is not None else None
             for listed in maker.all():
-                if not listed.prices:
+                if not listed.prices or (listed.held is not None and not listed.held.prices):
                     raise ValueError("a model without a price")
                 for price in listed.all():
                     _check_price(listed.id, price)
-                before = before_maker.find(listed.id.lower()) if before_maker is not None else None
-                if before is not None and _fell(before, listed):
-                    suspicious.append(f"{name}/{listed.id}")
         _check_patterns(doc)
+        suspicious = _suspicious(table, old) if old is not None else []
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OSError, EOFError, AssertionError, re.error, zlib.error, RecursionError) as error:  # fmt: skip
         raise SettingsError(
             f"this is no price table ({type(error).__name__})",
@@ -55,24 +55,74 @@ def check_table(data: bytes, old: PriceTable | None = None) -> tuple[PriceTable,
     return table, suspicious
 
 
+def _suspicious(table: PriceTable, old: PriceTable) -> list[str]:
+    """By the old table's names, each looked up in the new one: a new pattern that takes a dear name to a cheap model shows too."""
+    day = max(date.fromisoformat(table.date), date.fromisoformat(old.date))
+    found = []
+    for name in old.makers():
+        before_maker, after_maker = old.named(name), table.named(name)
+        if before_maker is None or after_maker is None:
+            continue
+        for before in before_maker.all():
+            after = after_maker.find(before.id.lower())
+            if after is not None and _fell(before, after, day):
+                found.append(f"{name}/{before.id}")
+    return found
+
+
 def merged(table: PriceTable, old: PriceTable, keep: list[str]) -> bytes:
-    """The new table with the models in `keep` (`check_table`'s second answer) as they were, ready to be written to a file."""
-    old_models = {
-        f"{provider['id']}/{model['id']}": model for provider in old.doc["providers"] for model in provider["models"]
-    }
-    kept = set(keep)
+    """The new table, ready to be written to a file. The models in `keep` (`check_table`'s second answer) stay as they were,
+    each with its new price held back for the user's approval; so do the addresses that providers are known by."""
+    before = {one["id"]: one for one in old.doc["providers"]}
+    kept: dict[str, list[Any]] = {}
+    for name in keep:
+        maker, _, model = name.partition("/")
+        entry = next(one for one in before[maker]["models"] if one["id"] == model)
+        after = table.named(maker)
+        found = after.entry(model.lower()) if after is not None else None
+        held = {key: value for key, value in (found or entry).items() if key != "held"}
+        kept.setdefault(maker, []).append(entry | {"held": held})
+    # Old providers first, and what is kept before the new models: the first that matches a name serves it.
+    order = {name: at for at, name in enumerate(before)}
+    providers = sorted(table.doc["providers"], key=lambda one: order.get(one["id"], len(order)))
     doc = dict(table.doc)
     doc["providers"] = [
         {
             **provider,
-            "models": [
-                old_models.get(key, model) if (key := f"{provider['id']}/{model['id']}") in kept else model
-                for model in provider["models"]
-            ],
+            "api": before.get(provider["id"], provider)["api"],
+            "models": [*kept.get(provider["id"], ()), *_without(provider["models"], kept.get(provider["id"], ()))],
         }
-        for provider in doc["providers"]
+        for provider in providers
     ]
     return gzip.compress(orjson.dumps(doc), mtime=0)
+
+
+def _without(models: list[Any], kept: Iterable[Any]) -> list[Any]:
+    names = {one["id"] for one in kept}
+    return [one for one in models if one["id"] not in names]
+
+
+def approved(table: PriceTable, names: Collection[str] | None = None) -> tuple[bytes, list[str]]:
+    """The table with held prices in force - all, or those in `names` (`maker/model`) - and which they were."""
+    taken: list[str] = []
+
+    def released(maker: str, model: Any) -> Any:
+        name = f"{maker}/{model['id']}"
+        if "held" not in model or (names is not None and name not in names):
+            return model
+        taken.append(name)
+        # Under its old name and pattern: only the price is what was approved.
+        return {key: value for key, value in model["held"].items() if key not in ("id", "m")} | {
+            "id": model["id"],
+            "m": model["m"],
+        }
+
+    doc = dict(table.doc)
+    doc["providers"] = [
+        {**provider, "models": [released(provider["id"], model) for model in provider["models"]]}
+        for provider in doc["providers"]
+    ]
+    return gzip.compress(orjson.dumps(doc), mtime=0), taken
 
 
 def _unpacked(data: bytes) -> bytes:
@@ -91,30 +141,47 @@ def _check_patterns(doc: Any) -> None:
         return [value] if kind == "regex" else []
 
     for provider in doc["providers"]:
-        found = [provider["api"], *(one for model in provider["models"] for one in patterns(model["m"]))]
+        models = [one for model in provider["models"] for one in (model, model.get("held")) if one is not None]
+        found = [provider["api"], *(one for model in models for one in patterns(model["m"]))]
         if any(len(one) > _PATTERN or (one != provider["api"] and _REPEATED.search(one)) for one in found):
             raise ValueError("a pattern that could take long")
 
 
 def _check_price(model: str, price: Price) -> None:
-    tier: Price | None = price
-    while tier is not None:
-        figures = (
-            tier.uncached,
-            tier.cache_read,
-            tier.cache_write_5m,
-            tier.cache_write_1h,
-            tier.output,
-            tier.reasoning,
-            tier.per_call,
-        )
-        if any(not isinstance(n, int) or isinstance(n, bool) or not 0 <= n <= CEILING for n in figures):
+    for tier in _tiers(price):
+        if any(not isinstance(n, int) or isinstance(n, bool) or not 0 <= n <= CEILING for n in _figures(tier)):
             raise SettingsError(
                 f"{model} has a price below 0 or above $10,000 per million", file="prices", hint="The old prices stay."
             )
+
+
+def _fell(before: Listed, after: Listed, day: date) -> bool:
+    """Any figure to nothing or by more than half, at any prompt length and tier of service."""
+    services = {"", *(name for name, _ in before.services), *(name for name, _ in after.services)}
+    return any(_less(before.at(day, service), after.at(day, service)) for service in services)
+
+
+def _less(was: Price, now: Price) -> bool:
+    lengths = {tier.from_prompt for price in (was, now) for tier in _tiers(price)}
+    return any(
+        b * 2 < a for length in lengths for a, b in zip(_figures(was.at(length)), _figures(now.at(length)), strict=True)
+    )
+
+
+def _tiers(price: Price) -> Iterator[Price]:
+    tier: Price | None = price
+    while tier is not None:
+        yield tier
         tier = tier.longer
 
 
-def _fell(before: Listed, after: Listed) -> bool:
-    was, now = before.prices[-1][1], after.prices[-1][1]
-    return now.output * 2 < was.output or now.uncached * 2 < was.uncached
+def _figures(price: Price) -> tuple[int, ...]:
+    return (
+        price.uncached,
+        price.cache_read,
+        price.cache_write_5m,
+        price.cache_write_1h,
+        price.output,
+        price.reasoning,
+        price.per_call,
+    )

@@ -42,6 +42,7 @@ def examine() -> list[Check]:
         _rules,
         _proxy,
         _ledger,
+        _prices,
         _keys,
         _clients,
     )
@@ -203,6 +204,24 @@ def _ledger(where: Paths) -> Iterator[Check]:
     if aside := sorted(where.data.glob("*broken*")):
         yield Check(
             "ledger", State.NOTE, f"a damaged one was set aside: {aside[-1].name}", "Delete it when not needed."
+        )
+
+
+def _prices(where: Paths) -> Iterator[Check]:
+    from turnout.catalog.prices import load_prices
+
+    table = load_prices(where.prices)
+    if table.problem:
+        fix = "`turnout prices refresh FILE` takes a sound one, `turnout prices refresh --reset` drops it."
+        yield Check("prices", State.BAD, f"{table.problem} Those of {table.source} hold.", fix)
+    else:
+        yield Check("prices", State.GOOD, table.source)
+    if held := table.held():
+        yield Check(
+            "prices",
+            State.NOTE,
+            f"{len(held)} new prices fell by more than half: the dearer counts until you approve them",
+            "`turnout prices list` names them, `turnout prices approve` puts them in force.",
         )
 
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 group = typer.Typer(
     help="What a token costs where; the table is shipped, and nothing is fetched by itself.", no_args_is_help=True
 )
-REFRESHED = "prices.json.gz"
 BIGGEST = 16 * 1024 * 1024
 
 
@@ -35,9 +34,11 @@ def listed(
     from turnout.cli.world import world
 
     here = world()
+    table_ = here.prices.table
+    held = [name for name in table_.held() if _wanted(name, pattern)]
     rows = [row for row in _rows(here, every=every) if _wanted(row["model"], pattern)]
     if as_json:
-        say_json({"prices": rows, "source": here.prices.table.source})
+        say_json({"prices": rows, "source": table_.source, "date": table_.date, "held": held})
         return
     names = ("input_usd", "cache_read_usd", "cache_write_5m_usd", "cache_write_1h_usd", "output_usd")
     head = ("model", "in", "cache read", "write 5m", "write 1h", "out", "from")
@@ -46,6 +47,12 @@ def listed(
     )
     if not rows:
         say("No price fits. `turnout prices list --all` shows the whole table.")
+    if held:
+        say(
+            f"{len(held)} new prices wait for `turnout prices approve`, and the dearer counts until then: {', '.join(held)}."
+        )
+    if table_.problem:
+        say(table_.problem)
 
 
 def _wanted(name: str, pattern: str) -> bool:
@@ -155,8 +162,8 @@ def _amount(text: str) -> str:
         value = Decimal(text)
     except InvalidOperation:
         value = Decimal(-1)
-    if not value.is_finite() or not 0 <= value <= 1_000_000:
-        raise BadRequestError(f"{text[:20]!r} is no price", hint="Dollars per million tokens, 0 to 1,000,000.")
+    if not value.is_finite() or not 0 <= value <= 10_000:
+        raise BadRequestError(f"{text[:20]!r} is no price", hint="Dollars per million tokens, 0 to 10,000.")
     return format(value, "f")
 
 
@@ -176,15 +183,17 @@ def refresh(
     reset: Annotated[bool, typer.Option("--reset", help="Back to the shipped table.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Takes a newer table from a file after checking it. Nothing is fetched: Turnout contacts your providers alone."""
+    """Takes a newer table from a file after checking it. Nothing is fetched: Turnout contacts your providers alone.
+
+    A price that fell to nothing or by more than half is held back: until `prices approve` the dearer of the two counts.
+    """
     from turnout.catalog.prices import load_prices
-    from turnout.catalog.refresh import check_table
+    from turnout.catalog.refresh import check_table, merged
     from turnout.cli.reach import own_paths
     from turnout.errors import BadRequestError, SettingsError
     from turnout.settings.atomic import replace_file
 
-    where = own_paths()
-    kept = where.data / REFRESHED
+    kept = own_paths().prices
     if reset:
         kept.unlink(missing_ok=True)
         _reload()
@@ -194,25 +203,67 @@ def refresh(
         raise BadRequestError(
             "say which file", hint="A newer release ships one: resources/prices/prices.json.gz of its package."
         )
+    data = _read_table(file)
+    now = load_prices(kept)
+    try:
+        found, fell = check_table(data, now)
+    except SettingsError as error:
+        error.file = str(file)
+        raise
+    if found.date < load_prices().date:
+        raise SettingsError(
+            f"its prices are of {found.date}, and the shipped ones of {load_prices().date}",
+            file=str(file),
+            hint="Nothing was changed.",
+        )
+    held = [] if yes else fell
+    replace_file(kept, merged(found, now, held))
+    _reload()
+    if as_json:
+        say_json({"source": found.source, "suspicious": fell, "held": held})
+        return
+    say(f"Prices are now those of {found.source}.")
+    if held:
+        names = ", ".join(held[:5]) + (f" and {len(held) - 5} more" if len(held) > 5 else "")
+        say(
+            f"{len(held)} fell to nothing or by more than half and wait for you: {names}.",
+            "Until `turnout prices approve` the dearer of the old and the new price counts.",
+        )
+
+
+def _read_table(file: Path) -> bytes:
+    from turnout.errors import SettingsError
+
     try:
         if not file.is_file() or file.stat().st_size > BIGGEST:
             raise SettingsError("there is no such file, or it is too large", file=str(file), hint="Check the path.")
-        data = file.read_bytes()
+        return file.read_bytes()
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"cannot be read ({type(error).__name__})", file=str(file), hint="Check the path."
         ) from None
-    found, suspicious = check_table(data, load_prices())
-    if suspicious and not yes:
-        names = ", ".join(suspicious[:5]) + (" and more" if len(suspicious) > 5 else "")
-        raise SettingsError(
-            f"{len(suspicious)} prices fell to nothing or by more than half: {names}",
-            file=str(file),
-            hint="If that is right, say --yes. Nothing was changed.",
-        )
-    replace_file(kept, data)
-    _reload()
+
+
+@group.command("approve")
+def approve(
+    models: Annotated[list[str] | None, typer.Argument(help="As `prices list` names them held; left out: all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Puts prices in force that a refresh held back because they fell to nothing or by more than half."""
+    from turnout.catalog.prices import load_prices
+    from turnout.catalog.refresh import approved
+    from turnout.cli.reach import own_paths
+    from turnout.errors import NotFoundError
+    from turnout.settings.atomic import replace_file
+
+    kept = own_paths().prices
+    data, taken = approved(load_prices(kept), set(models) if models else None)
+    if models and (missing := sorted(set(models) - set(taken))):
+        raise NotFoundError(f"no price is held for {missing[0][:80]!r}", hint="`turnout prices list` shows them.")
+    if taken:
+        replace_file(kept, data)
+        _reload()
     if as_json:
-        say_json({"source": found.source, "suspicious": suspicious})
+        say_json({"approved": taken})
     else:
-        say(f"Prices are now those of {found.source}.")
+        say(f"{len(taken)} prices are in force: {', '.join(taken)}." if taken else "No price waits for approval.")

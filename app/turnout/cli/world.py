@@ -9,7 +9,7 @@ from turnout.settings.files import read_settings
 from turnout.settings.paths import Paths
 
 if TYPE_CHECKING:
-    from turnout.proxy.edges import Prices
+    from turnout.proxy.pricing import Prices
     from turnout.routing.facts import Roster
     from turnout.routing.grade import Grader
     from turnout.routing.rules import RuleSet
@@ -45,9 +45,9 @@ class World:
 
     @cached_property
     def prices(self) -> "Prices":
-        from turnout.proxy.edges import Prices
+        from turnout.proxy.pricing import Prices
 
-        return Prices(lambda: self.settings)
+        return Prices(lambda: self.settings, self.paths.prices)
 
     @cached_property
     def roster(self) -> "Roster":

@@ -6,101 +6,29 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime, tzinfo
-from decimal import Decimal
-from fnmatch import fnmatch
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from turnout.calls.client import Call
 from turnout.calls.provider import Provider
 from turnout.calls.units import Tokens
-from turnout.calls.usage import Price
-from turnout.catalog.prices import PriceTable, load_prices
 from turnout.counting.corrections import Corrections
 from turnout.counting.counter import Counter, bytes_bound
 from turnout.engines.engine import Engine, Sends
 from turnout.errors import KeysError
 from turnout.keys.keyring import KeyRing
 from turnout.keys.secret import Secret
-from turnout.proxy.roster import Catalogue, ModelFacts
 from turnout.resources import resource
 from turnout.routing.calibration import Calibration
 from turnout.routing.facts import Grading, SecretVerdict
 from turnout.routing.grade import Grader, load_grader
 from turnout.routing.rules import Grades, RuleSet
 from turnout.routing.secrets import NewTextMemo, SecretScanner, scan_new
-from turnout.settings.model import PriceOverride, Settings
 
 log = logging.getLogger("turnout.edges")
 KEY_AGAIN_S = 30.0
 """A key that was missing or locked is asked for again after this long."""
-
-
-class Prices:
-    """The shipped table (loaded when the first price is asked for) with the user's own on top."""
-
-    def __init__(self, settings: Callable[[], Settings], refreshed: Path | None = None) -> None:
-        self._settings = settings
-        self._refreshed = refreshed
-        self._table: PriceTable | None = None
-
-    @property
-    def table(self) -> PriceTable:
-        if self._table is None:
-            self._table = load_prices()
-        return self._table
-
-    def price(self, provider: Provider, model: str) -> Price | None:
-        if provider.sovereign:
-            return self._overridden(provider, model, None)
-        listed = self.table.find(provider.name, provider.base_url, provider.family, model)
-        return self._overridden(provider, model, listed.at(_today()) if listed is not None else None)
-
-    def _overridden(self, provider: Provider, model: str, price: Price | None) -> Price | None:
-        for override in self._settings().prices:
-            if fnmatch(f"{provider.name}/{model}", override.pattern) and _says_tokens(override):
-                return _with(override, price)
-        return price
-
-    def dearest(self, provider: Provider) -> Price | None:
-        return self.table.dearest(provider.name, provider.base_url, provider.family, _today())
-
-    def facts(self, provider: Provider, model: str) -> ModelFacts:
-        if provider.sovereign:
-            return ModelFacts()
-        listed = self.table.find(provider.name, provider.base_url, provider.family, model)
-        return ModelFacts(context=listed.context if listed is not None else None)
-
-    def catalogue(self) -> Catalogue:
-        return Catalogue(self.price, self.dearest, self.facts)
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
-
-
-def _says_tokens(override: PriceOverride) -> bool:
-    return override.input_usd is not None or override.output_usd is not None
-
-
-def _with(override: PriceOverride, price: Price | None) -> Price:
-    def nanos(text: str | None, other: int) -> int:
-        return int(Decimal(text) * 1_000_000_000) if text is not None else other
-
-    base = price
-    given = nanos(override.input_usd, base.uncached if base is not None else 0)
-    out = nanos(override.output_usd, base.output if base is not None else 0)
-    write = nanos(override.cache_write_5m_usd, base.cache_write_5m if base is not None else given)
-    return Price(
-        given,
-        nanos(override.cache_read_usd, base.cache_read if base is not None else given),
-        write,
-        nanos(override.cache_write_1h_usd, base.cache_write_1h if base is not None else write),
-        out,
-        out,
-        source="yours, in turnout.toml",
-    )
 
 
 class Keys:

@@ -82,6 +82,8 @@ class Seen:
     first_byte_ms: int | None = None
     busy_s: float = 0.0
     queue_s: float = 0.0
+    service: str = ""
+    """The tier of service it was answered at, in the vendor's own word; empty: it did not say."""
     dropped: tuple[str, ...] = ()
     dialect: Dialect | None = None
     """What the engine was spoken to in."""

@@ -361,7 +361,8 @@ class Attempt:
         seen.ended = smell.ended
         seen.stop = smell.stop
         seen.failed = smell.failed
-        seen.busy_s = smell.busy_s
+        seen.busy_s, seen.queue_s = smell.busy_s, smell.queue_s
+        seen.service = smell.service
         seen.model = smell.model
         if smell.failed is not None:
             seen.status = "broken"
@@ -419,10 +420,12 @@ class Attempt:
         elif isinstance(event, UsageSeen):
             seen.reported = event.usage
             seen.busy_s, seen.queue_s = event.busy_s, event.queue_s
+            seen.service = event.service or seen.service
         elif isinstance(event, Began):
             seen.model = event.model
         elif isinstance(event, Ended):
             seen.ended, seen.stop = True, event.reason
+            seen.service = seen.service or event.service_tier
         elif isinstance(event, Failed):
             seen.failed, seen.status, seen.error = event, "broken", event.message
 

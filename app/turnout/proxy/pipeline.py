@@ -167,7 +167,7 @@ class Pipeline:
 
     def _attempt_row(self, exchange: Exchange, progress: Progress, attempt: Attempt, duration_ms: int) -> AttemptRow:
         seen, candidate = attempt.seen, attempt.step.candidate
-        price = candidate.price or candidate.hold_price
+        price = self._state.billed(candidate, exchange.call, seen)
         failed = seen.status not in BILLED
         if not seen.sent or failed:
             # Refused or never read: nothing was billed. A timeout may have been, so it is settled from our own count.

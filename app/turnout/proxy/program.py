@@ -21,10 +21,11 @@ from turnout.ledger.writer import Writer
 from turnout.proxy.admin import Admin, Clients
 from turnout.proxy.answers import Answers
 from turnout.proxy.app import App
-from turnout.proxy.edges import Counting, Keys, Mind, Prices, Zone, engine_maker
+from turnout.proxy.edges import Counting, Keys, Mind, Zone, engine_maker
 from turnout.proxy.guard import Door
 from turnout.proxy.keep import grading_json, grading_of, mode_of, restored, session_json
 from turnout.proxy.nodes import Nodes
+from turnout.proxy.pricing import Prices
 from turnout.proxy.roster import Known, Model
 from turnout.proxy.sessions import Live
 from turnout.proxy.state import Config, Edges, State
@@ -79,6 +80,7 @@ class Program:
         self.keys = Keys(KeyRing())
         self.mind = Mind()
         self.counting = Counting()
+        self.prices = Prices(lambda: self.state.settings, paths.prices)
         self._config = config
         self._stop = stop
         self._tasks: list[asyncio.Task[None]] = []
@@ -95,6 +97,8 @@ class Program:
             log.warning("%s", line)
         self.reader = Reader(self.paths.ledger)
         self.writer = Writer(self.paths.ledger, asyncio.get_running_loop())
+        if self.paths.prices.exists():
+            await asyncio.to_thread(self.prices.load)
         self.state = State(self._config, self._edges())
         self._restore()
         for line in found.lines:
@@ -155,9 +159,8 @@ class Program:
     # --- putting together ---
 
     def _edges(self) -> Edges:
-        prices = Prices(lambda: self.state.settings)
         return Edges(
-            catalogue=prices.catalogue(),
+            catalogue=self.prices.catalogue(),
             held=self.writer.held,
             settle=self.writer.settle,
             remember=self._remember,
@@ -233,7 +236,7 @@ class Program:
 
     def _stamp(self) -> tuple[object, ...]:
         found: list[object] = []
-        for path in (self.paths.settings, self.paths.rules):
+        for path in (self.paths.settings, self.paths.rules, self.paths.prices):
             try:
                 stat = path.stat()
                 found.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
@@ -250,6 +253,7 @@ class Program:
     async def reload(self) -> None:
         """A bad file changes nothing: the last good version stays in force, and status says why (I20)."""
         self._seen = self._stamp()
+        await asyncio.to_thread(self.prices.load)
         old = self.state.config
         try:
             config = await asyncio.to_thread(read_config, self.paths)

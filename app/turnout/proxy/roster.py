@@ -60,27 +60,36 @@ class ModelFacts:
     thinks: bool | None = None
 
 
+Services = tuple[tuple[str, Price], ...]
+"""Tiers of service (batch, flex, priority, fast) that have a price of their own."""
+
+
 class Catalogue:
-    """Prices and model facts as two look-ups, so that a roster can be built from any source of them."""
+    """Prices and model facts as look-ups, so that a roster can be built from any source of them."""
 
     def __init__(
         self,
         price: Callable[[Provider, str], Price | None],
         dearest: Callable[[Provider], Price | None],
         facts: Callable[[Provider, str], ModelFacts],
+        services: Callable[[Provider, str], Services] = lambda provider, model: (),
+        billed: Callable[[Provider, str, int, str], Price | None] | None = None,
     ) -> None:
+        """`billed`: provider, model, Unix milliseconds, tier of service -> the price of that very moment; left out: `price`."""
         self.price = price
         self.dearest = dearest
         self.facts = facts
+        self.services = services
+        self.billed = billed if billed is not None else lambda provider, model, at_ms, service: price(provider, model)
 
 
 def candidate(provider: Provider, name: str, tier: Tier | None, known: Known, catalogue: Catalogue) -> Candidate:
     model = known.models.get(name) or known.models.get(f"{name}:latest")
     facts = catalogue.facts(provider, name)
-    price = catalogue.price(provider, name)
-    if price is None and provider.sovereign:
-        price = FREE
     remote = model.remote if model is not None else name.endswith(("-cloud", ":cloud"))
+    price = catalogue.price(provider, name)
+    if price is None and provider.sovereign and not (provider.family is Family.OLLAMA and remote):
+        price = FREE
     context = model.context if model is not None and model.context is not None else facts.context
     return Candidate(
         provider=provider.name,
@@ -90,6 +99,7 @@ def candidate(provider: Provider, name: str, tier: Tier | None, known: Known, ca
         sovereign=provider.sovereign and not (provider.family is Family.OLLAMA and remote),
         price=price,
         hold_price=price if price is not None else catalogue.dearest(provider),
+        services=catalogue.services(provider, name) if not provider.sovereign else (),
         context=context,
         max_output=facts.max_output,
         healthy=known.state not in ("down", "no key", "locked"),

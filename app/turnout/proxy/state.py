@@ -16,7 +16,7 @@ from turnout.calls.client import Call
 from turnout.calls.provider import Provider
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Dialect, Family, Mode, Nanos, Status, Tier, Tokens
-from turnout.calls.usage import Usage, cost
+from turnout.calls.usage import Price, Usage, cost, service_named
 from turnout.control.messages import Notice, Running, Waiting
 from turnout.engines.engine import Engine
 from turnout.errors import BudgetRefusal, LoopRefusal, NoEngineError, PolicyRefusal, Refusal, TurnoutError
@@ -32,6 +32,7 @@ from turnout.proxy.sessions import Live, Sessions
 from turnout.proxy.settling import Settled
 from turnout.routing import budget as budgets
 from turnout.routing import loops, threads
+from turnout.routing.afford import rate
 from turnout.routing.conversation import ask_hash
 from turnout.routing.decide import decide
 from turnout.routing.facts import Candidate, Facts, Grading, LoopStanding, Memory, Roster, SecretVerdict, Standing
@@ -175,6 +176,7 @@ class State:
         self.changed = asyncio.Event()
         self._engines: dict[str, Engine] = {}
         self._roster: Roster | None = None
+        self._roster_day = 0
         self._health: dict[str, str] = {}
         self._windows: tuple[int, tzinfo | None, dict[str, budgets.Window]] = (0, None, {})
         self._day: tuple[int, tzinfo | None, str] = (-1, None, "")
@@ -213,7 +215,10 @@ class State:
             self.tell()
 
     def roster(self) -> Roster:
-        if self._roster is None:
+        """Made anew when something in it changed, and every day: prices are dated."""
+        day = int(time.time() // 86_400)
+        if self._roster is None or self._roster_day != day:
+            self._roster_day = day
             self._roster = build(self.settings, self.known, self.edges.catalogue)
         return self._roster
 
@@ -620,7 +625,20 @@ class State:
                         )
                     break
 
-    # --- what things would have cost ---
+    # --- what things cost, and would have cost ---
+
+    def billed(self, candidate: Candidate, call: Call, seen: Seen) -> Price | None:
+        """What the provider charges for this attempt: of this minute, at the tier of service that it answered with.
+
+        An unpriced model costs what it was held at, the dearest known of its provider, never nothing. None: no price at all.
+        """
+        if candidate.price is None:
+            return rate(candidate, self.roster())
+        provider = self.settings.providers.get(candidate.provider)
+        if provider is None or provider.sovereign:
+            return candidate.price
+        service = service_named(seen.service) if seen.service else call.outline.service
+        return self.edges.catalogue.billed(provider, candidate.model, time.time_ns() // 1_000_000, service)
 
     def baseline_cost(self, plan: Plan, usage: Usage, call: Call) -> Nanos:
         """The asked model's price where it has one (else the baseline's), on the same tokens with their cache reads."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from turnout.calls.client import Call
 from turnout.calls.units import Nanos, Tier, Tokens
-from turnout.calls.usage import Price, Usage, cost
+from turnout.calls.usage import Price, Usage, cost, dearer
 from turnout.errors import BudgetRefusal, PolicyRefusal
 from turnout.routing.budget import FLOOR, applies, is_free, lacking, refusal, strictest
 from turnout.routing.conversation import RANK
-from turnout.routing.facts import Candidate, Facts, Standing
+from turnout.routing.facts import Candidate, Facts, Roster, Standing
 from turnout.routing.money import dollars
 from turnout.routing.plan import Need, Plan, Step
 from turnout.routing.route import Routed
@@ -112,18 +112,22 @@ def _stops(call: Call, facts: Facts, found: Routed, rule: Rule | None) -> list[S
 # --- what a step costs ---
 
 
-def rate(candidate: Candidate, facts: Facts) -> Price | None:
-    """What is held by; None: nothing, for a sovereign engine without a price."""
+def rate(candidate: Candidate, roster: Roster, service: str = "") -> Price | None:
+    """What is held by; None: nothing, for a sovereign engine without a price.
+
+    `service`: the tier of service asked for. The provider may answer at the standard one instead, so the dearer is held.
+    """
     if candidate.price is not None:
-        return candidate.price
+        apart = next((price for name, price in candidate.services if name == service), None)
+        return candidate.price if apart is None else dearer(candidate.price, apart)
     if candidate.hold_price is not None:
         return candidate.hold_price
-    return None if candidate.sovereign else _dearest(facts)
+    return None if candidate.sovereign else _dearest(roster)
 
 
-def _dearest(facts: Facts) -> Price | None:
+def _dearest(roster: Roster) -> Price | None:
     """For a model whose provider has no price at all: the dearest model of the roster stands in, never zero."""
-    prices = (one.hold_price or one.price for line in facts.roster.tiers.values() for one in line)
+    prices = (one.hold_price or one.price for line in roster.tiers.values() for one in line)
     return max(
         (price for price in prices if price is not None), key=lambda price: (price.output, price.uncached), default=None
     )
@@ -142,17 +146,17 @@ def worst_output(candidate: Candidate, call: Call, facts: Facts) -> Tokens:
 
 
 def worst_cost(candidate: Candidate, call: Call, facts: Facts, output: Tokens) -> Nanos:
-    price = rate(candidate, facts)
+    price = rate(candidate, facts.roster, call.outline.service)
     if price is None or facts.estimate is None:
         return Nanos(0)
     at = price.at(facts.estimate)
     millionths = facts.estimate * _input_rate(at, call) + output * max(at.output, at.reasoning)
-    return Nanos(-(-millionths // 1_000_000))
+    return Nanos(-(-millionths // 1_000_000) + at.per_call)
 
 
 def likely_cost(candidate: Candidate, call: Call, facts: Facts) -> Nanos:
     """With the output that calls like this one usually have."""
-    price = rate(candidate, facts)
+    price = rate(candidate, facts.roster, call.outline.service)
     if price is None or facts.estimate is None:
         return Nanos(0)
     output = min(facts.likely_output, worst_output(candidate, call, facts))
@@ -207,12 +211,12 @@ def _room(standing: Standing, candidate: Candidate, call: Call, facts: Facts) ->
         return standing.left - estimate
     if unit == "calls":
         return MOST_OUTPUT if standing.left >= 1 else -1
-    price = rate(candidate, facts)
+    price = rate(candidate, facts.roster, call.outline.service)
     if price is None:
         return MOST_OUTPUT
     at = price.at(estimate)
     each = max(at.output, at.reasoning)
-    left = standing.left * 1_000_000 - estimate * _input_rate(at, call)
+    left = (standing.left - at.per_call) * 1_000_000 - estimate * _input_rate(at, call)
     if left < 0:
         return -1
     return left // each if each else MOST_OUTPUT

@@ -23,6 +23,8 @@ class Candidate:
     price: Price | None = None
     """None: unpriced. `hold_price` then is the dearest known of its provider."""
     hold_price: Price | None = None
+    services: tuple[tuple[str, Price], ...] = ()
+    """Tiers of service (batch, flex, priority, fast) that cost something else than `price`."""
     context: Tokens | None = None
     """Window in tokens, prompt and output together; None: not known."""
     max_output: Tokens | None = None

@@ -229,7 +229,7 @@ class _Stage:
     def _price(self, candidate: Candidate) -> Price | None:
         if candidate.price is None and not candidate.sovereign:
             self.unpriced += 1
-        return rate(candidate, Facts(datetime.fromtimestamp(0, UTC), 0, self._rules, self.roster))
+        return rate(candidate, self.roster)
 
     def _warm(self, record: CallRecord, session: _Session, candidate: Candidate) -> Tokens:
         memory = session.memory

@@ -295,14 +295,14 @@ class _Reading:
         numbers = ("watts", "usd_per_kwh", "hardware_usd", "hardware_months")
         self._known(d, (*dollars, *numbers), table)
         for key in (*dollars, *numbers):
-            value = d.get(key)
+            value, most = d.get(key), 10_000 if key in dollars else 1_000_000
             if value is not None and (
                 isinstance(value, bool)
                 or not isinstance(value, int | Decimal)
                 or not Decimal(value).is_finite()
-                or not 0 <= value <= 1_000_000
+                or not 0 <= value <= most
             ):
-                raise self._fail(key, f"{key} must be a number from 0 to 1,000,000", table)
+                raise self._fail(key, f"{key} must be a number from 0 to {most:,}", table)
         texts = {key: str(d[key]) for key in dollars if key in d}
         floats = {key: float(d[key]) for key in numbers if key in d}
         return PriceOverride(pattern=pattern, **texts, **floats)  # type: ignore[arg-type]  # the keys are its own fields

@@ -28,6 +28,11 @@ class Paths:
         return self.data / "ledger.db"
 
     @property
+    def prices(self) -> Path:
+        """A price table that the user fetched; without one the shipped table serves."""
+        return self.data / "prices.json.gz"
+
+    @property
     def log(self) -> Path:
         return self.state / "turnout.log"
 

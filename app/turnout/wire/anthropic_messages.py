@@ -43,7 +43,7 @@ from turnout.calls.request import (
     Written,
 )
 from turnout.calls.units import Dialect, Family, Json, Tokens
-from turnout.calls.usage import Usage
+from turnout.calls.usage import Usage, service_named
 from turnout.errors import BadRequestError, TurnoutError
 from turnout.wire import errors_json, sse
 from turnout.wire.dialect import ReplyContext, Target
@@ -143,6 +143,10 @@ def usage_of(doc: Json) -> Usage:
     )
 
 
+def _usage_seen(doc: Json) -> UsageSeen:
+    return UsageSeen(usage_of(doc), service=service_named(said_text(doc, "speed"), said_text(doc, "service_tier")))
+
+
 def usage_json(usage: Usage) -> dict[str, Json]:
     return {
         "input_tokens": usage.uncached,
@@ -195,6 +199,7 @@ class AnthropicMessages:
             tool_texts=tuple(texts),
             thinking=said_text(body.get("thinking"), "type") in ("enabled", "adaptive"),
             effort=effort,
+            service=service_named(said_text(body, "speed"), said_text(body, "service_tier")),
             schema=said(body.get("output_config"), "format") is not None or said(body, "output_format") is not None,
             session=session,
             parent_session=parent,
@@ -303,7 +308,7 @@ class AnthropicMessages:
                 index += 1
             else:
                 found.append(ForeignEvent(Dialect.ANTHROPIC, kind, block))
-        found.append(UsageSeen(usage_of(said(doc, "usage"))))
+        found.append(_usage_seen(said(doc, "usage")))
         reason = STOPS.get(said_text(doc, "stop_reason"), StopReason.END)
         found.append(Ended(reason, said_text(doc, "stop_sequence"), said_text(doc, "usage", "service_tier")))
         return found
@@ -808,13 +813,13 @@ class Reader:
             message = said(doc, "message")
             self._take_usage(said(message, "usage"))
             found: list[Event] = [Began(said_text(message, "id"), said_text(message, "model"))]
-            return [*found, UsageSeen(usage_of(self._usage))] if self._usage else found
+            return [*found, _usage_seen(self._usage)] if self._usage else found
         if kind == "message_delta":
             self._take_usage(said(doc, "usage"))
             reason = said_text(doc, "delta", "stop_reason")
             if reason:
                 self._stop = (STOPS.get(reason, StopReason.END), said_text(doc, "delta", "stop_sequence"))
-            return [UsageSeen(usage_of(self._usage))]
+            return [_usage_seen(self._usage)]
         if kind == "message_stop":
             self._over = True
             stop, sequence = self._stop or (StopReason.TOOLS if self._tools else StopReason.END, "")

@@ -38,7 +38,7 @@ from turnout.calls.request import (
     Written,
 )
 from turnout.calls.units import Dialect, Json, Tokens
-from turnout.calls.usage import Usage
+from turnout.calls.usage import Usage, service_named
 from turnout.errors import BadRequestError, TurnoutError
 from turnout.wire import errors_json, sse
 from turnout.wire.dialect import ReplyContext, Target
@@ -168,6 +168,7 @@ class OpenAIChat:
             tool_texts=tuple(texts),
             thinking=effort not in ("", "none"),
             effort=effort,
+            service=service_named(text_or(body, "service_tier")),
             schema=shape in ("json_schema", "json_object"),
             session=text_or(body, "prompt_cache_key"),
             server_tools=tuple(server),

@@ -34,6 +34,7 @@ from turnout.calls.request import (
     Written,
 )
 from turnout.calls.units import Dialect, Family, Json, Tokens
+from turnout.calls.usage import service_named
 from turnout.errors import BadRequestError, TurnoutError
 from turnout.wire import errors_json
 from turnout.wire.dialect import ReplyContext, Target
@@ -126,6 +127,7 @@ class OpenAIResponses:
             tool_texts=tuple(orjson.dumps(tool).decode() for tool in tools),
             thinking=body.get("reasoning") is not None and effort != "none",
             effort=effort,
+            service=service_named(text_or(body, "service_tier")),
             schema=form in ("json_schema", "json_object"),
             session=text_or(body, "prompt_cache_key"),
             server_tools=tuple(server),

@@ -60,6 +60,8 @@ class Sniffer:
     model: str = ""
     busy_s: float = 0.0
     queue_s: float = 0.0
+    service: str = ""
+    """The tier of service it was answered at, in the vendor's own word."""
     _done_seen: bool = False
     _tail: bytes = b""
     _reader: ReplyReader | None = None
@@ -142,9 +144,11 @@ class Sniffer:
             if isinstance(event, UsageSeen):
                 self.usage = event.usage
                 self.busy_s, self.queue_s = event.busy_s, event.queue_s
+                self.service = event.service or self.service
             elif isinstance(event, Ended):
                 self.ended = True
                 self.stop = event.reason
+                self.service = self.service or event.service_tier
             elif isinstance(event, Failed):
                 self.failed = event
             elif isinstance(event, BeganEvent) and event.model:

@@ -36,6 +36,7 @@ CONTEXTS = {
     "batch": {"processing": "batch"},
     "flex": {"service_tier": "flex"},
     "priority": {"service_tier": "priority"},
+    "fast": {"service_tier": "fast"},
 }
 
 
@@ -68,6 +69,8 @@ def test_every_model_costs_what_genai_prices_says(table: PriceTable, provider: A
             continue
         listed = ours_by_id[info.id]
         contexts = CONTEXTS if info.price_variants else {"": None}
+        if any(dict(variant.when) == {"speed": "fast"} for variant in info.price_variants or ()):
+            contexts = {**contexts, "fast": {"speed": "fast"}}
         for moment, (service, context) in itertools.product(MOMENTS, contexts.items()):
             prices = info.get_prices(moment, context)
             ours = listed.at(moment, service)

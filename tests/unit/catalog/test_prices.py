@@ -13,7 +13,7 @@ from turnout.calls.units import Family, Nanos, Tokens
 from turnout.calls.usage import FREE, Price, Usage, cost
 from turnout.catalog.own import YOURS, break_even, energy, hardware, overridden, per_million, utilisation
 from turnout.catalog.prices import PriceTable, load_prices
-from turnout.catalog.refresh import check_table, merged
+from turnout.catalog.refresh import approved, check_table, merged
 from turnout.errors import SettingsError
 
 TODAY = date(2026, 11, 24)
@@ -224,11 +224,75 @@ def test_t27_a_price_that_falls_by_more_than_half_waits_for_a_yes() -> None:
     cheap = _doc(p=[["", [[0, 400_000_000, None, None, None, 5_000_000_000, None, 0]]]])
     new, suspicious = check_table(_bytes(cheap), old)
     assert suspicious == ["openai/m"]
-    kept, _ = check_table(merged(new, old, suspicious))
+    kept, _ = check_table(merged(new, old, suspicious), ours=True)
     taken, _ = check_table(merged(new, old, []))
     place = ("openai", "https://api.openai.com/v1", Family.OPENAI, "m")
     found = [table.find(*place) for table in (kept, taken)]
     assert [one.at(TODAY).uncached for one in found if one is not None] == [1_000_000_000, 400_000_000]
+
+
+def _priced(table: PriceTable, model: str = "m") -> Price:
+    found = table.find("openai", "https://api.openai.com/v1", Family.OPENAI, model)
+    assert found is not None
+    return found.at(TODAY)
+
+
+def test_t27_until_it_is_approved_the_dearer_of_old_and_new_counts_in_every_bucket() -> None:
+    old, _ = check_table(_bytes(_doc()))
+    moved = _doc(p=[["", [[0, 400_000_000, None, None, None, 7_000_000_000, None, 0]]]])
+    new, suspicious = check_table(_bytes(moved), old)
+    held, _ = check_table(merged(new, old, suspicious), ours=True)
+    assert held.held() == ["openai/m"]
+    assert (_priced(held).uncached, _priced(held).output) == (1_000_000_000, 7_000_000_000)
+    data, taken = approved(held)
+    assert taken == ["openai/m"]
+    after, _ = check_table(data)
+    assert (_priced(after).uncached, _priced(after).output, after.held()) == (400_000_000, 7_000_000_000, [])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"p": [["", [[0, 1_000_000_000, 1, None, None, 5_000_000_000, None, 0]]]]},
+        {"p": [["", [[0, 1_000_000_000, None, None, None, 5_000_000_000, 0, 0]]]]},
+        {"p": [["", [[0, 1_000_000_000, None, None, None, 5_000_000_000, None, 0], [9, 1, None, None, None, 1, None, 0]]]]},
+        {"s": {"flex": [["", [[0, 1, None, None, None, 1, None, 0]]]]}},
+        {"p": [["", [[0, 0, None, None, None, 0, None, 0]]]]},
+    ],
+    ids=["cache reads", "reasoning", "long prompts", "a tier of service", "nothing at all"],
+)  # fmt: skip
+def test_t27_a_fall_is_seen_in_every_bucket_length_and_tier_of_service(changes: dict[str, Any]) -> None:
+    old, _ = check_table(_bytes(_doc()))
+    assert check_table(_bytes(_doc(**changes)), old)[1] == ["openai/m"]
+
+
+def test_t27_a_new_pattern_that_takes_a_dear_name_to_a_cheap_model_is_held_back_too() -> None:
+    old, _ = check_table(_bytes(_doc()))
+    cheap = _doc(id="bait", m=["startswith", ""], p=[["", [[0, 1, None, None, None, 1, None, 0]]]])
+    new, suspicious = check_table(_bytes(cheap), old)
+    assert suspicious == ["openai/m"]
+    held, _ = check_table(merged(new, old, suspicious), ours=True)
+    assert _priced(held).uncached == 1_000_000_000
+
+
+def test_t27_a_table_cannot_move_a_providers_address_to_another() -> None:
+    old, _ = check_table(_bytes(_doc()))
+    moved = _doc()
+    moved["providers"][0]["api"] = "https://elsewhere"
+    moved["providers"].insert(
+        0, {"id": "bait", "api": "https://api", "also": [], "models": moved["providers"][0]["models"]}
+    )
+    new, _ = check_table(_bytes(moved), old)
+    held, _ = check_table(merged(new, old, []), ours=True)
+    maker = held.maker("x", "https://api.openai.com/v1", Family.OPENAI)
+    assert maker is not None
+    assert maker.id == "openai"
+
+
+def test_t27_a_table_from_elsewhere_holds_nothing_back_itself() -> None:
+    doc = _doc(held={"id": "m", "m": ["equals", "m"], "p": [["", [[0, 1, None, None, None, 1, None, 0]]]]})
+    with pytest.raises(SettingsError):
+        check_table(_bytes(doc))
 
 
 def test_a_refreshed_table_serves_when_it_is_newer_and_sound(tmp_path: Path) -> None:
@@ -239,4 +303,5 @@ def test_a_refreshed_table_serves_when_it_is_newer_and_sound(tmp_path: Path) -> 
     assert load_prices(file).source.startswith("genai-prices")
     file.write_bytes(b"broken")
     assert load_prices(file).source.startswith("genai-prices")
+    assert "is not used" in load_prices(file).problem
     assert load_prices(tmp_path / "missing").source.startswith("genai-prices")
