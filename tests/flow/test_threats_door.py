@@ -245,11 +245,49 @@ def test_t05_only_the_loopback_listens(turnout: Turnout) -> None:
     assert listening <= {"0100007F", "00000000000000000000000001000000"}
 
 
+def other_address() -> str:
+    """This machine's address off the loopback; nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no address but the loopback")
+        address = str(probe.getsockname()[0])
+    if address.startswith("127."):
+        pytest.skip("this machine has no address but the loopback")
+    return address
+
+
+def test_t05_from_the_machines_other_address_nobody_answers(turnout: Turnout) -> None:
+    with pytest.raises(OSError):
+        socket.create_connection((other_address(), turnout.port), timeout=5)
+
+
 def test_t05_off_the_loopback_needs_the_flag_and_is_warned_about(tmp_path: Path, scripted: Engine) -> None:
     arguments = ("--port", "0", "--host", "0.0.0.0")
     with Turnout(tmp_path, settings=four_vendors(scripted.url), arguments=arguments) as turnout:
         assert "beyond this machine" in turnout.stderr
         assert turnout.ask("GET", "/v1/models", token="").status in (401, 403)
+        assert turnout.url == f"http://127.0.0.1:{turnout.port}"
+        assert json.loads(turnout.cli("status", "--json"))["running"] is True
+        raw = turnout.raw(good(turnout, host=b"%s:%d" % (other_address().encode(), turnout.port)))
+        assert status_of(raw) == 403
+        assert b"allowed_hosts" in raw
+
+
+def test_t05_an_address_that_was_named_is_answered_by_its_own_name(tmp_path: Path, scripted: Engine) -> None:
+    address = other_address()
+    arguments = ("--port", "0", "--host", address)
+    with Turnout(tmp_path, settings=four_vendors(scripted.url), arguments=arguments) as turnout:
+        assert turnout.ready["url"] == f"http://{address}:{turnout.port}"
+        assert json.loads(turnout.cli("status", "--json"))["running"] is True
+        made = json.loads(turnout.cli("client", "add", "far", "--json"))
+        with socket.create_connection((address, turnout.port), timeout=10) as sock:
+            sock.sendall(
+                f"GET /v1/models HTTP/1.1\r\nHost: {address}:{turnout.port}\r\nConnection: close\r\n"
+                f"Authorization: Bearer {made['token']}\r\n\r\n".encode()
+            )
+            assert status_of(b"".join(received(sock))) == 200
 
 
 @pytest.mark.parametrize(
@@ -432,6 +470,24 @@ def test_a_client_that_waits_for_100_continue_is_told_to_go_on(turnout: Turnout)
     assert b"HTTP/1.1 200 OK" in rest
 
 
+@pytest.mark.parametrize("offer", [b"h2c", b"websocket", b"TLS/1.0"])
+@pytest.mark.parametrize("cut", [0, 20, 150, -1])
+def test_an_offer_to_speak_another_protocol_is_passed_over(
+    turnout: Turnout, scripted: Engine, offer: bytes, cut: int
+) -> None:
+    lines = b"Upgrade: " + offer + b"\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n"
+    one = POST + head(turnout).replace(b"Connection: close", b"Connection: Upgrade, HTTP2-Settings") + lines
+    request = one + LENGTH + b"\r\n" + BODY + good(turnout)
+
+    with turnout.connect(10) as sock:
+        sock.sendall(request[:cut])
+        sock.sendall(request[cut:])
+        raw = b"".join(received(sock))
+
+    assert raw.count(b"HTTP/1.1 200 OK") == answers(raw) == 2
+    assert {"upgrade", "http2-settings", "connection"}.isdisjoint(name for name, _ in scripted.calls[-2].headers)
+
+
 @pytest.mark.parametrize(
     "lines", [b"X-Big: " + b"a" * 100_000 + b"\r\n", b"X-Many: a\r\n" * 500, b"X-Some: " + b"a" * 70_000 + b"\r\n"]
 )
@@ -572,13 +628,17 @@ def test_t31_engines_are_not_managed_through_us(turnout: Turnout, scripted: Engi
     assert [one for one in scripted.heard[before:] if one.path == f"/api/{path}"] == []
 
 
-def test_t28_a_call_that_came_through_a_turnout_is_not_sent_on(turnout: Turnout, scripted: Engine) -> None:
+@pytest.mark.parametrize("hops", [[b"1"], [b"0", b"1"], [b"1", b"0"], [b"1, 1"], [b"-1"], [b"\xb2"], [b"no"], [b"9" * 5000]])
+def test_t28_a_call_that_came_through_a_turnout_is_not_sent_on(
+    turnout: Turnout, scripted: Engine, hops: list[bytes]
+) -> None:
     before = len(scripted.calls)
+    lines = b"".join(b"X-Turnout-Hop: " + hop + b"\r\n" for hop in hops)
 
-    answer = turnout.chat(model="openai/scripted", headers={"x-turnout-hop": "1"})
+    raw = turnout.raw(POST + head(turnout) + lines + LENGTH + b"\r\n" + BODY)
 
-    assert answer.status == 508
-    assert "Turnout itself" in answer.doc["error"]["message"]
+    assert status_of(raw) == 508
+    assert b"Turnout itself" in raw
     assert len(scripted.calls) == before
 
 

@@ -42,7 +42,7 @@ def _plain_serve(args: list[str]) -> _Serve | None:
             found.parent_stdin = True
             continue
         value = next(rest, "")
-        if arg == "--port" and value.isascii() and value.isdigit() and int(value) <= 65_535:
+        if arg == "--port" and value.isascii() and value.isdigit() and len(value) <= 5 and int(value) <= 65_535:
             found.port = int(value)
         elif arg == "--host" and value and not value.startswith("-"):
             found.host = value

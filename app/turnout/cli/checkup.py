@@ -98,11 +98,13 @@ def _settings(where: Paths) -> Iterator[Check]:
 
 def _rules(where: Paths) -> Iterator[Check]:
     from turnout.routing.rulefile import check_rules
+    from turnout.settings.files import own_text
 
-    if not where.rules.exists():
+    text = own_text(where.rules)
+    if text is None:
         yield Check("rules", State.NOTE, "there is no rules.toml yet", "The first `turnout serve` writes one.")
         return
-    checked = check_rules(where.rules.read_text(encoding="utf-8", errors="replace"), (), str(where.rules))
+    checked = check_rules(text, (), str(where.rules))
     if checked.rules is None:
         more = f" (and {len(checked.errors) - 1} more)" if len(checked.errors) > 1 else ""
         yield Check(

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from turnout.calls.units import Json, Tier
-from turnout.settings.files import read_settings
+from turnout.settings.files import own_text, read_settings
 from turnout.settings.paths import Paths
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ class World:
         """The file's, or what the first start would write."""
         from turnout.routing.firstrules import default_rules_text
 
-        try:
-            return self.paths.rules.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            tiers = self.settings.tiers
-            return default_rules_text(*(bool(tiers.get(tier)) for tier in (Tier.LOCAL, Tier.HIGH, Tier.FAST)))
+        text = own_text(self.paths.rules)
+        if text is not None:
+            return text
+        tiers = self.settings.tiers
+        return default_rules_text(*(bool(tiers.get(tier)) for tier in (Tier.LOCAL, Tier.HIGH, Tier.FAST)))
 
     @cached_property
     def rules(self) -> "RuleSet":

@@ -85,7 +85,7 @@ class Answers:
         return listings.anthropic_models(
             line,
             at,
-            limit=max(1, min(int(limit), 1000)) if limit.isdigit() else 20,
+            limit=max(1, min(int(limit), 1000)) if limit.isdecimal() and len(limit) < 10 else 20,
             after=given.get("after_id", [""])[0],
             before=given.get("before_id", [""])[0],
         )

@@ -10,7 +10,6 @@ from turnout.calls.record import CallRecord
 from turnout.calls.units import Dialect, Status, Tier
 from turnout.errors import (
     BadRequestError,
-    BusyError,
     CircleError,
     ForbiddenError,
     MethodError,
@@ -25,6 +24,7 @@ from turnout.proxy.attribution import session_of
 from turnout.proxy.body import LeftError, read_body
 from turnout.proxy.endpoints import Asked, Endpoint, asked, dialect_of
 from turnout.proxy.exchange import Exchange
+from turnout.proxy.gate import Gate
 from turnout.proxy.guard import OPEN, Door, Refused, guard, masked, plain_path, same, split_token, token_of, without_key
 from turnout.proxy.pipeline import Pipeline, now_ms
 from turnout.proxy.state import State
@@ -33,8 +33,6 @@ from turnout.wire import fields
 from turnout.wire.codec import codec
 
 log = logging.getLogger("turnout.app")
-IN_FLIGHT = 256
-"""Calls at once; more are told to wait a second. Engines' own queues are shorter."""
 _CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"cookie", b"proxy-authorization"})
 
 
@@ -70,7 +68,11 @@ class App:
         self._pipeline = Pipeline(state)
         self._ids = secrets.token_hex(3)
         self._number = 0
-        self.in_flight = 0
+        self._gate = Gate()
+
+    @property
+    def in_flight(self) -> int:
+        return self._gate.taken
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -185,6 +187,7 @@ class App:
         id_ = f"{at_ms:012x}{self._ids}{self._number & 0xFFFFFF:06x}"
         try:
             exchange = await self._exchange(entry, place, client, answer, receive, id_, at_ms)
+            await self._gate.enter()
         except TurnoutError as error:
             left = isinstance(error, LeftError)
             row = CallRecord(
@@ -206,27 +209,23 @@ class App:
             if not left:
                 await self._tell(answer, place.dialect, error, [(b"x-turnout-call", id_.encode())])
             return
-        self.in_flight += 1
         try:
             await self._pipeline.serve(exchange)
         finally:
-            self.in_flight -= 1
+            self._gate.leave()
 
     async def _exchange(
         self, entry: Entry, place: Asked, client: Client, answer: Answer, receive: Receive, id_: str, at_ms: int
     ) -> Exchange:
-        """Raises what `read_body` raises, BadRequestError for a body that is no call, BusyError and CircleError."""
+        """Raises what `read_body` raises, BadRequestError for a body that is no call, and CircleError."""
         names = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in entry.headers if name not in _CREDENTIALS
         }
-        hop = names.get("x-turnout-hop", "0")
-        if hop.isdigit() and int(hop) > 0:
+        if any(name == b"x-turnout-hop" and value.strip(b"0 ") for name, value in entry.headers):
             raise CircleError(
                 "This call already came through Turnout.",
                 hint="Correct the base_url in turnout.toml that leads back to Turnout itself.",
             )
-        if self.in_flight >= IN_FLIGHT:
-            raise BusyError(f"{IN_FLIGHT} calls are under way.", hint="Try again in a second.")
         body = await self._body(entry, receive)
         doc = fields.load(body)
         spoken = codec(place.dialect)

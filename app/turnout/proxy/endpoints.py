@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 from turnout.calls.units import Dialect
 from turnout.errors import MethodError, NotFoundError
+from turnout.proxy.guard import masked
 
 
 class Endpoint(Enum):
@@ -92,7 +93,7 @@ def asked(method: str, path: str) -> Asked:
         right = "POST" if path in _POSTS else "GET"
         raise MethodError(f"{path} does not take {method}.", hint=f"Send a {right}.")
     raise NotFoundError(
-        f"Turnout has no {method} {path[:120]!r}.",
+        f"Turnout has no {method} {masked(path)[:120]!r}.",
         hint="Chat lives at /v1/chat/completions, /v1/messages, /v1/responses, /api/chat and /v1beta/models/MODEL:generateContent.",
     )
 

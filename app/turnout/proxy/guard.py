@@ -13,8 +13,9 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 OPEN = frozenset({("GET", "/healthz"), ("HEAD", "/healthz"), ("HEAD", "/"), ("GET", "/")})
 """Constant answers that need no token."""
+_OWN_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
-_PREFIX = re.compile(r"^/c/([A-Za-z0-9_\-]{8,200})(/.*)$", re.DOTALL)
+_PREFIX = re.compile(r"^/c/([A-Za-z0-9_\-]{8,200})(/.*|)$", re.DOTALL)
 _PLAIN_PATH = re.compile(r"^/[\x21-\x7e]*$")
 
 
@@ -30,7 +31,7 @@ class Door:
 
     port: int
     hosts: frozenset[str] = frozenset()
-    """`host` or `host:port`, lower case, beyond the loopback names."""
+    """`host` (at our port) or `host:port`, lower case, beyond the loopback names."""
     origins: frozenset[str] = frozenset()
 
 
@@ -60,7 +61,10 @@ def guard(method: str, target: bytes, headers: Headers, door: Door) -> Refused |
         elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
             return Refused(400, "Send the body with a Content-Length, or chunked and nothing else.")
     if len(hosts) != 1 or not host_allowed(hosts[0].decode("latin-1"), door):
-        return Refused(403, "Requests must name this proxy's own host: use http://127.0.0.1 and its port.")
+        return Refused(
+            403,
+            "Requests must name this proxy's own host: use http://127.0.0.1 and its port. `allowed_hosts` in turnout.toml lists other names.",
+        )
     if origins and (len(origins) > 1 or origins[0].decode("latin-1") not in door.origins):
         return Refused(403, "Web pages may not use this proxy; `allowed_origins` in turnout.toml lists exceptions.")
     if not origins and (b"cross-site" in sites or b"same-site" in sites):
@@ -72,12 +76,13 @@ def guard(method: str, target: bytes, headers: Headers, door: Door) -> Refused |
 
 def host_allowed(host: str, door: Door) -> bool:
     """Exact names only: `localhost.`, `127.1`, `[::ffff:127.0.0.1]`, user info, lists and ports out of range all fail."""
-    name, colon, port = host.strip().lower().rpartition(":") if not host.endswith("]") else (host.lower(), "", "")
+    whole = host.strip().lower()
+    name, colon, port = whole.rpartition(":") if not whole.endswith("]") else (whole, "", "")
     if not colon:
-        name, port = host.strip().lower(), "80"
-    if name in ("localhost", "127.0.0.1", "[::1]") and port.isascii() and port.isdigit() and port == str(door.port):
+        name, port = whole, "80"
+    if port == str(door.port) and (name in _OWN_NAMES or name in door.hosts):
         return True
-    return host.strip().lower() in door.hosts
+    return bool(colon) and whole in door.hosts
 
 
 def _body_kind(kinds: list[bytes], *, browser: bool) -> Refused | None:
@@ -91,9 +96,9 @@ def _body_kind(kinds: list[bytes], *, browser: bool) -> Refused | None:
 
 
 def split_token(path: str) -> tuple[str, str]:
-    """`/c/TOKEN/v1/...` -> (TOKEN, /v1/...); else ("", path)."""
+    """`/c/TOKEN/v1/...` -> (TOKEN, /v1/...), `/c/TOKEN` -> (TOKEN, /); else ("", path)."""
     match = _PREFIX.match(path)
-    return (match.group(1), match.group(2)) if match else ("", path)
+    return (match.group(1), match.group(2) or "/") if match else ("", path)
 
 
 def plain_path(path: bytes) -> str | None:
@@ -106,6 +111,8 @@ def plain_path(path: bytes) -> str | None:
         or "%2e" in text.lower()
         or "/../" in text
         or "/./" in text
+        or text.endswith(("/.", "/.."))
+        or "\\" in text
     ):
         return None
     return text
@@ -134,7 +141,7 @@ def without_key(query: bytes) -> str:
 
 
 def masked(path: str) -> str:
-    """A path for a log line."""
+    """A path for a log line or an error."""
     token, rest = split_token(path)
     return f"/c/***{rest}" if token else path
 

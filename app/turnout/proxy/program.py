@@ -34,7 +34,7 @@ from turnout.routing.calibration import Calibration
 from turnout.routing.facts import Grading
 from turnout.routing.firstrules import default_rules_text
 from turnout.routing.rulefile import read_rules
-from turnout.settings.files import read_settings
+from turnout.settings.files import own_text, read_settings
 from turnout.settings.first import Found, first_settings, write_first
 from turnout.settings.model import Settings
 from turnout.settings.paths import Paths
@@ -50,8 +50,9 @@ DAY_MS = 86_400_000
 
 def rules_text(paths: Paths, settings: Settings) -> str:
     """The user's file, else the default for the tiers there are."""
-    if paths.rules.exists():
-        return paths.rules.read_text(encoding="utf-8")
+    text = own_text(paths.rules)
+    if text is not None:
+        return text
     has = {tier: bool(settings.tiers.get(tier)) for tier in Tier}
     return default_rules_text(has[Tier.LOCAL], has[Tier.HIGH], has[Tier.FAST])
 
@@ -59,10 +60,7 @@ def rules_text(paths: Paths, settings: Settings) -> str:
 def read_config(paths: Paths) -> Config:
     """Raises SettingsError with file, line and column."""
     settings = read_settings(paths.settings)
-    try:
-        text = rules_text(paths, settings)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot be read: {error}", file=paths.rules.name) from error
+    text = rules_text(paths, settings)
     names = [*settings.providers, *(name for line in settings.tiers.values() for name in line)]
     return Config(settings, read_rules(text, names, paths.rules.name))
 
@@ -70,9 +68,11 @@ def read_config(paths: Paths) -> Config:
 class Program:
     """One run of `turnout serve`; `start` before the app serves, `stop` after."""
 
-    def __init__(self, paths: Paths, config: Config, port: int, stop: Callable[[], None]) -> None:
+    def __init__(self, paths: Paths, config: Config, port: int, host: str, stop: Callable[[], None]) -> None:
+        """`host` is where it listens, as the user named it."""
         self.paths = paths
         self.port = port
+        self._own_host = f"[{host}]" if ":" in host else host.lower()
         self.control_token = secrets.token_urlsafe(32)
         self.started_ms = time.time_ns() // 1_000_000
         self.pool = Pool()
@@ -230,7 +230,10 @@ class Program:
 
     def _door(self, port: int) -> Door:
         server = self.state.settings.server
-        return Door(port, frozenset(host.lower() for host in server.allowed_hosts), frozenset(server.allowed_origins))
+        # The address it was told to listen on is its own: rebinding needs a name (T01), and 0.0.0.0 is nobody's.
+        own = {self._own_host} - {"0.0.0.0", "[::]"}  # noqa: S104  taken out, not bound
+        hosts = own | {host.lower() for host in server.allowed_hosts}
+        return Door(port, frozenset(hosts), frozenset(server.allowed_origins))
 
     # --- files ---
 

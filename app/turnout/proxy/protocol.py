@@ -24,6 +24,7 @@ HEAD_LIMIT = 65_536
 HEADERS = 200
 CONNECTIONS = 256
 """At once. One more takes the place of the one that has been idle the longest, so a flood of idle ones shuts nobody out (T15)."""
+_OFFERS = frozenset({b"upgrade", b"http2-settings"})
 _REASONS = {400: b"Bad Request", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
 
 
@@ -101,6 +102,8 @@ class Limited(HttpToolsProtocol):
     _head_size = 0
     _in_head = False
     _in_body = False
+    _declined = False
+    """The head read last offers to speak another protocol (h2c, websocket): it is read again without the offer."""
     _idle_since = 0.0
 
     def connection_made(self, transport: Any) -> None:
@@ -124,15 +127,14 @@ class Limited(HttpToolsProtocol):
             cycle.on_gone()
 
     def _make_room(self) -> bool:
-        """Ends the connection that has had no request under way for the longest; False: all others are busy."""
-        idle = [
-            one
-            for one in self.connections
-            if isinstance(one, Limited) and one is not self and (one.cycle is None or one.cycle.response_complete)
-        ]
-        if not idle:
+        """Ends the connection that has had no request under way for the longest, else the one whose body has stood still
+        for the longest; False: all others are being answered."""
+        others = [one for one in self.connections if isinstance(one, Limited) and one is not self]
+        idle = [one for one in others if one.cycle is None or one.cycle.response_complete]
+        sending = [one for one in others if one._in_body]
+        if not idle and not sending:
             return False
-        oldest = min(idle, key=lambda one: one._idle_since)
+        oldest = min(idle, key=lambda one: one._idle_since) if idle else min(sending, key=lambda one: one._until)
         self.connections.discard(oldest)
         oldest.transport.abort()
         return True
@@ -162,7 +164,32 @@ class Limited(HttpToolsProtocol):
                 return
         elif self._in_body:
             self._allow(BODY_S)
-        super().data_received(data)
+        self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._read_plainly(data[offer.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("")
+
+    def _read_plainly(self, rest: bytes) -> None:
+        """Java's HttpClient offers h2c with its first request, body and all: an offer may be passed over (RFC 9110, 7.8)."""
+        if not self._declined:
+            self.send_400_response("")
+            return
+        version = self.parser.get_http_version().encode()
+        lines = [self.parser.get_method(), b" ", self._target, b" HTTP/", version, b"\r\n"]
+        for name, value in self.headers:
+            if name == b"connection":
+                kept = [one for one in value.split(b",") if one.strip().lower() not in _OFFERS]
+                value = b",".join(kept)
+            if name not in _OFFERS:
+                lines += (name, b": ", value, b"\r\n")
+        self._declined = False
+        self.parser = httptools.HttpRequestParser(self)
+        self._feed(b"".join(lines) + b"\r\n" + rest)
 
     def _too_large(self) -> None:
         error = BadRequestError(
@@ -206,6 +233,9 @@ class Limited(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._declined = True
+            return
         self._in_head = False
         self._in_body = True
         self._allow(BODY_S)
@@ -243,6 +273,8 @@ class Limited(HttpToolsProtocol):
             self.pipeline.appendleft((cycle, self.app))
 
     def on_message_complete(self) -> None:
+        if self._declined:
+            return
         self._in_body = False
         self._until = float("inf")
         super().on_message_complete()

@@ -34,8 +34,18 @@ def serve(paths: Paths, *, port: int | None = None, host: str | None = None, par
     _harden()
     try:
         paths.make()
+        return _alone(paths, port, host, parent_stdin=parent_stdin)
     except SettingsError as error:
         return _fail(error, 2)
+    except TurnoutError as error:
+        return _fail(error, 1)
+    except OSError as error:
+        # A disk that is full or cannot be written to, met while the first files are made.
+        text = f"Turnout cannot start: {error.strerror or type(error).__name__}: {error.filename or ''}".rstrip(": ")
+        return _fail(TurnoutError(text + ".", hint="Look at that place, or set TURNOUT_HOME to another folder."), 1)
+
+
+def _alone(paths: Paths, port: int | None, host: str | None, *, parent_stdin: bool) -> int:
     lock = InstanceLock(paths.lock)
     if not lock.acquire():
         running = read_runtime(paths.runtime)
@@ -48,10 +58,6 @@ def serve(paths: Paths, *, port: int | None = None, host: str | None = None, par
     sys.setswitchinterval(0.001)
     try:
         return asyncio.run(_serve(paths, port, host, parent_stdin=parent_stdin))
-    except SettingsError as error:
-        return _fail(error, 2)
-    except TurnoutError as error:
-        return _fail(error, 1)
     except KeyboardInterrupt:
         return 0
     finally:
@@ -83,7 +89,7 @@ async def _serve(paths: Paths, port: int | None, host: str | None, *, parent_std
     for extra in (*server_settings.also_listen, *(client.port for client in config.settings.clients)):
         sockets += _bind("127.0.0.1", extra)
     stopping = asyncio.Event()
-    program = Program(paths, config, bound, stopping.set)
+    program = Program(paths, config, bound, address, stopping.set)
     program.next_steps = steps
     app = await program.start()
     server = uvicorn.Server(
@@ -103,8 +109,7 @@ async def _serve(paths: Paths, port: int | None, host: str | None, *, parent_std
             loop="asyncio",
         )
     )
-    shown = f"[{address}]" if ":" in address else address
-    url = f"http://{shown}:{bound}"
+    url = _url(address, bound)
     program.admin.url = url
     runtime = Runtime(url, os.getpid(), program.control_token, __version__, program.started_ms)
     loop = asyncio.get_running_loop()
@@ -147,6 +152,12 @@ async def _serve(paths: Paths, port: int | None, host: str | None, *, parent_std
     await asyncio.wait({serving}, timeout=3)
     program.close()
     return 0
+
+
+def _url(address: str, port: int) -> str:
+    """Where our own commands and the tray find us: an address that means every one is none to connect to."""
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104  recognised, not bound
+    return f"http://{f'[{reached}]' if ':' in reached else reached}:{port}"
 
 
 async def _run(server: "Server", sockets: list[socket.socket]) -> None:

@@ -84,5 +84,5 @@ class Sessions:
         """One that the ledger remembers from before the start."""
         self._live[live.id] = live
         base, mark, generation = live.id.partition("~")
-        if mark and generation.isdigit():
+        if mark and generation.isdecimal():
             self._generation[base] = max(self._generation.get(base, 0), int(generation))

@@ -27,11 +27,12 @@ _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")
 
 def read_settings(path: Path) -> Settings:
     """A missing file is all defaults. Raises SettingsError."""
-    text = _read(path)
+    text = own_text(path)
     return Settings() if text is None else parse_settings(text, path.name)
 
 
-def _read(path: Path) -> str | None:
+def own_text(path: Path) -> str | None:
+    """None when there is no file; raises SettingsError with the place of what is no UTF-8."""
     data = read_own(path)
     try:
         return None if data is None else data.decode("utf-8-sig")
@@ -336,7 +337,7 @@ def edit_settings(path: Path, change: Callable[[Any], None]) -> Settings:
     """
     import tomlkit
 
-    text = _read(path) or ""
+    text = own_text(path) or ""
     try:
         doc = tomlkit.parse(text)
     except Exception as error:

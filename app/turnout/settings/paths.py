@@ -49,23 +49,58 @@ class Paths:
         return self.run / "lock"
 
     def make(self) -> None:
-        """Folders of our own, 0700 whatever the umask; raises SettingsError when one is somebody else's (T25)."""
+        """Folders of our own, 0700 whatever the umask; raises SettingsError where others have a hand in one (T25)."""
         for folder in dict.fromkeys((self.config, self.data, self.state, self.run)):
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                found = folder.lstat()
-            except OSError as error:
-                raise SettingsError(
-                    f"{folder} cannot be made: {error.strerror}",
-                    hint="Set TURNOUT_HOME to a folder that you can write to.",
-                ) from error
-            if stat.S_ISLNK(found.st_mode) or (hasattr(os, "getuid") and found.st_uid != os.getuid()):
-                raise SettingsError(
-                    f"{folder} is a link or belongs to another user",
-                    hint="Move it away, or set TURNOUT_HOME to a folder of your own.",
-                )
-            if os.name == "posix" and found.st_mode & 0o077:
-                folder.chmod(0o700)
+            _own_folder(folder)
+        for file in (self.ledger, *self._beside_ledger(), self.log, self.lock, self.runtime):
+            _own_file(file)
+
+    def _beside_ledger(self) -> tuple[Path, Path]:
+        """SQLite's own files."""
+        return self.ledger.with_name("ledger.db-wal"), self.ledger.with_name("ledger.db-shm")
+
+
+def _own_folder(folder: Path) -> None:
+    try:
+        # Those above it are the platform's (~/.config); one that we make is ours alone from the first moment.
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if stat.S_ISLNK(found.st_mode) or _foreign(found):
+            raise SettingsError(
+                f"{folder} is a link or belongs to another user",
+                hint="Move it away, or set TURNOUT_HOME to a folder of your own.",
+            )
+        if os.name != "posix" or not found.st_mode & 0o077:
+            return
+        if found.st_mode & 0o022 and any(folder.iterdir()):
+            raise SettingsError(
+                f"others can write to {folder}, so what lies in it may be theirs",
+                hint=f"If it is all yours: chmod 700 '{folder}'. Else set TURNOUT_HOME to a folder of your own.",
+            )
+        folder.chmod(0o700)
+    except OSError as error:
+        raise SettingsError(
+            f"{folder} cannot be made: {error.strerror}",
+            hint="Set TURNOUT_HOME to a folder that you can write to.",
+        ) from error
+
+
+def _own_file(file: Path) -> None:
+    """What we write to must not have been put there by somebody else, nor lead elsewhere."""
+    try:
+        found = file.lstat()
+    except OSError:
+        return
+    if not stat.S_ISREG(found.st_mode) or _foreign(found) or (os.name == "posix" and found.st_mode & 0o022):
+        raise SettingsError(
+            f"{file} is a link, no plain file, or others can write to it",
+            hint=f"Look at what it is; if it is all yours: chmod 600 '{file}', else move it away.",
+        )
+
+
+def _foreign(found: os.stat_result) -> bool:
+    return hasattr(os, "getuid") and found.st_uid != os.getuid()
 
 
 def paths() -> Paths:
