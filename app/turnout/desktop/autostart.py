@@ -4,11 +4,13 @@ Linux was run; macOS and Windows are written after their vendors' documents and 
 """
 
 import os
-import shlex
 import sys
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from turnout.resources import resource
+
+_RESERVED = frozenset(" \t\n\"'\\><~|&;$*?#()`")
 _RUN = r"Software\Microsoft\Windows\CurrentVersion\Run"
 
 
@@ -29,7 +31,13 @@ def entry() -> Path:
 def enabled() -> bool:
     if sys.platform == "win32":
         return _windows_value() is not None
-    return entry().is_file()
+    try:
+        said = entry().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    # A desktop's own settings switch an entry off without deleting it.
+    lines = {line.strip().replace(" ", "") for line in said.lower().splitlines()}
+    return not lines & {"hidden=true", "x-gnome-autostart-enabled=false"}
 
 
 def enable(home: Path | None = None) -> None:
@@ -50,12 +58,21 @@ def disable() -> None:
 
 
 def desktop_entry(home: Path | None) -> str:
-    # `%` starts a field code in Exec and has to be doubled.
-    line = shlex.join(command(home)).replace("%", "%%")
+    line = " ".join(_exec_word(word) for word in command(home))
+    icon = str(resource("icons") / "route.svg").replace("\\", "\\\\")
     return (
         "[Desktop Entry]\nType=Application\nName=Turnout\nComment=Routes LLM calls down the right track\n"
-        f"Exec={line}\nIcon=turnout\nTerminal=false\nX-GNOME-Autostart-enabled=true\n"
+        f"Exec={line}\nIcon={icon}\nTerminal=false\nX-GNOME-Autostart-enabled=true\n"
     )
+
+
+def _exec_word(word: str) -> str:
+    """As the Desktop Entry Specification quotes an argument: in double quotes, with four signs escaped, then once more as a
+    string of the file; `%` starts a field code and is doubled."""
+    if not set(word) & _RESERVED:
+        return word.replace("%", "%%")
+    quoted = "".join(f"\\{c}" if c in '"`$\\' else c for c in word)
+    return '"' + quoted.replace("\\", "\\\\").replace("%", "%%") + '"'
 
 
 def _launch_agent(home: Path | None) -> str:
