@@ -313,7 +313,7 @@ def _blocks(lines: Sequence[str]) -> list[_Block]:
             start -= 1
         # A comment that opens the file speaks of the file, not of the first block.
         starts.append(number if start == 0 and number > 0 and headers[0] == number else start)
-    ends = [*starts[1:], len(lines)]
+    ends = [*starts[1:], len(lines)][: len(starts)]  # a file without any header has no block
     return [_Block(start, header, end) for start, header, end in zip(starts, headers, ends, strict=True)]
 
 

@@ -1,20 +1,20 @@
 """What may be spent, by whom, what is left, and who is waiting for an answer."""
 
 import time
-from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from turnout.calls.units import USD_NANOS
 from turnout.control.messages import BudgetLine, Waiting
 from turnout.desktop import text, theme
 from turnout.desktop.charts import Meter
 from turnout.desktop.desk import Desk
+from turnout.desktop.models import budgets as said
 from turnout.desktop.models import rulesdoc
+from turnout.desktop.models.budgets import NEAR, SPENT, Draft, action_words, amount, scope_name, share_of
 from turnout.desktop.pages.overview import per_words
 from turnout.desktop.pages.page import Page
 from turnout.desktop.text import tr
@@ -40,50 +40,6 @@ from turnout.errors import SettingsError
 from turnout.routing.rulefile import check_rules
 from turnout.routing.rules import Budget, Loop, RuleSet
 from turnout.settings.atomic import replace_file
-
-SCOPES = ("client", "developer", "department", "project", "session", "model", "tier")
-PERIODS = ("day", "hour", "week", "month", "session", "ever")
-ACTIONS = ("downgrade", "refuse", "ask")
-NEAR, SPENT = 0.8, 1.0
-"""Shares of a limit from which on a bar is amber and red."""
-
-
-def scope_name(scope: str) -> str:
-    names = {
-        "client": tr("client"),
-        "developer": tr("developer"),
-        "department": tr("department"),
-        "project": tr("project"),
-        "session": tr("session"),
-        "session_tree": tr("session and its subagents"),
-        "tier": tr("tier"),
-        "model": tr("model"),
-        "all": tr("everything"),
-    }
-    return names.get(scope, scope)
-
-
-def action_words(action: str) -> str:
-    return {
-        "downgrade": tr("then: a cheaper tier"),
-        "refuse": tr("then: refused"),
-        "ask": tr("then: you are asked"),
-    }.get(action, action)
-
-
-def amount(value: str, unit: str) -> str:
-    """A line's figure: dollars, or a count."""
-    if unit == "usd":
-        return text.money(text.nanos_of(value), 2)
-    return text.number(int(value)) if value.isdigit() else value
-
-
-def share_of(line: BudgetLine) -> tuple[float, float]:
-    """What is used and what is held, as shares of the limit."""
-    limit = text.nanos_of(line.limit)
-    if limit <= 0:
-        return (1.0, 0.0)
-    return text.nanos_of(line.used) / limit, text.nanos_of(line.held) / limit
 
 
 class Budgets(Page):
@@ -175,6 +131,9 @@ class Budgets(Page):
         clear(self.loops_box)
         for loop in rules.loops if rules else ():
             self.loops_box.addLayout(_loop(loop))
+        if rules is not None and not rules.loops:
+            off = tr("Switched off in the rules: an agent that goes in circles is not stopped.")
+            self.loops_box.addWidget(label(off, 12.5, 400, "warn", wrap=True))
 
     def _got_sessions(self, sessions: Sequence[Mapping[str, Any]]) -> None:
         if sessions == self._sessions and self.sessions_box.count():
@@ -216,17 +175,17 @@ class Budgets(Page):
             self.lines_box.addWidget(label(tr("Figures come back when the proxy runs."), 12, 400, "faint"))
 
     def _budget(self, budget: Budget, lines: Sequence[BudgetLine]) -> QVBoxLayout:
-        limit = text.money(budget.limit) if budget.unit == "usd" else f"{text.number(budget.limit)} {budget.unit}"
+        limit = said.limit_words(budget)
         whose = scope_name(budget.scope) if budget.who == "each" else text.one_line(budget.who, 40)
-        said = (
+        words = (
             tr("{limit} {per} for each {whose}")
             if budget.who == "each" and budget.scope != "all"
             else tr("{limit} {per} for {whose}")
         )
-        words = column(
+        title = column(
             Elided(text.one_line(budget.name, 120), 14, 600),
             label(
-                said.format(limit=limit, per=per_words(budget.per), whose=whose)
+                words.format(limit=limit, per=per_words(budget.per), whose=whose)
                 + " · "
                 + action_words(budget.on_exceed),
                 12,
@@ -236,7 +195,7 @@ class Budgets(Page):
             spacing=2,
         )
         head = row(spacing=8)
-        head.addLayout(words, 1)
+        head.addLayout(title, 1)
         head.addWidget(
             Button(
                 "",
@@ -250,21 +209,25 @@ class Budgets(Page):
         if not lines:
             box.addWidget(label(tr("Nobody has used it yet."), 12.5, 400, "faint"))
         for line in sorted(lines, key=lambda one: -sum(share_of(one)))[:12]:
-            box.addLayout(self._line(line))
+            box.addLayout(self._line(line, credits=budget.in_credits))
         return box
 
-    def _line(self, line: BudgetLine) -> QVBoxLayout:
+    def _line(self, line: BudgetLine, *, credits: bool) -> QVBoxLayout:
         used, held = share_of(line)
         color = "bad" if used + held >= SPENT else "amber" if used + held >= NEAR else "local"
         meter = Meter(f"{line.budget} {line.who}", 6)
-        left = tr("{left} left").format(left=amount(line.left, line.unit))
-        said = tr("{used} of {limit}").format(used=amount(line.used, line.unit), limit=amount(line.limit, line.unit))
-        meter.set_parts([(used, color), (held, "strong")], f"{text.one_line(line.who, 60)}: {said}, {left}", NEAR)
+
+        def shown(value: str) -> str:
+            return amount(value, line.unit, credits=credits)
+
+        left = tr("{left} left").format(left=shown(line.left))
+        spent = tr("{used} of {limit}").format(used=shown(line.used), limit=shown(line.limit))
+        meter.set_parts([(used, color), (held, "strong")], f"{text.one_line(line.who, 60)}: {spent}, {left}", NEAR)
         words = row(spacing=9)
         words.addWidget(Elided(text.one_line(line.who or line.budget, 80), 13, 500), 1)
         if text.nanos_of(line.held):
-            words.addWidget(label(tr("{n} held").format(n=amount(line.held, line.unit)), 12, 400, "faint"))
-        words.addWidget(label(said, 12, 400, "muted"))
+            words.addWidget(label(tr("{n} held").format(n=shown(line.held)), 12, 400, "faint"))
+        words.addWidget(label(spent, 12, 400, "muted"))
         figure = label(left, 13, 500, "bad" if used + held >= SPENT else "")
         figure.setMinimumWidth(px(92))
         figure.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -327,18 +290,14 @@ class Budgets(Page):
 
     def _session(self, one: Mapping[str, Any]) -> QVBoxLayout:
         session = str(one.get("id", ""))
-        state = (
-            ("warn", tr("waiting"))
-            if one.get("waiting")
-            else ("bad", tr("stopped"))
-            if one.get("stopped")
-            else ("good", tr("live"))
-        )
+        state, kind = said.stands(one)
         facts = [
             text.plural(int(one.get("calls", 0)), "{n} call", "{n} calls"),
             text.dollars(str(one.get("spent_usd", "0"))),
             text.plural(int(one.get("turns", 0)), "{n} turn", "{n} turns"),
         ]
+        if one.get("stopped"):
+            facts.insert(0, text.one_line(str(one["stopped"]), 80))
         if one.get("private"):
             facts.append(tr("private"))
         if one.get("model"):
@@ -346,9 +305,7 @@ class Budgets(Page):
         words = row(spacing=8)
         words.addLayout(
             column(
-                row(
-                    Elided(text.one_line(str(one.get("client", "")), 60), 13, 500), pill(state[1], state[0]), spacing=8
-                ),
+                row(Elided(text.one_line(str(one.get("client", "")), 60), 13, 500), pill(state, kind), spacing=8),
                 Elided(" · ".join(facts), 12, 400, "faint"),
                 spacing=2,
             ),
@@ -396,7 +353,7 @@ class Budgets(Page):
             self._new()
 
     def _new(self) -> None:
-        self.form.begin(None)
+        self.form.begin(None, [budget.name for budget in self._rules.budgets] if self._rules else ())
         self.form.show()
 
     def _edit(self, budget: Budget) -> None:
@@ -440,32 +397,37 @@ class BudgetForm(Card):
     def __init__(self) -> None:
         self._title = section("")
         super().__init__(self._title, spacing=10)
-        self._name, self._who, self._usd = QLineEdit(), QLineEdit(), QLineEdit()
-        for edit in (self._name, self._who, self._usd):
+        self._name, self._who, self._amount = QLineEdit(), QLineEdit(), QLineEdit()
+        for edit in (self._name, self._who, self._amount):
             edit.setFont(theme.font(13))
+            edit.returnPressed.connect(self._save)
         self._who.setPlaceholderText(tr("each"))
-        self._usd.setPlaceholderText("5.00")
-        self._scope, self._per, self._exceed = Combo(), Combo(), Combo()
-        for scope in SCOPES:
-            self._scope.addItem(scope_name(scope), scope)
-        for per in PERIODS:
-            self._per.addItem(per_words(per), per)
-        for action in ACTIONS:
-            self._exceed.addItem(action_words(action), action)
-        self.name, self.usd = Field(tr("Name"), self._name), Field(tr("Dollars"), self._usd)
+        self._amount.setPlaceholderText("5.00")
+        self._unit, self._scope, self._per, self._exceed = Combo(tr("Unit")), Combo(), Combo(), Combo()
+        for combo, values, words in (
+            (self._unit, said.UNITS, said.unit_name),
+            (self._scope, said.SCOPES, scope_name),
+            (self._per, said.PERIODS, per_words),
+            (self._exceed, said.ACTIONS, action_words),
+        ):
+            for value in values:
+                combo.addItem(words(value), value)
+        self._scope.currentIndexChanged.connect(lambda _: self._who.setEnabled(self._scope.currentData() != "all"))
+        self.name = Field(tr("Name"), self._name)
+        self.amount = Field(tr("At most"), self._amount)
+        limit = holding(row(self.amount, Field(tr("Of what"), self._unit), spacing=8))
         grid = QGridLayout()
         grid.setHorizontalSpacing(px(14))
         grid.setVerticalSpacing(px(10))
-        for n, field in enumerate(
-            (
-                self.name,
-                self.usd,
-                Field(tr("Per"), self._per),
-                Field(tr("For each, or for one"), self._scope),
-                Field(tr("Whose (empty: each)"), self._who),
-                Field(tr("When it is used up"), self._exceed),
-            )
-        ):
+        fields = (
+            self.name,
+            limit,
+            Field(tr("Per"), self._per),
+            Field(tr("For each, or for one"), self._scope),
+            Field(tr("Whose (empty: each)"), self._who),
+            Field(tr("When it is used up"), self._exceed),
+        )
+        for n, field in enumerate(fields):
             grid.addWidget(field, n // 3, n % 3, Qt.AlignmentFlag.AlignTop)
             grid.setColumnStretch(n % 3, 1)
         self._remove = Button(tr("Delete budget"), "trash-2", "danger", pressed=self._drop)
@@ -473,39 +435,48 @@ class BudgetForm(Card):
         cancel = Button(tr("Cancel"), pressed=self.hide)
         self.box.addLayout(grid)
         self.box.addLayout(row(self._remove, None, cancel, save))
-        self._editing: Budget | None = None
+        self._taken: Collection[str] = ()
 
-    def begin(self, budget: Budget | None) -> None:
-        self._editing = budget
+    def begin(self, budget: Budget | None, taken: Collection[str] = ()) -> None:
+        self._taken = () if budget is not None else taken
+        draft = said.draft_of(budget) if budget is not None else Draft()
         self._title.setText(tr("Edit budget") if budget else tr("New budget"))
         self._remove.setVisible(budget is not None)
         self._name.setEnabled(budget is None)
-        self._name.setText(budget.name if budget else "")
-        self._usd.setText(f"{budget.limit / USD_NANOS:.2f}" if budget and budget.unit == "usd" else "")
-        self._who.setText(budget.who if budget and budget.who != "each" else "")
+        self._name.setText(draft.name)
+        self._amount.setText(draft.amount)
+        self._who.setText(draft.who)
         for combo, value in (
-            (self._scope, budget.scope if budget else "client"),
-            (self._per, budget.per if budget else "day"),
-            (self._exceed, budget.on_exceed if budget else "ask"),
+            (self._unit, draft.unit),
+            (self._scope, draft.scope),
+            (self._per, draft.per),
+            (self._exceed, draft.on_exceed),
         ):
             combo.setCurrentIndex(max(0, combo.findData(value)))
-        self.name.wrong("")
-        self.usd.wrong("")
-        self._name.setFocus() if budget is None else self._usd.setFocus()
+        self._mark({})
+        self._name.setFocus() if budget is None else self._amount.setFocus()
+
+    def draft(self) -> Draft:
+        return Draft(
+            self._name.text().strip(),
+            self._amount.text(),
+            str(self._unit.currentData()),
+            str(self._per.currentData()),
+            str(self._scope.currentData()),
+            self._who.text(),
+            str(self._exceed.currentData()),
+        )
+
+    def _mark(self, wrong: Mapping[str, str]) -> None:
+        self.name.wrong(wrong.get("name", ""))
+        self.amount.wrong(wrong.get("amount", ""))
 
     def _save(self) -> None:
-        name, said = self._name.text().strip(), self._usd.text().strip().removeprefix("$").replace(",", ".")
-        self.name.wrong("" if name else tr("A budget needs a name."))
-        try:
-            usd = Decimal(said)
-        except InvalidOperation:
-            usd = Decimal(-1)
-        fine = usd.is_finite() and 0 <= usd <= 1_000_000
-        self.usd.wrong("" if fine else tr("Write dollars like 5.00."))
-        if not name or not fine:
-            return
-        fields = {"usd": float(usd), "per": str(self._per.currentData()), "on_exceed": str(self._exceed.currentData())}
-        self.wanted.emit(name, fields, (str(self._scope.currentData()), self._who.text().strip() or "each"))
+        draft = self.draft()
+        wrong = said.wrong(draft, self._taken)
+        self._mark(wrong)
+        if not wrong:
+            self.wanted.emit(draft.name, said.keys(draft), said.scope(draft))
 
     def _drop(self) -> None:
         self.wanted.emit(self._name.text(), None, None)
