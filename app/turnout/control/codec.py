@@ -3,7 +3,7 @@
 from dataclasses import MISSING, asdict, fields
 from typing import Any, TypeVar
 
-from turnout.control.messages import BudgetLine, Engine, LocalModel, Node, Notice, Running, Status, Waiting
+from turnout.control.messages import BudgetLine, Engine, LocalModel, Node, Notice, Running, Status, Stopped, Waiting
 
 T = TypeVar("T")
 _LISTS: dict[str, type] = {
@@ -11,6 +11,7 @@ _LISTS: dict[str, type] = {
     "budgets": BudgetLine,
     "running": Running,
     "waiting": Waiting,
+    "stopped": Stopped,
     "notices": Notice,
 }
 

@@ -78,6 +78,16 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopped:
+    """A session whose last call the loop guard, a budget that asks, or the user stopped; it can be let go on."""
+
+    session: str
+    client: str
+    why: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Engine:
     provider: str
     state: str
@@ -126,6 +136,7 @@ class Status:
     budgets: tuple[BudgetLine, ...] = ()
     running: tuple[Running, ...] = ()
     waiting: tuple[Waiting, ...] = ()
+    stopped: tuple[Stopped, ...] = ()
     notices: tuple[Notice, ...] = ()
     intent_cache: dict[str, int] = field(default_factory=dict)
     """hits, misses, size."""

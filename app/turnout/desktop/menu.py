@@ -37,6 +37,7 @@ def menu(state: State, calls: Sequence[CallRecord] = (), *, now_ms: int = 0) -> 
     items.append(SEPARATOR)
     if status is not None:
         items += _waiting(status)
+        items += _stopped(status)
         items += [
             Item(text.mode(mode), "mode", mode, checked=status.mode == mode and status.paused_until_ms is None)
             for mode in MODES
@@ -106,6 +107,23 @@ def _waiting(status: Status) -> list[Item]:
                     Item(tr("Let it go on"), "allow", wait.session),
                     Item(tr("Allow $1 more"), "allow-usd", wait.session),
                     Item(tr("Stop it"), "stop", wait.session),
+                ),
+            )
+        )
+    return [*items, SEPARATOR] if items else []
+
+
+def _stopped(status: Status) -> list[Item]:
+    """Those that the guard, a budget or the user stopped: one press raises them."""
+    items = []
+    for one in status.stopped[:LAST]:
+        who, why = text.one_line(one.client or one.session, 40), text.one_line(one.why, 60)
+        items.append(
+            Item(
+                tr("{client} is stopped: {why}").format(client=who, why=why),
+                children=(
+                    Item(tr("Let it go on"), "allow", one.session),
+                    Item(tr("Allow $1 more"), "allow-usd", one.session),
                 ),
             )
         )

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from turnout import __version__
 from turnout.calls.client import Client
 from turnout.calls.units import Json, Mode, Nanos
-from turnout.control.messages import BudgetLine, Status
+from turnout.control.messages import BudgetLine, Status, Stopped
 from turnout.control.messages import Engine as EngineLine
 from turnout.control.runtime import InstanceLock
 from turnout.errors import BadRequestError, ControlError, NotFoundError
@@ -25,6 +25,7 @@ from turnout.proxy.tokens import Tokens
 from turnout.settings.paths import Paths
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_. \-]{0,63}$")
+STOPPED_TOLD = 8
 KEPT_KINDS = ("calibration", "connect")
 Doc = dict[str, Json]
 Act = Callable[[Writer, Reader], "Doc | Awaitable[Doc]"]
@@ -130,6 +131,7 @@ class Admin:
             budgets=budgets,
             running=tuple(state.running.values()),
             waiting=tuple(ask.waiting for ask in state.asks.values()),
+            stopped=self._stopped(),
             notices=tuple(state.notices)[-50:],
             intent_cache={"hits": state.intents.hits, "misses": state.intents.misses, "size": len(state.intents)},
             clients_seen=dict(state.clients_seen),
@@ -207,6 +209,17 @@ class Admin:
         state.tell()
         return {"mode": state.mode.value, "paused_until_ms": state.paused_until_ms}
 
+    def _stopped(self) -> tuple[Stopped, ...]:
+        """Newest first; one that is left alone for an hour is nobody's business any more."""
+        state, now = self._state, now_ms()
+        asking = {ask.waiting.session for ask in state.asks.values()}
+        found = [
+            Stopped(live.id, live.client, live.stopped or live.held_up, live.last_at_ms)
+            for live in state.sessions.all()
+            if (live.stopped or live.held_up) and live.id not in asking and now - live.last_at_ms < 3_600_000
+        ]
+        return tuple(sorted(found, key=lambda one: -one.at_ms)[:STOPPED_TOLD])
+
     def sessions(self) -> Doc:
         state = self._state
         waiting = {ask.waiting.session for ask in state.asks.values()}
@@ -225,7 +238,7 @@ class Admin:
                     "spent_usd": usd(live.spent),
                     "model": live.memory.model,
                     "private": live.memory.private,
-                    "stopped": live.stopped,
+                    "stopped": live.stopped or live.held_up,
                     "waiting": live.id in waiting,
                     "turns": live.loop.turns if live.loop is not None else 0,
                     "last_at": rfc3339(live.last_at_ms),
@@ -240,7 +253,7 @@ class Admin:
         live = self._state.sessions.find(session)
         if live is None:
             raise NotFoundError(f"there is no live session {session[:80]!r}", hint="`turnout session list` shows them.")
-        live.stopped = ""
+        live.stopped = live.held_up = ""
         if dollars:
             live.allowed_usd = Nanos(live.allowed_usd + money(dollars))
         if turns or not dollars:

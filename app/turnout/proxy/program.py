@@ -323,6 +323,8 @@ class Program:
             self.state.learn_models(
                 provider.name, Known("down", error.message, before.models if before is not None else {})
             )
+            if before is not None and before.state == "up":
+                self.state.lost(provider.name, error.message)
             return
         if heard.turnout:
             self.state.learn_models(provider.name, Known("down", "this is Turnout itself, not an engine"))

@@ -25,6 +25,8 @@ class Live:
     last_at_ms: int = 0
     stopped: str = ""
     """Why the user or the loop guard stopped it; empty: it runs."""
+    held_up: str = ""
+    """Why its last call was refused by the loop guard or by a budget that asks; empty: it went through."""
     allowed_turns: int = 0
     allowed_usd: Nanos = Nanos(0)
     raised: dict[str, int] = field(default_factory=dict)

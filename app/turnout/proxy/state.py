@@ -19,7 +19,15 @@ from turnout.calls.units import Dialect, Family, Mode, Nanos, Status, Tier, Toke
 from turnout.calls.usage import Price, Usage, cost, service_named
 from turnout.control.messages import Notice, Running, Waiting
 from turnout.engines.engine import Engine
-from turnout.errors import BudgetRefusal, LoopRefusal, NoEngineError, PolicyRefusal, Refusal, TurnoutError
+from turnout.errors import (
+    BudgetRefusal,
+    EngineStatusError,
+    LoopRefusal,
+    NoEngineError,
+    PolicyRefusal,
+    Refusal,
+    TurnoutError,
+)
 from turnout.proxy.answer import Answer, LeftError
 from turnout.proxy.attribution import Session
 from turnout.proxy.books import Amount, Books, Charge
@@ -289,6 +297,7 @@ class State:
                     self._missed(live, outcome, facts)
                     await self._ask(call, live, outcome.waits, refusal, answer)
                     continue
+                live.held_up = ""
                 return Decided(outcome, call, live, estimate or Tokens(0), exact, grading, secret, facts.standings)
 
     def facts(
@@ -408,6 +417,8 @@ class State:
         if live.loop is not None:
             live.loop = loops.refused(live.loop, now_ms)
             self._watch.note(live.id, live.loop)
+        if isinstance(refusal, LoopRefusal) or live.short:
+            live.held_up = refusal.message
         self.refused_notice(call, refusal)
 
     def _counted(self, call: Call) -> Tokens | None:
@@ -720,7 +731,9 @@ class State:
     def noticed_failure(self, step: Step, error: TurnoutError, *, last: bool) -> None:
         """A provider that cannot be reached goes last for a while: 2 s, doubling to a minute while it stays away."""
         name = step.candidate.provider
-        if error.code in ("turnout_engine_unreachable", "turnout_keys"):
+        if isinstance(error, EngineStatusError) and error.answer_status in (401, 403):
+            self.notice("key", f"{name} does not accept its key", error.message, "models")
+        elif error.code in ("turnout_engine_unreachable", "turnout_keys"):
             _, count = self._down.get(name, (0.0, 0))
             self._down[name] = (time.monotonic() + min(60.0, 2.0 * 2**count), min(count + 1, 5))
             self.notice(
@@ -728,6 +741,11 @@ class State:
             )
         elif not last:
             self.notice("fallback", f"{name} failed, trying the next", error.message, "calls")
+
+    def lost(self, provider: str, why: str) -> None:
+        """An engine that answered until now does not any more, and no call had to fail to learn it."""
+        if provider not in self._down:
+            self.notice("engine", f"{provider} is down", why, "models")
 
     def reached(self, provider: str) -> None:
         self._down.pop(provider, None)
@@ -763,6 +781,7 @@ class State:
 
     def notice(self, kind: str, title: str, text: str, target: str = "") -> None:
         self._noticed += 1
+        log.info("notice %d, %s: %s", self._noticed, kind, title)
         self.notices.append(Notice(self._noticed, time.time_ns() // 1_000_000, kind, title, text, target))
         self.tell()
 

@@ -66,9 +66,9 @@ def test_a_waiting_call_is_told_at_once_with_its_three_answers() -> None:
     ]
 
 
-def test_a_stopped_loop_can_be_let_go_on_from_its_notification() -> None:
+def test_a_stopped_loop_can_be_let_go_on_or_ended_from_its_notification() -> None:
     told = News().take(status(notice(1, "loop", target="sessions/s-2")), NOW)
-    assert [(one.intent, one.argument) for one in told[0].actions] == [("allow", "s-2")]
+    assert [(one.intent, one.argument) for one in told[0].actions] == [("allow", "s-2"), ("stop", "s-2")]
 
 
 def test_even_waiting_calls_do_not_shower() -> None:

@@ -31,6 +31,9 @@ def entries(state: State, pages: Sequence[tuple[str, str, str]]) -> list[Entry]:
             who = text.one_line(wait.client or wait.session, 40)
             made.append(Entry(tr("Let {client} go on").format(client=who), "circle-play", "allow", wait.session))
             made.append(Entry(tr("Stop {client}").format(client=who), "circle-x", "stop", wait.session))
+        for one in status.stopped:
+            who = text.one_line(one.client or one.session, 40)
+            made.append(Entry(tr("Let {client} go on").format(client=who), "circle-play", "allow", one.session))
         for mode in MODES:
             if mode != status.mode or status.paused_until_ms is not None:
                 made.append(Entry(tr("Mode: {mode}").format(mode=text.mode(mode)), "split", "mode", mode))

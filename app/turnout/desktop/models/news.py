@@ -107,7 +107,10 @@ def grouped(kind: str, notices: Sequence[Notice]) -> Letter:
     if len(notices) == 1:
         actions: tuple[Action, ...] = ()
         if kind == "loop" and session_of(last):
-            actions = (Action("allow", session_of(last), tr("Let it go on")),)
+            actions = (
+                Action("allow", session_of(last), tr("Let it go on")),
+                Action("stop", session_of(last), tr("Stop it")),
+            )
         return Letter(
             kind, text.one_line(last.title, 120), text.one_line(last.text, 240), place, kind in URGENT, actions
         )
