@@ -89,13 +89,45 @@ def test_a_rule_is_added_previewed_saved_and_probed(start: Start, tmp_path: Path
     app.see("Not saved")
     app.write("Name", "big ones wait")
     app.write("When", "big and not loop")
-    for way in ("As it was", "These rules", "Control: shuffled", "Control: all fast"):
+    app.see("What the edit would have done")
+    for way in ("As it was", "Rules in force", "These rules", "Control: shuffled", "Control: all fast"):
         app.see(way)
     app.press("Save")
     app.see("Saved, and its probe passes.", part=True)
     saved = (home / "rules.toml").read_text()
     assert 'name = "big ones wait"\nwhen = "big and not loop"' in saved
     assert "# What looks like a key or a password stays inside our walls." in saved
+
+
+def test_rules_changed_outside_are_merged_or_asked_about_and_never_overwritten(start: Start, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    file = home / "rules.toml"
+    app = start(rules=sample_home().RULES, home=home)
+    app.go("rules")
+    app.see("1. secrets stay home: when secret, route Local")
+    app.press("Add rule")
+    app.see("Not saved")
+    file.write_text(file.read_text().replace("gte = 60000", "gte = 50000"))
+    app.see("that change and your draft are both here now", part=True)
+    app.press("Save")
+    app.see("In force")
+    merged = file.read_text()
+    assert "gte = 50000" in merged
+    assert 'name = "a new rule"' in merged
+
+    app.write("Name", "mine")
+    app.see("Not saved")
+    file.write_text(merged.replace("a new rule", "theirs"))
+    app.see("Your draft is kept until you decide.", part=True)
+    app.press("Save")
+    app.see("Your draft is kept until you decide.", part=True)
+    assert 'name = "theirs"' in file.read_text()
+    app.press("Keep my draft")
+    app.see("Saving replaces the file", part=True)
+    app.press("Save")
+    app.see("In force")
+    assert file.read_text() == merged.replace("a new rule", "mine")
 
 
 def test_a_button_of_the_notification_answers_too(desk: Desk, start: Start) -> None:

@@ -362,7 +362,7 @@ class Switch(QAbstractButton):
 
 
 class Note(QFrame):
-    """An inline message where others would open a dialog: what happened, and at most one thing to do about it."""
+    """An inline message where others would open a dialog: what happened, and one thing to do about it, or two to choose from."""
 
     def __init__(
         self, text: str = "", kind: str = "info", action: str = "", pressed: Callable[[], None] | None = None
@@ -372,15 +372,18 @@ class Note(QFrame):
         self._glyph = Glyph("info")
         self._text = label("", 12.5, 450, wrap=True)
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self._action = Button("", look="link")
+        self._action, self._other = Button("", look="link"), Button("", look="link")
         self._pressed: Callable[[], None] | None = None
-        self._action.clicked.connect(self._press)
-        self.setLayout(row(self._glyph, self._text, self._action, spacing=9, margins=(12, 8, 10, 8)))
+        self._other_pressed: Callable[[], None] | None = None
+        self._action.clicked.connect(lambda: self._press(self._pressed))
+        self._other.clicked.connect(lambda: self._press(self._other_pressed))
+        self.setLayout(row(self._glyph, self._text, self._action, self._other, spacing=9, margins=(12, 8, 10, 8)))
         self.say(text, kind, action, pressed)
 
     def say(self, text: str, kind: str = "info", action: str = "", pressed: Callable[[], None] | None = None) -> None:
         """Empty text hides the note."""
         self._pressed = pressed
+        self._other.hide()
         self._text.setText(text)
         self.setAccessibleName(text)
         names = {
@@ -399,12 +402,21 @@ class Note(QFrame):
         self._action.setAccessibleName(action)
         self.setVisible(bool(text))
 
+    def ask(self, text: str, *choices: tuple[str, Callable[[], None]]) -> None:
+        """A question with two answers."""
+        (action, pressed), (other, other_pressed) = choices
+        self.say(text, "warn", action, pressed)
+        self._other_pressed = other_pressed
+        self._other.setText(other)
+        self._other.setAccessibleName(other)
+        self._other.show()
+
     def text(self) -> str:
         return self._text.text()
 
-    def _press(self) -> None:
-        if self._pressed is not None:
-            self._pressed()
+    def _press(self, act: Callable[[], None] | None) -> None:
+        if act is not None:
+            act()
 
 
 class Empty(QWidget):

@@ -11,6 +11,7 @@ from turnout.desktop.models.rulesdoc import (
     fresh,
     moved,
     removed,
+    rule_at,
     rules,
     signals,
     with_budget,
@@ -64,9 +65,13 @@ def test_a_file_without_rules_has_none(text: str) -> None:
 
 def test_rules_are_read_as_they_stand() -> None:
     first, second, third = rules(FILE)
-    assert first == RuleRow("secrets stay home", "secret", "local", private=True, line=8)
+    assert first == RuleRow("secrets stay home", "secret", "local", private=True, line=8, end=14)
     assert (second.observe, second.line) == (True, 15)
     assert (third.max_usd, third.on_failure) == ("0.5", ("next", "up"))
+
+
+def test_a_line_belongs_to_the_rule_around_it_and_a_probe_to_none() -> None:
+    assert [rule_at(FILE, line) for line in (1, 8, 12, 15, 21, 26, 28)] == [-1, 0, 0, 1, 2, 2, -1]
 
 
 def test_a_moved_rule_takes_its_comments_along_and_nothing_else_moves() -> None:

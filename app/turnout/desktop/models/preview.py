@@ -1,7 +1,7 @@
 """What `rules replay` and `rules explain` answered, as values that the preview draws."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from turnout.calls.units import Tier
@@ -41,11 +41,13 @@ class Preview:
     lines: Sequence[WayLine]
     moved: Sequence[Moved]
     verdict: str
+    base: str = "as it was"
+    """The line that the rules are compared with."""
 
     @property
     def headline(self) -> str:
-        """Dollars, as the edit would have changed them."""
-        before, after = self.way("as it was"), self.way("these rules")
+        """Dollars, as the rules would have changed them."""
+        before, after = self.way(self.base), self.way("these rules")
         if before is None or after is None or not self.replayed:
             return tr("Nothing to compare with yet")
         change = after.cost - before.cost
@@ -56,7 +58,7 @@ class Preview:
 
     @property
     def better(self) -> bool | None:
-        before, after = self.way("as it was"), self.way("these rules")
+        before, after = self.way(self.base), self.way("these rules")
         if before is None or after is None or before.cost == after.cost:
             return None
         return after.cost < before.cost
@@ -101,9 +103,33 @@ def preview(doc: Mapping[str, Any]) -> Preview:
     )
 
 
+def edited(draft: Preview, in_force: Preview) -> Preview:
+    """What the edit alone does: the draft's replay against that of the rules in force, not against history,
+    which may have been routed by older rules still."""
+    now = in_force.way("these rules")
+    if now is None:
+        return draft
+    now = WayLine("in force", now.mix, now.cost, now.met)
+    lines = [line for line in draft.lines if line.name == "as it was"]
+    lines += [now, *(line for line in draft.lines if line.name != "as it was")]
+    was, would = ({one.call: one for one in side.moved} for side in (in_force, draft))
+    moved = []
+    for call in {**would, **was}:
+        there, here = was.get(call), would.get(call)
+        if here is None and there is not None:
+            moved.append(Moved(call, there.after, there.before, "", there.cost_after, there.cost_before))
+        elif here is not None and there is None:
+            moved.append(here)
+        elif here is not None and there is not None and here.after != there.after:
+            moved.append(Moved(call, there.after, here.after, here.rule, there.cost_after, here.cost_after))
+    moved.sort(key=lambda one: -abs(one.cost_after - one.cost_before))
+    return replace(draft, lines=tuple(lines), moved=tuple(moved), base="in force")
+
+
 def way_name(name: str) -> str:
     return {
         "as it was": tr("As it was"),
+        "in force": tr("Rules in force"),
         "these rules": tr("These rules"),
         "shuffled": tr("Control: shuffled"),
         "all fast": tr("Control: all fast"),

@@ -34,6 +34,8 @@ class RuleRow:
     observe: bool = False
     line: int = 0
     """1-based, of `[[rule]]`."""
+    end: int = 0
+    """Of the first line behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def rules(text: str) -> Sequence[RuleRow]:
     for block in _rule_blocks(lines):
         table = _table("".join(lines[block.header : block.end]))
         if table is None:
-            rows.append(RuleRow("?", line=block.header + 1))
+            rows.append(RuleRow("?", line=block.header + 1, end=block.end + 1))
             continue
         rows.append(
             RuleRow(
@@ -71,9 +73,15 @@ def rules(text: str) -> Sequence[RuleRow]:
                 on_failure=_texts(table.get("on_failure")),
                 observe=str(table.get("mode", "enforce")) == "observe",
                 line=block.header + 1,
+                end=block.end + 1,
             )
         )
     return rows
+
+
+def rule_at(text: str, line: int) -> int:
+    """The index of the rule that holds a line, 1-based; -1 where none does."""
+    return next((n for n, row in enumerate(rules(text)) if row.line <= line < row.end), -1)
 
 
 def moved(text: str, start: int, end: int) -> str:

@@ -3,11 +3,11 @@
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from turnout.desktop import text, theme
 from turnout.desktop.charts import Meter
-from turnout.desktop.models.preview import ORDER, Preview, Tried, way_name
+from turnout.desktop.models.preview import ORDER, Moved, Preview, Tried, WayLine, way_name
 from turnout.desktop.text import tr
 from turnout.desktop.theme import px
 from turnout.desktop.widgets import (
@@ -24,6 +24,7 @@ from turnout.desktop.widgets import (
 )
 
 SHOWN = 5
+TIERS = tuple(tier.value for tier in ORDER)
 
 
 class PreviewCard(Card):
@@ -34,17 +35,21 @@ class PreviewCard(Card):
         self._count = label("", 12, 400, "faint")
         self._head = label("", 20, 600)
         self._words = label("", 12.5, 400, "muted", wrap=True)
+        self._verdict = label("", 12, 400, "faint", wrap=True)
+        self._title = section(tr("What these rules would have done"))
         self._lines = QVBoxLayout()
         self._lines.setSpacing(px(11))
         self._moved = QVBoxLayout()
         self._moved.setSpacing(px(7))
         super().__init__(
-            row(section(tr("What this would have done")), None, self._count),
+            row(self._title, None, self._count),
             self._head,
             self._words,
             4,
             self._lines,
-            6,
+            2,
+            self._verdict,
+            4,
             self._moved,
         )
         self.setAccessibleName(tr("Preview"))
@@ -61,71 +66,82 @@ class PreviewCard(Card):
         self._head.setText("–")
         retone(self._head, "faint")
         self._words.setText(words)
+        self._verdict.hide()
         self._count.setText("")
         clear(self._lines)
         clear(self._moved)
 
     def show_preview(self, shown: Preview) -> None:
+        edit = shown.base == "in force"
+        self._title.setText(tr("What the edit would have done") if edit else tr("What these rules would have done"))
         self._count.setText(text.plural(shown.replayed, "{n} call", "{n} calls"))
         self._head.setText(shown.headline)
         retone(self._head, {True: "good", False: "warn", None: ""}[shown.better])
-        words = [
-            text.plural(len(shown.moved), "{n} call would have gone elsewhere.", "{n} calls would have gone elsewhere.")
-        ]
-        if shown.refused:
-            words.append(text.plural(shown.refused, "{n} would have been refused.", "{n} would have been refused."))
-        unknown = sum(shown.unknown.values())
-        if unknown:
-            words.append(
-                text.plural(unknown, "{n} cannot be judged: no text is kept.", "{n} cannot be judged: no text is kept.")
-            )
-        if shown.verdict:
-            words.append(text.one_line(shown.verdict, 300))
-        self._words.setText(" ".join(words))
+        self._words.setText(_words(shown))
+        self._verdict.setText(text.one_line(shown.verdict, 300))
+        self._verdict.setVisible(bool(shown.verdict))
         self.setAccessibleDescription(f"{shown.headline}. {self._words.text()}")
         clear(self._lines)
         for line in shown.lines:
-            meter = Meter(way_name(line.name), 6)
-            mix = ", ".join(f"{text.tier(tier)} {text.percent(line.mix[tier])}" for tier in ORDER)
-            meter.set_parts(
-                [(line.mix[tier], tier.value) for tier in ORDER],
-                f"{way_name(line.name)}: {mix}, {text.money(line.cost)}",
-            )
-            strong = line.name == "these rules"
-            met = label(
-                tr("{n} of need met").format(n=text.percent(line.met)) if line.met is not None else "", 12, 400, "faint"
-            )
-            head = row(
-                Elided(way_name(line.name), 13, 600 if strong else 400),
-                met,
-                label(text.money(line.cost), 13, 600 if strong else 500),
-                spacing=10,
-            )
-            self._lines.addLayout(column(head, meter, spacing=4))
+            self._lines.addLayout(_way(line))
         clear(self._moved)
         for one in shown.moved[:SHOWN]:
-            before, after = one.before.partition(" "), one.after.partition(" ")
-            moved = row(
-                Dot(before[0] if before[0] in ("high", "fast", "local") else "faint", round_=True),
-                Elided(text.one_line(before[2].partition("/")[2], 60), 12, 400, "muted"),
-                label("→", 12, 400, "faint"),
-                Dot(after[0] if after[0] in ("high", "fast", "local") else "faint", round_=True),
-                Elided(text.one_line(after[2].partition("/")[2], 60), 12, 500),
-                label(_change(one.cost_after - one.cost_before), 12, 500),
-                Button(
-                    "",
-                    "chevron-right",
-                    "bare",
-                    name=tr("Open this call"),
-                    pressed=partial(self.opened.emit, one.call),
-                ),
-                spacing=7,
-            )
-            self._moved.addLayout(moved)
+            self._moved.addLayout(self._moved_row(one))
         if len(shown.moved) > SHOWN:
             self._moved.addWidget(
                 label(tr("and {n} more").format(n=text.number(len(shown.moved) - SHOWN)), 12, 400, "faint")
             )
+
+    def _moved_row(self, one: Moved) -> QHBoxLayout:
+        before, after = one.before.partition(" "), one.after.partition(" ")
+        change = label(_change(one.cost_after - one.cost_before), 12, 500)
+        change.setFixedWidth(px(64))
+        change.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        opens = Button(
+            "", "chevron-right", "bare", name=tr("Open this call"), pressed=partial(self.opened.emit, one.call)
+        )
+        return row(
+            Dot(before[0] if before[0] in TIERS else "faint", round_=True),
+            Elided(text.one_line(before[2].partition("/")[2], 60), 12, 400, "muted"),
+            label("→", 12, 400, "faint"),
+            Dot(after[0] if after[0] in TIERS else "faint", round_=True),
+            Elided(text.one_line(after[2].partition("/")[2], 60), 12, 500),
+            change,
+            opens,
+            spacing=6,
+        )
+
+
+def _way(line: WayLine) -> QVBoxLayout:
+    name = way_name(line.name)
+    meter = Meter(name, 6)
+    mix = ", ".join(f"{text.tier(tier)} {text.percent(line.mix[tier])}" for tier in ORDER)
+    meter.set_parts([(line.mix[tier], tier.value) for tier in ORDER], f"{name}: {mix}, {text.money(line.cost)}")
+    meter.setToolTip(mix)
+    strong = line.name == "these rules"
+    met = tr("{n} of need met").format(n=text.percent(line.met)) if line.met is not None else ""
+    cost = label(text.money(line.cost), 13, 600 if strong else 500)
+    cost.setMinimumWidth(px(58))
+    cost.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    head = row(Elided(name, 13, 600 if strong else 400), label(met, 12, 400, "faint"), cost, spacing=10)
+    return column(head, meter, spacing=4)
+
+
+def _words(shown: Preview) -> str:
+    if shown.base == "in force":
+        words = [text.plural(len(shown.moved), "{n} call would go elsewhere.", "{n} calls would go elsewhere.")]
+    else:
+        words = [
+            text.plural(len(shown.moved), "{n} call would have gone elsewhere.", "{n} calls would have gone elsewhere.")
+        ]
+    if shown.refused:
+        words.append(text.plural(shown.refused, "{n} would have been refused.", "{n} would have been refused."))
+    unknown = sum(shown.unknown.values())
+    if unknown:
+        words.append(
+            text.plural(unknown, "{n} cannot be judged: no text is kept.", "{n} cannot be judged: no text is kept.")
+        )
+    return " ".join(words)
 
 
 class TryCard(Card):

@@ -5,24 +5,26 @@ and what the edit would have done to the last calls is asked of `turnout rules r
 meanwhile is never overwritten: the page takes it over when there is no draft, and asks when there is one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QFileSystemWatcher, QTimer
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QLineEdit, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from turnout.desktop import text as words
-from turnout.desktop import theme
 from turnout.desktop.commands import Doc
 from turnout.desktop.desk import Desk
 from turnout.desktop.models import rulesdoc
-from turnout.desktop.models.preview import preview, tried
+from turnout.desktop.models.merge import merged
+from turnout.desktop.models.preview import Preview, edited, preview, tried
+from turnout.desktop.models.rulesfile import read_rules_text, save_rules_text
 from turnout.desktop.pages.page import Page
 from turnout.desktop.pages.ruleform import RuleForm
 from turnout.desktop.pages.rulelist import RuleList
 from turnout.desktop.pages.rulepreview import PreviewCard, TryCard
+from turnout.desktop.pages.rulesignals import SignalsCard
 from turnout.desktop.pages.ruletext import RuleText
 from turnout.desktop.text import tr
 from turnout.desktop.theme import px
@@ -30,7 +32,6 @@ from turnout.desktop.widgets import (
     GUTTER,
     Button,
     Card,
-    Elided,
     Empty,
     Scroll,
     Segments,
@@ -71,6 +72,9 @@ class Rules(Page):
         self._current = 0
         self._models: Sequence[str] = ()
         self._theirs: str | None = None
+        self._in_force: Preview | None = None
+        """The saved rules' replay, which an edit is compared with; None: to be asked for."""
+        self._replayed: Preview | None = None
         self._build()
         self.view.chosen.connect(self._view_chosen)
         self.undo.clicked.connect(self.go_back)
@@ -87,8 +91,7 @@ class Rules(Page):
         self._watch = QFileSystemWatcher(self)
         self._watch.fileChanged.connect(lambda _: self._look())
         self._watch.directoryChanged.connect(lambda _: self._look())
-        if self._path.parent.exists():
-            self._watch.addPath(str(self._path.parent))
+        self._watch.addPath(str(self._path.parent))
 
     def heading(self) -> str:
         return tr("Rules")
@@ -130,34 +133,14 @@ class Rules(Page):
         order.box.addWidget(self.list, 1)
         order.box.addWidget(self.empty, 1)
         self.editor = Card(self.form)
-        self.signals = QVBoxLayout()
-        self.signals.setSpacing(px(8))
-        self._signal_name, self._signal_value = QLineEdit(), QLineEdit()
-        self._signal_name.setPlaceholderText(tr("name"))
-        self._signal_name.setAccessibleName(tr("New signal's name"))
-        self._signal_name.setFixedWidth(px(120))
-        self._signal_value.setPlaceholderText('{ kind = "tokens", gte = 60000 }')
-        self._signal_value.setAccessibleName(tr("New signal's definition"))
-        for edit in (self._signal_name, self._signal_value):
-            edit.setFont(theme.mono(12))
-            edit.returnPressed.connect(self._add_signal)
-        self._signal_wrong = label("", 12, 400, "bad", wrap=True)
-        self._signal_wrong.hide()
-        fresh = row(spacing=8)
-        fresh.addWidget(self._signal_name)
-        fresh.addWidget(self._signal_value, 1)
-        fresh.addWidget(Button(tr("Add"), pressed=self._add_signal, name=tr("Add signal")))
-        signals = Card(
-            row(section(tr("Signals")), label(tr("named facts that rules ask for"), 12, 400, "faint"), None),
-            2,
-            self.signals,
-            4,
-            fresh,
-            self._signal_wrong,
-        )
+        self.signals = SignalsCard()
+        self.signals.wanted.connect(self._signal_wanted)
+        self.form_errors = QVBoxLayout()
+        self.form_errors.setSpacing(px(4))
+        order.box.addLayout(self.form_errors)
         inside = QWidget()
         inside.setObjectName("clear")
-        inside.setLayout(column(order, self.editor, signals, None, spacing=14))
+        inside.setLayout(column(order, self.editor, self.signals, None, spacing=14))
         self.text = RuleText()
         self.text.edited.connect(self._text_edited)
         self.errors = QVBoxLayout()
@@ -199,32 +182,32 @@ class Rules(Page):
         """Reads the file; a draft is never lost to what stands there."""
         path = self._path
 
-        def read() -> str:
-            try:
-                return path.read_text(encoding="utf-8")
-            except FileNotFoundError:
-                return ""
-            except (OSError, ValueError) as error:
-                raise SettingsError("cannot be read", file=path.name, hint="Is it UTF-8, and yours?") from error
-
-        self.desk.pool.run(read, self._read, self.failed, owner=self)
+        self.desk.pool.run(lambda: read_rules_text(path), self._read, self.failed, owner=self)
 
     def _read(self, found: str) -> None:
-        if str(self._path) not in self._watch.files() and self._path.exists():
+        if str(self._path) not in self._watch.files():
             self._watch.addPath(str(self._path))  # a file that was replaced is another one to the watcher
         if found == self._saved:
             return
+        self._flush()
         if self.dirty and found != self._draft:
-            self._theirs = found
-            self.note.say(
-                tr("rules.toml was changed outside while you were editing. Your draft is kept until you decide."),
-                "warn",
-                tr("Take the file, drop my draft"),
-                self._take_theirs,
-            )
+            both = merged(self._saved, self._draft, found)
+            if both is None:
+                self._theirs = found
+                self.note.ask(
+                    tr(
+                        "rules.toml was changed outside, where you changed it too. Your draft is kept until you decide."
+                    ),
+                    (tr("Take the file"), self._take_theirs),
+                    (tr("Keep my draft"), self._keep_mine),
+                )
+                return
+            self._saved, self._theirs, self._in_force = found, None, None
+            self._set(both)
+            self.note.say(tr("rules.toml was changed outside: that change and your draft are both here now."), "info")
             return
         first = not self._saved and not self._draft
-        self._saved = found
+        self._saved, self._theirs, self._in_force = found, None, None
         self._set(found, remember=not first)
 
     def _take_theirs(self) -> None:
@@ -232,6 +215,15 @@ class Rules(Page):
             self._saved, theirs, self._theirs = self._theirs, self._theirs, None
             self.note.say("")
             self._set(theirs)
+
+    def _keep_mine(self) -> None:
+        """Saving writes the draft then; what stood in the file is one step back in the history."""
+        if self._theirs is not None:
+            self._saved, self._theirs, self._in_force = self._theirs, None, None
+            self._past = [*self._past[-KEPT + 1 :], self._saved]
+            self.note.say(tr("Your draft is kept. Saving replaces the file; Undo shows what stood there."), "info")
+            self._show_state()
+            self._rest.start()
 
     @property
     def dirty(self) -> bool:
@@ -290,30 +282,20 @@ class Rules(Page):
     def _text_edited(self, draft: str) -> None:
         self._set(draft)
 
-    def _add_signal(self) -> None:
-        name, value = self._signal_name.text().strip(), self._signal_value.text().strip()
-        if not name or not value:
-            return
-        if self._set_signal(name, value):
-            self._signal_name.clear()
-            self._signal_value.clear()
-
-    def _set_signal(self, name: str, definition: str) -> bool:
+    def _signal_wanted(self, name: str, definition: str) -> None:
         try:
             draft = rulesdoc.with_signal(self._draft, name, definition)
         except ValueError:
-            self._signal_wrong.setText(tr('Write it as TOML, like {{ kind = "tokens", gte = 60000 }}.').format())
-            self._signal_wrong.show()
-            return False
-        self._signal_wrong.hide()
+            self.signals.judge(good=False)
+            return
+        self.signals.judge(good=True)
         self._set(draft)
-        return True
 
     # -- showing
 
     def _show(self) -> None:
         rows = rulesdoc.rules(self._draft)
-        wrong = [n for n, at in enumerate(rows) if self._errors_of(n, rows)]
+        wrong = [rulesdoc.rule_at(self._draft, error.line) for error in self._checked.errors]
         self._current = min(self._current, max(0, len(rows) - 1))
         self.list.show_rules(rows, wrong, self._current)
         self.list.setVisible(bool(rows))
@@ -333,51 +315,16 @@ class Rules(Page):
         self.form.set_choices(self._models, [one.name for one in rulesdoc.signals(self._draft)])
         self.form.show_rule(rows[self._current])
         messages: dict[str, str] = {}
-        for error in self._errors_of(self._current, rows):
+        for error in self._checked.errors:
+            if rulesdoc.rule_at(self._draft, error.line) != self._current:
+                continue
             messages.setdefault(_key_at(self._draft, error.line), words.one_line(f"{error.bare} {error.hint}", 300))
         self.form.show_wrong(messages)
-
-    def _errors_of(self, index: int, rows: Sequence[rulesdoc.RuleRow]) -> list[SettingsError]:
-        start = rows[index].line
-        end = rows[index + 1].line if index + 1 < len(rows) else 10**9
-        return [error for error in self._checked.errors if start <= error.line < end]
 
     def _show_signals(self) -> None:
         found = rulesdoc.signals(self._draft)
         self.text.set_words([*(one.name for one in found), "and", "or", "not", "true"])
-        if self.signals.count() == len(found) and self.signals.property("of") == str(found):
-            return
-        self.signals.setProperty("of", str(found))
-        clear(self.signals)
-        for one in found:
-            name = Elided(words.one_line(one.name, 60), 13, 500)
-            name.setFixedWidth(px(120))
-            name.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
-            value = QLineEdit(words.one_line(one.definition, 2_000))
-            value.setFont(theme.mono(12))
-            value.setCursorPosition(0)
-            value.setAccessibleName(tr("Definition of {signal}").format(signal=one.name))
-            value.editingFinished.connect(partial(self._signal_edited, one, value))
-            drop = Button(
-                "",
-                "trash-2",
-                "bare",
-                name=tr("Delete signal {signal}").format(signal=one.name),
-                pressed=partial(self._drop_signal, one),
-            )
-            line = row(spacing=8)
-            line.addWidget(name)
-            line.addWidget(value, 1)
-            line.addWidget(drop)
-            self.signals.addLayout(line)
-
-    def _signal_edited(self, one: rulesdoc.SignalRow, edit: QLineEdit) -> None:
-        definition = edit.text()
-        if definition.strip() and definition.strip() != words.one_line(one.definition, 2_000):
-            self._set_signal(one.name, definition)
-
-    def _drop_signal(self, one: rulesdoc.SignalRow) -> None:
-        self._set_signal(one.name, "")
+        self.signals.show_signals(found)
 
     def _show_state(self) -> None:
         errors = len(self._checked.errors)
@@ -420,73 +367,114 @@ class Rules(Page):
         self._checked = checked
         self.text.show_errors(checked.errors)
         clear(self.errors)
+        clear(self.form_errors)
         for error in [*checked.errors, *checked.warnings][:6]:
             kind = "bad" if error in checked.errors else "warn"
-            said = tr("Line {line}: {what}").format(
-                line=error.line, what=words.one_line(f"{error.bare} {error.hint}", 300)
-            )
-            line = row(label(said, 12.5, 400, kind, wrap=True), spacing=8, margins=(8, 0, 4, 0))
-            if error.line:
-                line.addWidget(
-                    Button(
-                        tr("Go there"),
-                        look="link",
-                        pressed=partial(self.text.go_to, error.line, error.column),
-                    )
+            said = words.one_line(f"{error.bare} {error.hint}", 300)
+            self.errors.addLayout(
+                _wrong_line(
+                    tr("Line {line}: {what}").format(line=error.line, what=said) if error.line else said,
+                    kind,
+                    partial(self.text.go_to, error.line, error.column) if error.line else None,
                 )
-            self.errors.addLayout(line)
+            )
+            self.form_errors.addLayout(_wrong_line(said, kind, partial(self._go_to, error.line)))
         self._show()
+
+    def _go_to(self, line: int) -> None:
+        """To the rule that holds the line; what stands in none is shown in the text."""
+        at = rulesdoc.rule_at(self._draft, line)
+        if at >= 0:
+            self._current = at
+            self._show()
+            return
+        self.view.set_value("text")
+        self._view_chosen("text")
+        self.text.go_to(line)
 
     def _ask_preview(self) -> None:
         if self._checked.errors:
             self.preview.say(tr("There is something to mend first."))
             return
-        draft = self._write_draft()
-        if draft is None:
-            return
         self.preview.wait()
-        self.desk.commands.ask(
-            ["rules", "replay", "--last", str(LAST), "--rules", str(draft)],
-            self._previewed,
-            lambda error: self.preview.say(words.one_line(error.said, 300)),
-            key="replay",
-            owner=self,
-        )
+        self._replay(self._draft, self._previewed)
+        if self.dirty and self._in_force is None:
+            self._replay(self._saved, self._replayed_in_force)
         self.try_card.again()
 
-    def _previewed(self, doc: Doc) -> None:
-        found = preview(doc)
+    def _replay(self, rules: str, done: Callable[[Preview], None]) -> None:
+        which = "draft" if rules == self._draft else "saved"
+
+        def ask(path: Path) -> None:
+            self.desk.commands.ask(
+                ["rules", "replay", "--last", str(LAST), "--rules", str(path)],
+                lambda doc: self._if_still(which, rules, doc, done),
+                lambda error: self.preview.say(words.one_line(error.said, 300)),
+                key=f"replay-{which}",
+                owner=self,
+            )
+
+        self._with_file(f"{which}-rules.toml", rules, ask)
+
+    def _if_still(self, which: str, rules: str, doc: Doc, done: Callable[[Preview], None]) -> None:
+        if rules == (self._draft if which == "draft" else self._saved):
+            done(preview(doc))
+
+    def _replayed_in_force(self, found: Preview) -> None:
+        self._in_force = found
+        self._show_preview()
+
+    def _previewed(self, found: Preview) -> None:
+        self._replayed = found
+        if not self.dirty:
+            self._in_force = found
+        self._show_preview()
+
+    def _show_preview(self) -> None:
+        found = self._replayed
+        if found is None:
+            return
         if not found.calls:
             self.preview.say(tr("There are no calls yet to compare with."))
-        else:
+        elif not self.dirty:
             self.preview.show_preview(found)
+        elif self._in_force is not None:
+            self.preview.show_preview(edited(found, self._in_force))
+
+    def ledger_changed(self) -> None:
+        self._in_force = None  # other calls are the last ones now
 
     def _try(self, prompt: str) -> None:
-        draft = self._write_draft()
-        if draft is None:
-            return
         if self._checked.errors:
             self.try_card.say(tr("There is something to mend first."))
             return
         self.try_card.say(tr("Asking…"))
-        # Through stdin: a prompt in the arguments would stand in the process list.
-        self.desk.commands.ask(
-            ["rules", "explain", "-", "--rules", str(draft)],
-            lambda doc: self.try_card.show_tried(tried(doc)),
-            lambda error: self.try_card.say(words.one_line(error.said, 300)),
-            stdin=prompt,
-            key="explain",
-            owner=self,
-        )
 
-    def _write_draft(self) -> Path | None:
-        path = self.desk.places.run / "draft-rules.toml"
-        try:
-            replace_file(path, self._draft.encode())
-        except OSError as error:
-            self.note.say(tr("The draft cannot be written: {why}").format(why=error.strerror or ""), "bad")
-            return None
-        return path
+        def ask(path: Path) -> None:
+            # Through stdin: a prompt in the arguments would stand in the process list.
+            self.desk.commands.ask(
+                ["rules", "explain", "-", "--rules", str(path)],
+                lambda doc: self.try_card.show_tried(tried(doc)),
+                lambda error: self.try_card.say(words.one_line(error.said, 300)),
+                stdin=prompt,
+                key="explain",
+                owner=self,
+            )
+
+        self._with_file("try-rules.toml", self._draft, ask)
+
+    def _with_file(self, name: str, rules: str, then: Callable[[Path], None]) -> None:
+        """Commands read rules from a file; it is written in the pool."""
+        path = self.desk.places.run / name
+
+        def write() -> Path:
+            try:
+                replace_file(path, rules.encode())
+            except OSError as error:
+                raise SettingsError(f"cannot be written: {error.strerror}", file=name) from error
+            return path
+
+        self.desk.pool.run(write, then, self.failed, owner=self)
 
     # -- saving
 
@@ -495,38 +483,27 @@ class Rules(Page):
         if not self.dirty:
             return
         draft, base, path = self._draft, self._saved, self._path
-
-        def work() -> str:
-            """Empty when it was written; else what stands there instead of what we started from."""
-            checked = check_rules(draft, (), path.name)
-            if checked.rules is None:
-                raise checked.errors[0]
-            try:
-                there = path.read_text(encoding="utf-8") if path.exists() else ""
-            except (OSError, ValueError):
-                there = ""
-            if there not in (base, draft):
-                return there
-            try:
-                replace_file(path, draft.encode())
-            except OSError as error:
-                raise SettingsError(f"cannot be written: {error.strerror}", file=path.name) from error
-            return ""
-
         self.save.setEnabled(False)
-        self.desk.pool.run(work, lambda there: self._written(there, draft), self._not_saved, owner=self)
+        self.desk.pool.run(
+            lambda: save_rules_text(path, draft, base),
+            lambda there: self._written(there, draft),
+            self._not_saved,
+            owner=self,
+        )
 
     def _not_saved(self, error: TurnoutError) -> None:
         self.failed(error)
         self._show_state()
 
-    def _written(self, there: str, draft: str) -> None:
-        if there:
+    def _written(self, there: str | None, draft: str) -> None:
+        if there is not None:
             self._read(there)
             self._show_state()
             return
         self._saved = draft
+        self._in_force = self._replayed
         self._show_state()
+        self._show_preview()
         self.note.say(tr("Saved. The next call is decided by these rules."), "good")
         self.desk.pool.run(
             lambda: self.desk.link.client().reload(), lambda _: self.desk.feed.hurry(), lambda _: None, owner=self
@@ -544,6 +521,14 @@ class Rules(Page):
             self.note.say(
                 words.plural(count, "Saved, and its probe passes.", "Saved, and all {n} probes pass."), "good"
             )
+
+
+def _wrong_line(said: str, kind: str, go_there: Callable[[], None] | None) -> QHBoxLayout:
+    line = row(label(said, 12.5, 400, kind, wrap=True), spacing=8, margins=(8, 0, 4, 0))
+    line.setStretch(0, 1)
+    if go_there is not None:
+        line.addWidget(Button(tr("Go there"), look="link", pressed=go_there))
+    return line
 
 
 def _key_at(draft: str, line: int) -> str:
