@@ -1,5 +1,7 @@
 """Money as the provider bills it: tiers of service, unknown models, prices of one's own, through a real `turnout serve`."""
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +10,8 @@ from tests.support.engine import Engine
 from tests.support.pricetable import cheaper
 from tests.support.proxy import BY_MODEL, Turnout
 from tests.support.script import Script, Tokens
+
+from turnout.control.runtime import read_runtime
 
 MODELS = ("gpt-5", "claude-opus-5", "model-of-next-year", "glm-9:cloud")
 
@@ -78,6 +82,27 @@ def test_an_unknown_cloud_model_is_unpriced_and_never_free(engine: Engine, turno
     assert row.unpriced
     assert row.cost > 0
     assert "unpriced" in turnout.cli("calls", "--last", "1")
+
+
+METRIC = re.compile(r'^[a-z_]+(\{[a-z_]+="(\\\\.|[^"\\\\])*"(,[a-z_]+="(\\\\.|[^"\\\\])*")*\})? -?[0-9.]+$')
+
+
+def test_an_estimate_converges_on_what_is_billed_and_its_error_is_shown(engine: Engine, turnout: Turnout) -> None:
+    engine.say(Script(tokens=Tokens(700, 100)))
+    text = "Tell me about railway switches. " * 80
+    rows = [turnout.row(turnout.chat(text, model="openai/gpt-5", max_tokens=500)) for _ in range(6)]
+    assert abs(rows[0].estimate - 700) > 100
+    assert abs(rows[-1].estimate - 700) < 20
+    listed = json.loads(turnout.cli("models", "list", "--json"))["models"]
+    told = next(row for row in listed if row["name"] == "openai/gpt-5")
+    assert told["estimate_calls"] >= 6
+    assert 0 < told["estimate_error"] < 1
+    runtime = read_runtime(turnout.home / "run" / "runtime.json")
+    assert runtime is not None
+    text = turnout.ask("GET", "/metrics", token=runtime.control_token).text
+    assert 'turnout_estimate_error_ratio{model="openai/gpt-5"} 0.' in text
+    assert all(METRIC.match(line) for line in text.splitlines() if not line.startswith("#"))
+    assert turnout.ask("GET", "/metrics").status == 401
 
 
 def test_t27_a_held_price_counts_as_the_dearer_until_it_is_approved(

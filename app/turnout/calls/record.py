@@ -86,3 +86,7 @@ class CallRecord:
     buckets: tuple[str, ...] = ()
     """Keys of the budgets this call was charged to (`routing.budget.Bucket.key`)."""
     note: str = ""
+    service: str = ""
+    """The tier of service that was billed, where it is not the standard one."""
+    busy_ms: int = 0
+    """How long an engine of our own worked on it, as it says, else as measured here; 0 for a cloud."""

@@ -1,11 +1,16 @@
 """`models`: what can be asked for, and what the local engine keeps on disk. All through the proxy: only it talks to engines."""
 
+import contextlib
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
 from turnout.cli.options import AsJson
 from turnout.cli.output import say, say_json, table
+
+if TYPE_CHECKING:
+    from turnout.cli.owned import Owned
 
 group = typer.Typer(help="Models: of the tiers, of providers, of the local engine.", no_args_is_help=True)
 
@@ -22,13 +27,14 @@ def listed(as_json: AsJson = False) -> None:
 
     runtime = running(own_paths())
     rows = ControlClient(runtime).models() if runtime is not None else _configured()
+    machines = _machines()
     if as_json:
-        say_json({"models": rows, "live": runtime is not None})
+        say_json({"models": rows, "live": runtime is not None, "owned": [one.doc() for one in machines]})
         return
     if not rows:
         say("No model yet. `turnout key set anthropic` adds a cloud provider; Ollama is found by itself.")
         return
-    head = ("model", "tier", "state", "context", "$ in / M", "$ out / M", "price from")
+    head = ("model", "tier", "state", "context", "$ in / M", "$ out / M", "estimate off", "price from")
     cells = [
         [
             str(row.get("name", "")),
@@ -37,11 +43,13 @@ def listed(as_json: AsJson = False) -> None:
             str(row.get("context") or ""),
             str(row.get("input_usd_per_million") or ""),
             str(row.get("output_usd_per_million") or ""),
+            _off(row),
             str(row.get("price_source") or ""),
         ]
         for row in rows
     ]
-    say(*table(head, cells, right=(3, 4, 5)))
+    say(*table(head, cells, right=(3, 4, 5, 6)))
+    say(*(line for one in machines for line in one.lines()))
 
 
 def _state(row: "dict[str, object]", *, live: bool) -> str:
@@ -50,11 +58,42 @@ def _state(row: "dict[str, object]", *, live: bool) -> str:
     return "loaded" if row.get("warm") else "up" if row.get("healthy", True) else "down"
 
 
+def _off(row: "dict[str, object]") -> str:
+    """How far the estimate of a prompt is from what the provider bills."""
+    error, calls = row.get("estimate_error"), row.get("estimate_calls")
+    return f"{error:.1%} of {calls}" if isinstance(error, float) else ""
+
+
+def _machines() -> "list[Owned]":
+    """Owned hardware over the time that the ledger covers; none where that cannot be read."""
+    import time
+
+    from turnout.cli.owned import owned
+    from turnout.cli.reach import own_paths
+    from turnout.errors import LedgerError
+    from turnout.ledger.reader import Reader
+
+    reader = Reader(own_paths().ledger)
+    try:
+        return owned(reader, 0, time.time_ns() // 1_000_000)
+    except LedgerError:
+        return []
+    finally:
+        reader.close()
+
+
 def _configured() -> "list[dict[str, object]]":
     from turnout.cli.world import world
+    from turnout.counting.corrections import Corrections
+    from turnout.errors import LedgerError
     from turnout.ledger.rows import usd
+    from turnout.proxy.admin import counting_row
 
     here = world()
+    corrections = Corrections()
+    with contextlib.suppress(LedgerError):
+        for name, doc in here.kept("counting").items():
+            corrections.load(name, doc)
     rows: list[dict[str, object]] = []
     for one in {c.name: c for line in here.roster.tiers.values() for c in line}.values():
         price = one.price
@@ -71,6 +110,7 @@ def _configured() -> "list[dict[str, object]]":
                 "input_usd_per_million": usd(price.uncached) if price is not None else None,
                 "output_usd_per_million": usd(price.output) if price is not None else None,
                 "price_source": price.source if price is not None else "unpriced",
+                **counting_row(corrections.models.get(one.name)),
             }
         )
     return rows

@@ -35,6 +35,7 @@ def spend(
     as_json: AsJson = False,
 ) -> None:
     """What was spent and saved; whole hours, for it reads the roll-ups."""
+    from turnout.cli.owned import owned
     from turnout.cli.reach import own_paths
     from turnout.errors import BadRequestError
     from turnout.ledger.reader import Reader
@@ -47,9 +48,10 @@ def spend(
     reader = Reader(own_paths().ledger)
     try:
         rows = reader.spend(by, from_ms, to_ms)
-        estimated = reader.estimated(from_ms, to_ms)
+        machines = owned(reader, from_ms, to_ms or int(now.timestamp() * 1000))
     finally:
         reader.close()
+    estimated, unpriced = sum(row.estimated for row in rows), sum(row.unpriced for row in rows)
     total = sum(row.cost for row in rows)
     baseline, all_fast = sum(row.baseline for row in rows), sum(row.all_fast for row in rows)
     # Net: what grading and shadow comparisons cost has no baseline and counts against it, however the rows are grouped.
@@ -68,6 +70,8 @@ def spend(
                 "saved_usd": usd(saved),
                 "calls": sum(row.calls for row in rows),
                 "estimated_calls": estimated,
+                "unpriced_calls": unpriced,
+                "owned": [one.doc() for one in machines],
                 "rows": [_row(by, row) for row in rows],
             }
         )
@@ -92,6 +96,8 @@ def spend(
         f"{estimated} of these calls were counted here, not by their provider."
         if estimated
         else "All as measured by the providers.",
+        *([f"{unpriced} went to models without a known price, at the dearest of their provider."] if unpriced else []),
+        *(line for one in machines for line in one.lines()),
     )
 
 
@@ -113,6 +119,9 @@ def _row(by: str, row: "SpendRow") -> dict[str, object]:
         "saved_usd": usd(_saved(row)),
         "all_fast_usd": usd(row.all_fast),
         "energy_usd": usd(row.energy),
+        "busy_ms": row.busy_ms,
+        "estimated_calls": row.estimated,
+        "unpriced_calls": row.unpriced,
         "tokens": {
             "uncached": row.uncached,
             "cache_read": row.cache_read,

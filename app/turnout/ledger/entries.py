@@ -21,10 +21,13 @@ _SUMMED = (
     "cache_write",
     "output",
     "reasoning",
+    "estimated",
+    "unpriced",
+    "busy_ms",
 )
 _ADD = ", ".join(f"{name}={name}+excluded.{name}" for name in _SUMMED)
-_HOURS = f"INSERT INTO rollups VALUES ({','.join('?' * 20)}) ON CONFLICT DO UPDATE SET {_ADD}"  # noqa: S608  our own names
-_DAYS = f"INSERT INTO days VALUES ({','.join('?' * 20)}) ON CONFLICT DO UPDATE SET {_ADD}"  # noqa: S608  our own names
+_HOURS = f"INSERT INTO rollups VALUES ({','.join('?' * 23)}) ON CONFLICT DO UPDATE SET {_ADD}"  # noqa: S608  our own names
+_DAYS = f"INSERT INTO days VALUES ({','.join('?' * 23)}) ON CONFLICT DO UPDATE SET {_ADD}"  # noqa: S608  our own names
 _SPEND = """
 INSERT INTO spend VALUES (?,?,?,1,?)
 ON CONFLICT DO UPDATE SET nanos=nanos+excluded.nanos, tokens=tokens+excluded.tokens, calls=calls+1, at_ms=excluded.at_ms
@@ -65,6 +68,9 @@ def write_settled(db: sqlite3.Connection, record: CallRecord) -> bool:
         u.cache_write_5m + u.cache_write_1h,
         u.output,
         u.reasoning,
+        int(record.estimated and record.cost > 0),
+        int(record.unpriced and record.cost > 0),
+        record.busy_ms,
     )
     _execute(db, _HOURS, (record.at_ms // 3_600_000, *sums))
     _execute(db, _DAYS, (local_day(record.at_ms), *sums))

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 
@@ -21,10 +21,7 @@ from turnout.ledger.rows import COLUMNS, Value, attempt_of, record_of
 from turnout.ledger.schema import VERSION, NewerLedgerError
 
 _ALL = ", ".join(COLUMNS)
-_SUMS = (
-    "sum(calls),sum(refused),sum(failed),sum(cost),sum(baseline),sum(all_fast),sum(energy),"
-    "sum(uncached),sum(cache_read),sum(cache_write),sum(output),sum(reasoning)"
-)
+FULL_NAME = "provider/model"
 BY = ("tier", "model", "provider", "client", "developer", "department", "project")
 
 
@@ -59,6 +56,16 @@ class SpendRow:
     cache_write: Tokens = Tokens(0)
     output: Tokens = Tokens(0)
     reasoning: Tokens = Tokens(0)
+    estimated: int = 0
+    """Of the calls, those that cost something and were counted here, not by their provider."""
+    unpriced: int = 0
+    """Those whose model has no known price: charged at the dearest of its provider."""
+    busy_ms: int = 0
+    """How long engines of our own worked on them."""
+
+
+_SUMMED = tuple(one.name for one in fields(SpendRow) if one.name != "name")
+_SUMS = ",".join(f"sum({name})" for name in _SUMMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,11 +224,11 @@ class Reader:
     # --- sums ---
 
     def spend(self, by: str, since_ms: int = 0, until_ms: int = 0, zone: tzinfo | None = None) -> list[SpendRow]:
-        """Dearest first; by day: oldest first. Days are the machine's own, or those of `zone`; `until_ms` is not included.
+        """Dearest first; by day: oldest first; `provider/model` has both in the name. Days are the machine's own, or those of `zone`; `until_ms` is not included.
 
         Raises ValueError on another `by`.
         """
-        if by != "day" and by not in BY:
+        if by != "day" and by not in (*BY, FULL_NAME):
             raise ValueError(f"spend goes by {', '.join((*BY, 'day'))}, not by {by!r}")
         found: dict[str, SpendRow] = {}
         for day, key, numbers in self._sums("" if by == "day" else by, since_ms, until_ms, zone, by_day=by == "day"):
@@ -252,7 +259,7 @@ class Reader:
     ) -> Iterator[tuple[str, str, list[int]]]:
         """(day or "", name or "", sums in the order of SpendRow); empty `by`: all together."""
         spans = _spans(since_ms, until_ms) if zone is None else _Spans("", "", _hours(since_ms, until_ms))
-        name = by or "''"
+        name = "provider || '/' || model" if by == FULL_NAME else by or "''"
         with self._reading() as db:
             if db is None:
                 return
@@ -280,21 +287,15 @@ class Reader:
 
     def totals(self, since_ms: int = 0, until_ms: int = 0) -> SpendRow:
         total = SpendRow("total")
-        for row in self.spend("tier", since_ms, until_ms):
-            numbers = (row.calls, row.refused, row.failed, row.cost, row.baseline, row.all_fast, row.energy)
-            _add(total, [*numbers, row.uncached, row.cache_read, row.cache_write, row.output, row.reasoning])
+        for _, _, numbers in self._sums("", since_ms, until_ms, None, by_day=False):
+            _add(total, numbers)
         return total
 
-    def estimated(self, since_ms: int = 0, until_ms: int = 0) -> int:
-        """How many calls that cost something were counted by us, for want of a provider's own figures."""
+    def first_day(self) -> str:
+        """The first of the user's days that has a call; empty: none has."""
         with self._reading() as db:
-            if db is None:
-                return 0
-            found = db.execute(
-                "SELECT count(*) FROM calls WHERE at_ms >= ? AND at_ms < ? AND estimated = 1 AND cost > 0",
-                (since_ms, until_ms or 1 << 62),
-            ).fetchone()
-            return int(found[0])
+            found = db.execute("SELECT min(day) FROM days").fetchone() if db is not None else None
+            return str(found[0]) if found is not None and found[0] is not None else ""
 
     def bucket_spend(self) -> dict[str, tuple[int, int, int, int]]:
         """Every budget bucket's (nanos, tokens, calls, last at_ms): what a start rebuilds its books from.
@@ -424,13 +425,5 @@ def _day(hour: int, zone: tzinfo | None) -> str:
 
 
 def _add(row: SpendRow, numbers: "list[int]") -> None:
-    calls, refused, failed, cost, baseline, all_fast, energy, *tokens = (int(n) for n in numbers)
-    row.calls += calls
-    row.refused += refused
-    row.failed += failed
-    row.cost = Nanos(row.cost + cost)
-    row.baseline = Nanos(row.baseline + baseline)
-    row.all_fast = Nanos(row.all_fast + all_fast)
-    row.energy = Nanos(row.energy + energy)
-    for name, count in zip(("uncached", "cache_read", "cache_write", "output", "reasoning"), tokens, strict=True):
-        setattr(row, name, Tokens(getattr(row, name) + count))
+    for name, number in zip(_SUMMED, numbers, strict=True):
+        setattr(row, name, getattr(row, name) + int(number or 0))

@@ -78,6 +78,8 @@ def values(record: CallRecord) -> tuple[Value, ...]:
         _packed(r.features),
         _packed(r.buckets),
         r.note,
+        r.service,
+        r.busy_ms,
     )
 
 
@@ -111,9 +113,17 @@ def _storable_json(value: object) -> Json:
     return None
 
 
+_LATER = {"service": "", "busy_ms": 0}
+"""Columns that a hold (or a spilled call) of an earlier version does not have."""
+
+
 def record_of(row: tuple[Value, ...], attempts: tuple[Attempt, ...] = ()) -> CallRecord:
-    """Raises ValueError on a row of another version."""
-    d: dict[str, Any] = dict(zip(COLUMNS, row, strict=True))
+    """Raises ValueError on a row of a later version."""
+    missing = len(COLUMNS) - len(row)
+    if not 0 <= missing <= len(_LATER):
+        raise ValueError(f"a row of {len(row)} values")
+    d: dict[str, Any] = dict(zip(COLUMNS, (*row, *[None] * missing), strict=True))
+    d |= {name: value for name, value in _LATER.items() if d[name] is None}
     usage = Usage(*(Tokens(_int(d.pop(name))) for name in _USAGE))
     tier, grade = d.pop("tier"), d.pop("grade")
     for name in ("dropped", "features", "buckets"):
@@ -244,6 +254,8 @@ def row_json(record: CallRecord) -> dict[str, Json]:
         "config": r.config,
         "signals": dict(r.signals),
         "note": r.note,
+        "service": r.service,
+        "busy_ms": r.busy_ms,
     }
     if r.attempts:
         doc["attempt_rows"] = [

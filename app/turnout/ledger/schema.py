@@ -64,7 +64,22 @@ INSERT INTO days SELECT date(hour * 3600, 'unixepoch', 'localtime') AS day, tier
   FROM rollups GROUP BY day, tier, provider, model, client, developer, department, project;
 CREATE TABLE blocks (key TEXT PRIMARY KEY, nanos INTEGER NOT NULL, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 """  # noqa: S608  our own names
-STEPS: tuple[tuple[str, str], ...] = (("0001_ledger", _FIRST), ("0002_days_and_blocks", _SECOND))
+_THIRD = """
+ALTER TABLE calls ADD COLUMN service TEXT;
+ALTER TABLE calls ADD COLUMN busy_ms INTEGER;
+ALTER TABLE rollups ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollups ADD COLUMN unpriced INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rollups ADD COLUMN busy_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE days ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE days ADD COLUMN unpriced INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE days ADD COLUMN busy_ms INTEGER NOT NULL DEFAULT 0;
+"""
+"""Counted from here on; calls before it are in the sums as neither: looking at each of ten million takes minutes."""
+STEPS: tuple[tuple[str, str], ...] = (
+    ("0001_ledger", _FIRST),
+    ("0002_days_and_blocks", _SECOND),
+    ("0003_busy_and_unsure", _THIRD),
+)
 VERSION = len(STEPS)
 """`PRAGMA user_version` of a ledger this code reads; a larger one is from a newer Turnout and is not touched."""
 

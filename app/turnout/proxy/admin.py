@@ -12,6 +12,7 @@ from turnout.calls.units import Json, Mode, Nanos
 from turnout.control.messages import BudgetLine, Status, Stopped
 from turnout.control.messages import Engine as EngineLine
 from turnout.control.runtime import InstanceLock
+from turnout.counting.corrections import Learned
 from turnout.errors import BadRequestError, ControlError, NotFoundError
 from turnout.ledger.reader import ClientRow, Reader
 from turnout.ledger.recover import recover
@@ -332,7 +333,8 @@ class Admin:
         return {"call": call, "up": up}
 
     def models(self) -> Doc:
-        roster = self._state.roster()
+        state = self._state
+        roster = state.roster()
         rows: list[Json] = []
         seen: set[str] = set()
         listed = [c for line in roster.tiers.values() for c in line] + list(roster.named.values())
@@ -354,9 +356,18 @@ class Admin:
                     "input_usd_per_million": usd(price.uncached) if price is not None else None,
                     "output_usd_per_million": usd(price.output) if price is not None else None,
                     "price_source": price.source if price is not None else "unpriced",
+                    **counting_row(state.edges.corrections.models.get(one.name)),
                 }
             )
         return {"models": rows}
+
+
+def counting_row(learned: Learned | None) -> Doc:
+    """How far the estimate of a prompt is from what the provider bills, after so many calls."""
+    return {
+        "estimate_error": round(learned.error, 4) if learned is not None else None,
+        "estimate_calls": learned.seen if learned is not None else 0,
+    }
 
 
 def _meant(scope: str, line: BudgetLine) -> bool:

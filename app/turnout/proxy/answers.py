@@ -9,9 +9,10 @@ from urllib.parse import parse_qs, unquote
 import orjson
 
 from turnout import __version__
-from turnout.calls.units import Dialect, Json, Tokens
+from turnout.calls.units import Dialect, Json
 from turnout.control.codec import status_json
 from turnout.control.messages import BudgetLine
+from turnout.counting.corrections import Shape
 from turnout.errors import MethodError, NotFoundError
 from turnout.proxy import listings
 from turnout.proxy.admin import Admin, Clients
@@ -103,7 +104,7 @@ class Answers:
         found = self._state.edges.count_now(texts, outline.model)
         if found is None:
             found = await asyncio.to_thread(self._state.edges.count_slow, texts, outline.model)
-        counted = self._state.edges.corrected(outline.model, Tokens(found + 4 * outline.turns + 800 * outline.images))
+        counted = self._state.counted_for(outline, Shape(found, outline.turns, outline.tools, outline.images))
         return count_reply(counted) if asked.dialect is Dialect.GEMINI else orjson.dumps({"input_tokens": counted})
 
     def metrics(self) -> bytes:

@@ -1,47 +1,89 @@
 """Prometheus text of the live state. Names follow its conventions: base units, `_total` for counters."""
 
+from collections.abc import Iterable, Mapping
+
 from turnout.proxy.state import State
 
-
-def _label(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+Samples = Iterable[tuple[Mapping[str, str], str]]
 
 
 def metrics(state: State) -> bytes:
-    lines = [
-        "# HELP turnout_calls_in_flight Calls under way.",
-        "# TYPE turnout_calls_in_flight gauge",
-        f"turnout_calls_in_flight {len(state.running)}",
-        "# HELP turnout_open_holds Holds not settled yet.",
-        "# TYPE turnout_open_holds gauge",
-        f"turnout_open_holds {len(state.books.open)}",
-        "# HELP turnout_spend_usd_total Dollars spent since the start, by tier.",
-        "# TYPE turnout_spend_usd_total counter",
-        *(
-            f'turnout_spend_usd_total{{tier="{_label(t)}"}} {n / 1e9:.9f}'
-            for t, n in sorted(state.counts.spent.items())
+    counts, books, learned = state.counts, state.books, state.edges.corrections.models
+    families = (
+        _family("turnout_calls_in_flight", "gauge", "Calls under way.", _one(len(state.running))),
+        _family("turnout_open_holds", "gauge", "Holds not settled yet.", _one(len(books.open))),
+        _family(
+            "turnout_spend_usd_total",
+            "counter",
+            "Dollars spent since the start, by tier.",
+            [({"tier": tier}, _usd(nanos)) for tier, nanos in sorted(counts.spent.items())],
         ),
-        "# HELP turnout_calls_total Calls since the start, by tier and status.",
-        "# TYPE turnout_calls_total counter",
-        *(
-            f'turnout_calls_total{{tier="{_label(t)}",status="{_label(s)}"}} {n}'
-            for (t, s), n in sorted(state.counts.calls.items())
+        _family(
+            "turnout_saved_usd",
+            "gauge",
+            "Dollars saved since midnight against the models asked for; below zero when more was paid.",
+            _one(_usd(state.totals.saved)),
         ),
-        "# HELP turnout_tokens_total Tokens since the start, by kind.",
-        "# TYPE turnout_tokens_total counter",
-        *(f'turnout_tokens_total{{kind="{kind}"}} {n}' for kind, n in sorted(state.counts.tokens.items())),
-        "# HELP turnout_intent_cache_hits_total Grades that came from the intent cache.",
-        "# TYPE turnout_intent_cache_hits_total counter",
-        f"turnout_intent_cache_hits_total {state.intents.hits}",
-        "# HELP turnout_intent_cache_misses_total Grades that had to be made.",
-        "# TYPE turnout_intent_cache_misses_total counter",
-        f"turnout_intent_cache_misses_total {state.intents.misses}",
-        "# HELP turnout_budget_used_usd Dollars settled and held, by budget bucket.",
-        "# TYPE turnout_budget_used_usd gauge",
-        *(
-            f'turnout_budget_used_usd{{bucket="{_label(key)}"}} {state.books.used(key) / 1e9:.9f}'
-            for key in sorted({*state.books.settled, *state.books.held})
-            if "|usd|" in key
+        _family(
+            "turnout_calls_total",
+            "counter",
+            "Calls since the start, by tier and status.",
+            [({"tier": tier, "status": status}, str(n)) for (tier, status), n in sorted(counts.calls.items())],
         ),
-    ]
-    return ("\n".join(lines) + "\n").encode()
+        _family(
+            "turnout_tokens_total",
+            "counter",
+            "Tokens since the start, by kind.",
+            [({"kind": kind}, str(n)) for kind, n in sorted(counts.tokens.items())],
+        ),
+        _family(
+            "turnout_intent_cache_hits_total",
+            "counter",
+            "Grades that came from the intent cache.",
+            _one(state.intents.hits),
+        ),
+        _family(
+            "turnout_intent_cache_misses_total", "counter", "Grades that had to be made.", _one(state.intents.misses)
+        ),
+        _family(
+            "turnout_estimate_error_ratio",
+            "gauge",
+            "Mean distance of the prompt estimate from what the provider billed, by model.",
+            [({"model": name}, f"{one.error:.6f}") for name, one in sorted(learned.items())],
+        ),
+        _family(
+            "turnout_budget_used_usd",
+            "gauge",
+            "Dollars settled and held, by budget bucket.",
+            [
+                ({"bucket": key}, _usd(books.used(key)))
+                for key in sorted({*books.settled, *books.held})
+                if "|usd|" in key
+            ],
+        ),
+    )
+    return "".join(families).encode()
+
+
+def _family(name: str, kind: str, told: str, samples: Samples) -> str:
+    lines = [f"# HELP {name} {told}\n", f"# TYPE {name} {kind}\n"]
+    for labels, value in samples:
+        inside = ",".join(f'{key}="{_label(text)}"' for key, text in labels.items())
+        lines.append(f"{name}{{{inside}}} {value}\n" if inside else f"{name} {value}\n")
+    return "".join(lines)
+
+
+def _one(value: int | str) -> Samples:
+    return [({}, str(value))]
+
+
+def _usd(nanos: int) -> str:
+    """Whole nanos, without a detour over a float."""
+    sign, whole = ("-" if nanos < 0 else ""), abs(int(nanos))
+    return f"{sign}{whole // 1_000_000_000}.{whole % 1_000_000_000:09d}"
+
+
+def _label(text: str) -> str:
+    # Half a surrogate cannot be written as UTF-8; a model's name may hold one.
+    clean = text.encode("utf-8", "replace").decode()
+    return clean.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

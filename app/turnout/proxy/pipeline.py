@@ -14,7 +14,7 @@ from turnout.calls.record import Attempt as AttemptRow
 from turnout.calls.record import CallRecord
 from turnout.calls.reply import Event, RefusalDelta, TextDelta, ThinkingDelta, ToolArguments
 from turnout.calls.units import Nanos, Status, Tokens
-from turnout.calls.usage import Usage
+from turnout.calls.usage import Usage, service_named
 from turnout.errors import (
     BadRequestError,
     EngineStatusError,
@@ -175,8 +175,10 @@ class Pipeline:
         else:
             settled = settle(seen.reported, self._counted(exchange, progress, attempt), price)
         progress.settled = settled
-        estimate = progress.decided.estimate if progress.decided is not None else Tokens(0)
-        self._state.learn(exchange.call, candidate, settled, seen, estimate)
+        decided = progress.decided
+        estimate = decided.estimate if decided is not None else Tokens(0)
+        exact = decided is not None and decided.exact
+        self._state.learn(exchange.call, candidate, settled, seen, estimate, exact=exact)
         return AttemptRow(
             provider=candidate.provider,
             model=candidate.model,
@@ -274,6 +276,8 @@ class Pipeline:
                 "hold": step.hold,
                 "unpriced": candidate.price is None,
             }
+            if progress.decided is not None:
+                more["estimate"] = int(state.expected(candidate, progress.decided))
             if seen is not None and settled is not None and plan is not None:
                 more |= {
                     "usage": progress.usage,
@@ -281,18 +285,15 @@ class Pipeline:
                     "estimated": settled.estimated and seen.status in BILLED,
                     "disputed": settled.disputed,
                     **_worth(state, exchange, progress, plan),
-                    "energy": state.energy(step, seen),
+                    **state.worked(step, seen, progress.attempts[-1].duration_ms if progress.attempts else 0),
+                    "service": service_named(seen.service),
                     "first_byte_ms": seen.first_byte_ms,
                     "queue_ms": round(seen.queue_s * 1000),
                     "dropped": seen.dropped,
                 }
-        row = CallRecord(
-            **self._told(exchange, progress),
-            status=_status(progress, exchange),
-            duration_ms=round((time.monotonic() - started) * 1000),
-            attempts=progress.attempts,
-            **more,
-        )
+        more |= {"status": _status(progress, exchange), "attempts": progress.attempts}
+        more["duration_ms"] = round((time.monotonic() - started) * 1000)
+        row = CallRecord(**(self._told(exchange, progress) | more))
         state.settled(call, row, progress.held, progress.decided, now_ms())
 
     # --- telling the client ---

@@ -86,6 +86,8 @@ class Program:
         self._tasks: list[asyncio.Task[None]] = []
         self._seen: tuple[object, ...] = ()
         self._unkept: dict[str, Live] = {}
+        self._uncounted: set[str] = set()
+        """Models whose learned counting is not written down yet."""
         self._private: set[str] = set()
         """Sessions whose privacy is on disk."""
         self.next_steps: tuple[str, ...] = ()
@@ -152,6 +154,7 @@ class Program:
     def close(self) -> None:
         """Last of all: every call has settled."""
         self._keep_sessions()
+        self._keep_counting()
         self.pool.close()
         self.writer.close()
         self.reader.close()
@@ -167,8 +170,8 @@ class Program:
             count_now=self.counting.now,
             count_slow=self.counting.slow,
             counts_exactly=lambda: self.counting.counter.ready,
-            corrected=self.counting.corrections.corrected,
-            observe_count=self.counting.corrections.observe,
+            corrections=self.counting.corrections,
+            counted=self._uncounted.add,
             scan=self.mind.scan,
             grade=self.mind.grade,
             engine=engine_maker(self.pool, self.keys),
@@ -190,6 +193,13 @@ class Program:
         unkept, self._unkept = self._unkept, {}
         self.writer.keep_many("session", [(id_, session_json(live), live.last_at_ms) for id_, live in unkept.items()])
 
+    def _keep_counting(self) -> None:
+        """What was learned of how providers count, every now and then: it is learned again in a few calls."""
+        models, learned = list(self._uncounted), self.counting.corrections.models
+        self._uncounted.clear()
+        at_ms = time.time_ns() // 1_000_000
+        self.writer.keep_many("counting", [(name, learned[name].json(), at_ms) for name in models if name in learned])
+
     def _restore(self) -> None:
         """Books, sessions, intents, mode and credits as the ledger has them."""
         state = self.state
@@ -204,6 +214,8 @@ class Program:
                 state.sessions.adopt(restored(id_, doc))
             except ValueError:
                 log.info("one remembered session could not be read and is forgotten")
+        for model, doc in self.reader.kept("counting").items():
+            self.counting.corrections.load(model, doc)
         version = self.grader_version()
         for key, doc in self.reader.kept(f"intent.{version}", newest=20_000).items():
             state.intents.load(key, grading_of(doc))
@@ -286,6 +298,7 @@ class Program:
     async def _watch_engines(self) -> None:
         while True:
             await self.ask_engines()
+            self._keep_counting()
             await asyncio.sleep(HEALTH_S)
 
     async def ask_engines(self) -> None:

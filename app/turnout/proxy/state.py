@@ -11,13 +11,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from fnmatch import fnmatch
+from typing import Any
 
 from turnout.calls.client import Call
+from turnout.calls.outline import Outline
 from turnout.calls.provider import Provider
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Dialect, Family, Mode, Nanos, Status, Tier, Tokens
 from turnout.calls.usage import Price, Usage, cost, service_named
+from turnout.catalog.own import energy
 from turnout.control.messages import Notice, Running, Waiting
+from turnout.counting.corrections import IMAGE, TRUSTED_AFTER, Corrections, Shape
 from turnout.engines.engine import Engine
 from turnout.errors import (
     BudgetRefusal,
@@ -50,8 +54,6 @@ from turnout.settings.model import Settings
 from turnout.wire.dialect import Target
 
 log = logging.getLogger("turnout.state")
-IMAGE = Tokens(800)
-"""Prompt tokens that an image is taken for before its provider says; most charge 85 to 1,600."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +142,14 @@ class Edges:
     """The same for a thread."""
     counts_exactly: Callable[[], bool]
     """False while `count_now` still answers with a byte bound."""
-    corrected: Callable[[str, Tokens], Tokens]
-    """Model, our count -> what its provider will likely bill."""
-    observe_count: Callable[[str, int, int], None]
-    """Model, our count, the provider's: estimates converge."""
+    corrections: Corrections
+    """What providers bill against what is counted here."""
     scan: Callable[[tuple[str, ...]], SecretVerdict]
     grade: Callable[[Call, RuleSet], Grading]
     engine: Callable[[Provider], Engine]
     zone: Callable[[], tzinfo]
+    counted: Callable[[str], None] = lambda _: None
+    """Something was learned of how this model's provider counts."""
     grader_version: Callable[[RuleSet], str] = lambda _: ""
     """Weights, calibration and dials in force: another one, another intent cache."""
 
@@ -326,6 +328,7 @@ class State:
             standings=self.standings(call, live, now, rules),
             loops=self.loop_standings(call, live, rules),
             estimate=estimate,
+            expected=self._expecting(estimate, call.outline),
             grading=grading,
             secret=secret,
             likely_output=self.learned.likely_output(call.client.name),
@@ -424,12 +427,34 @@ class State:
     def _counted(self, call: Call) -> Tokens | None:
         outline = call.outline
         counted = self.edges.count_now(outline.texts, outline.model)
-        return Tokens(counted + IMAGE * outline.images) if counted is not None else None
+        return Shape(counted, images=outline.images).plain if counted is not None else None
 
     async def _count(self, call: Call) -> Tokens:
         outline = call.outline
         counted = await asyncio.to_thread(self.edges.count_slow, outline.texts, outline.model)
-        return Tokens(counted + IMAGE * outline.images)
+        return Shape(counted, images=outline.images).plain
+
+    def expected(self, candidate: Candidate, decided: Decided) -> Tokens:
+        """The prompt as this model's provider will likely bill it."""
+        if not decided.exact:
+            return decided.estimate
+        return self.edges.corrections.expected(candidate.name, shaped(decided.estimate, decided.call.outline))
+
+    def counted_for(self, outline: Outline, shape: Shape) -> Tokens:
+        """The answer to a client that asks for a count: as the model it names would be billed, once that is known."""
+        roster = self.roster()
+        line = next((line for tier, line in roster.tiers.items() if tier.value == outline.model), ())
+        found = line[0] if line else roster.named.get(outline.model)
+        learned = self.edges.corrections.models.get(found.name) if found is not None else None
+        if found is None or learned is None or learned.seen < TRUSTED_AFTER:
+            return Tokens(shape.plain + 4 * shape.turns)
+        return self.edges.corrections.expected(found.name, shape)
+
+    def _expecting(self, estimate: Tokens | None, outline: Outline) -> Callable[[str], Tokens] | None:
+        if estimate is None:
+            return None
+        shape = shaped(estimate, outline)
+        return lambda model: self.edges.corrections.held(model, shape)
 
     async def _scanned(self, call: Call) -> SecretVerdict:
         texts = call.outline.texts
@@ -669,14 +694,17 @@ class State:
             return Nanos(0)
         return Nanos(cost(usage, asked.price) - spent)
 
-    def energy(self, step: Step, seen: Seen) -> Nanos:
-        """Electricity of a local call: measured busy time x the user's watts and price."""
-        if not step.candidate.sovereign or seen.busy_s <= 0:
-            return Nanos(0)
-        for override in self.settings.prices:
-            if override.watts and override.usd_per_kwh and fnmatch(step.candidate.name, override.pattern):
-                return Nanos(round(seen.busy_s * override.watts / 3_600_000 * override.usd_per_kwh * 1e9))
-        return Nanos(0)
+    def worked(self, step: Step, seen: Seen, took_ms: int) -> dict[str, Any]:
+        """`busy_ms` and `energy` of a call to an engine of our own: the busy time that it reports, else the attempt's own
+        length, at the user's watts and price of a kilowatt-hour."""
+        if not step.candidate.sovereign:
+            return {}
+        busy_s = seen.busy_s if seen.busy_s > 0 else max(0.0, took_ms / 1000 - seen.queue_s)
+        found = next(
+            (one for one in self.settings.prices if fnmatch(step.candidate.name, one.pattern) and one.watts), None
+        )
+        nanos = energy(busy_s, found.watts or 0.0, found.usd_per_kwh or 0.0) if found is not None else Nanos(0)
+        return {"busy_ms": round(busy_s * 1000), "energy": nanos}
 
     def tier_of(self, candidate: Candidate) -> Tier | None:
         """A model outside the tiers: local when it is inside our walls, else by what it costs against the fast tier."""
@@ -760,13 +788,17 @@ class State:
             session=call.session,
         )
 
-    def learn(self, call: Call, candidate: Candidate, settled: Settled, seen: Seen, estimate: Tokens) -> None:
+    def learn(
+        self, call: Call, candidate: Candidate, settled: Settled, seen: Seen, estimate: Tokens, *, exact: bool
+    ) -> None:
         if seen.status == "ok":
             self.reached(candidate.provider)
         if seen.status == "ok" and not settled.estimated:
             self.learned.answered(call.client.name, candidate.name, settled.usage.produced)
-            if not settled.disputed and estimate > 0:
-                self.edges.observe_count(candidate.name, int(estimate), int(settled.usage.prompt))
+            if exact and not settled.disputed:
+                shape = shaped(estimate, call.outline)
+                if self.edges.corrections.observe(candidate.name, shape, int(settled.usage.prompt)):
+                    self.edges.counted(candidate.name)
 
     def count_output(self, text: str) -> Tokens:
         if not text:
@@ -790,6 +822,11 @@ class State:
         last = self.notices[-1] if self.notices else None
         if last is None or last.kind != kind or last.text != refusal.said:
             self.notice(kind, f"{call.client.name} was stopped", refusal.said, f"sessions/{call.session}")
+
+
+def shaped(estimate: Tokens, outline: Outline) -> Shape:
+    """What was counted, taken apart again into what providers bill apart."""
+    return Shape(max(0, estimate - IMAGE * outline.images), outline.turns, outline.tools, outline.images)
 
 
 def refused_by(refusal: Refusal) -> str:

@@ -139,6 +139,12 @@ def _input_rate(price: Price, call: Call) -> int:
     return max(price.uncached, price.cache_write_5m, writes)
 
 
+def prompt_held(candidate: Candidate, facts: Facts) -> Tokens:
+    if facts.estimate is None:
+        return Tokens(0)
+    return facts.estimate if facts.expected is None else facts.expected(candidate.name)
+
+
 def worst_output(candidate: Candidate, call: Call, facts: Facts) -> Tokens:
     asked = call.outline.max_output
     wanted = asked if asked is not None else facts.ceiling_output
@@ -149,8 +155,9 @@ def worst_cost(candidate: Candidate, call: Call, facts: Facts, output: Tokens) -
     price = rate(candidate, facts.roster, call.outline.service)
     if price is None or facts.estimate is None:
         return Nanos(0)
-    at = price.at(facts.estimate)
-    millionths = facts.estimate * _input_rate(at, call) + output * max(at.output, at.reasoning)
+    prompt = prompt_held(candidate, facts)
+    at = price.at(prompt)
+    millionths = prompt * _input_rate(at, call) + output * max(at.output, at.reasoning)
     return Nanos(-(-millionths // 1_000_000) + at.per_call)
 
 
@@ -160,7 +167,7 @@ def likely_cost(candidate: Candidate, call: Call, facts: Facts) -> Nanos:
     if price is None or facts.estimate is None:
         return Nanos(0)
     output = min(facts.likely_output, worst_output(candidate, call, facts))
-    return cost(Usage(uncached=facts.estimate, output=Tokens(output)), price)
+    return cost(Usage(uncached=prompt_held(candidate, facts), output=Tokens(output)), price)
 
 
 def _under(rule: Rule, most: Nanos, stops: list[Stop], call: Call, facts: Facts) -> list[Stop]:
@@ -181,42 +188,41 @@ def fit(stop: Stop, call: Call, facts: Facts) -> Fit:
     candidate = stop.candidate
     if is_free(call):
         return Fit(Step(candidate, Nanos(0), tier=stop.tier))
-    prompt = facts.estimate or 0
+    prompt = prompt_held(candidate, facts)
     output = worst_output(candidate, call, facts)
     mine = [one for one in facts.standings if applies(one, candidate, stop.tier)]
     keys = tuple(one.key for one in mine)
     hold = worst_cost(candidate, call, facts, output)
     step = Step(candidate, hold, Tokens(prompt + output), None, stop.tier, keys)
-    if not _failing(mine, hold, output, facts):
+    if not _failing(mine, hold, Tokens(prompt + output)):
         return Fit(step)
     room = min((_room(one, candidate, call, facts) for one in mine), default=output)
     if FLOOR <= room < output:
         lowered = Tokens(room)
         hold = worst_cost(candidate, call, facts, lowered)
-        if not _failing(mine, hold, lowered, facts):
+        if not _failing(mine, hold, Tokens(prompt + lowered)):
             return Fit(Step(candidate, hold, Tokens(prompt + lowered), lowered, stop.tier, keys))
-    return Fit(step, _failing(mine, step.hold, output, facts))
+    return Fit(step, _failing(mine, step.hold, Tokens(prompt + output)))
 
 
-def _failing(standings: Iterable[Standing], hold: Nanos, output: Tokens, facts: Facts) -> tuple[Standing, ...]:
-    tokens = (facts.estimate or 0) + output
+def _failing(standings: Iterable[Standing], hold: Nanos, tokens: Tokens) -> tuple[Standing, ...]:
     return tuple(one for one in standings if lacking(one, nanos=hold, tokens=tokens))
 
 
 def _room(standing: Standing, candidate: Candidate, call: Call, facts: Facts) -> int:
     """Output tokens that what is left pays for; negative where it does not even pay for the prompt."""
-    estimate = facts.estimate or Tokens(0)
+    prompt = prompt_held(candidate, facts)
     unit = standing.budget.unit
     if unit == "tokens":
-        return standing.left - estimate
+        return standing.left - prompt
     if unit == "calls":
         return MOST_OUTPUT if standing.left >= 1 else -1
     price = rate(candidate, facts.roster, call.outline.service)
     if price is None:
         return MOST_OUTPUT
-    at = price.at(estimate)
+    at = price.at(prompt)
     each = max(at.output, at.reasoning)
-    left = (standing.left - at.per_call) * 1_000_000 - estimate * _input_rate(at, call)
+    left = (standing.left - at.per_call) * 1_000_000 - prompt * _input_rate(at, call)
     if left < 0:
         return -1
     return left // each if each else MOST_OUTPUT
@@ -242,5 +248,5 @@ def _downgraded(call: Call, facts: Facts, found: Routed, fits: list[Fit]) -> lis
 
 
 def _refused(standing: Standing, step: Step, call: Call, facts: Facts, *, cheaper_tried: bool = False) -> BudgetRefusal:
-    tokens = (facts.estimate or 0) + worst_output(step.candidate, call, facts)
+    tokens = prompt_held(step.candidate, facts) + worst_output(step.candidate, call, facts)
     return refusal(standing, nanos=step.hold, tokens=tokens, cheaper_tried=cheaper_tried)

@@ -1,6 +1,6 @@
 """What `decide` may know: one frozen snapshot, taken with no await before the hold."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -160,6 +160,8 @@ class Facts:
     loops: tuple[LoopStanding, ...] = ()
     estimate: Tokens | None = None
     """Prompt tokens counted; None: not counted yet, `decide` answers Need(TOKENS) when it must know."""
+    expected: Callable[[str], Tokens] | None = None
+    """`provider/model` -> prompt tokens to set aside there, by what it billed before; None: the estimate."""
     grading: Grading | None = None
     """None: not graded yet."""
     secret: SecretVerdict | None = None
