@@ -118,7 +118,7 @@ async def run(args: argparse.Namespace) -> None:
         (home / name).chmod(0o600)
     paths = Paths(home, home / "data", home / "state", home / "run")
     paths.make()
-    program = Program(paths, read_config(paths), 7717, lambda: None)
+    program = Program(paths, read_config(paths), 7717, "127.0.0.1", lambda: None)
     program.pool = AtOnce()  # type: ignore[assignment]
     app = await program.start()
     made = await program.clients.add("bench", "", "")
@@ -180,7 +180,7 @@ async def run(args: argparse.Namespace) -> None:
         ended = time.thread_time(), time.process_time(), time.perf_counter()
         return tuple((b - a) / BATCH * 1000 for a, b in zip(begun, ended, strict=True))  # type: ignore[return-value]
 
-    profile = cProfile.Profile() if args.profile else None
+    profile = cProfile.Profile(time.thread_time) if args.profile else None
     if profile:
         profile.enable()
     found = [await batch(first) for first in range(0, args.calls, BATCH)]

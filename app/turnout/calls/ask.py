@@ -11,8 +11,9 @@ An opening tag that is never closed stays, with what follows it: better some noi
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+
+from turnout.calls.values import frozen
 
 _DROPPED = frozenset(
     (
@@ -172,7 +173,7 @@ _REMINDING_TOOLS = frozenset(("submit_and_exit",))
 """Clients with such a tool set a reminder of it as a user turn of its own behind the ask (Cline)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asks:
     """The human asks of one conversation, as `Outline` wants them."""
 

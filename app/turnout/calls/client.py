@@ -1,20 +1,21 @@
 """Who is calling: a client token resolved, and the call with its outline."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from turnout.calls.outline import Outline
 from turnout.calls.units import Dialect, Tier
+from turnout.calls.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Client:
     name: str
     department: str = ""
     project: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """One request as it was understood, before any decision."""
 

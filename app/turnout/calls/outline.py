@@ -3,12 +3,13 @@
 `wire` makes one from any dialect's parsed body in one pass; the fast lane needs nothing else of the body.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from turnout.calls.units import Dialect, Family, Housekeeping, Tokens
+from turnout.calls.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outline:
     dialect: Dialect
     model: str

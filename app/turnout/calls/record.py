@@ -1,12 +1,13 @@
 """A ledger row: everything that is known of a call once it ended. Never a word of the prompt or the answer."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from turnout.calls.units import Grade, Nanos, Status, Tier
 from turnout.calls.usage import Usage
+from turnout.calls.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attempt:
     """One try at one engine. Its own row under the call."""
 
@@ -23,7 +24,7 @@ class Attempt:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallRecord:
     id: str
     at_ms: int

@@ -4,11 +4,11 @@ Order: Began, then blocks (text and thinking deltas; ToolBegan, ToolArguments...
 (later ones replace earlier ones), then exactly one Ended or Failed.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
 from turnout.calls.units import Dialect, Family, Json
 from turnout.calls.usage import Usage
+from turnout.calls.values import frozen
 
 
 class StopReason(Enum):
@@ -22,7 +22,7 @@ class StopReason(Enum):
     """Anthropic's pause_turn: the client is to send the turn again."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Began:
     id: str = ""
     model: str = ""
@@ -30,24 +30,24 @@ class Began:
     """Unix seconds; 0 when the engine did not say."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TextDelta:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RefusalDelta:
     """The model declining, where the dialect tells that apart (OpenAI `refusal`)."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ThinkingDelta:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ThinkingSealed:
     """Signature or encrypted content closing the current thinking block."""
 
@@ -57,7 +57,7 @@ class ThinkingSealed:
     id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToolBegan:
     """`index` counts the reply's tool calls from 0; the engine's own id, or one made and kept stable."""
 
@@ -70,18 +70,18 @@ class ToolBegan:
     sealed: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToolArguments:
     index: int
     fragment: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToolEnded:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ForeignEvent:
     """What only its own dialect understands (server-tool blocks, annotations); other writers skip it."""
 
@@ -90,7 +90,7 @@ class ForeignEvent:
     value: Json
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Embedded:
     """One embedding vector of an embeddings reply."""
 
@@ -98,7 +98,7 @@ class Embedded:
     vector: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UsageSeen:
     usage: Usage
     busy_s: float = 0.0
@@ -109,19 +109,19 @@ class UsageSeen:
     """Tier of service with a price of its own, where the usage names it (Anthropic's speed)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ping:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     reason: StopReason
     stop_sequence: str = ""
     service_tier: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failed:
     """The reply broke off: an error event, a cut stream, nonsense in its own dialect."""
 

@@ -3,10 +3,11 @@
 What no other dialect has a word for stays in `extras` under its own name, and only its own dialect's writer reads it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from turnout.calls.units import Dialect, Family, Json, Tokens
+from turnout.calls.values import frozen
 
 
 class Role(Enum):
@@ -15,20 +16,20 @@ class Role(Enum):
     ASSISTANT = "assistant"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CacheMark:
     """An explicit prompt-cache breakpoint after this part (Anthropic's `cache_control`)."""
 
     ttl: str = "5m"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     text: str
     cache: CacheMark | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Image:
     """Either `data` (base64, no data: prefix) with its media type, or a `url` or provider file id."""
 
@@ -39,7 +40,7 @@ class Image:
     cache: CacheMark | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Document:
     """A file that is not an image (PDF, text, audio); as Image."""
 
@@ -50,7 +51,7 @@ class Document:
     cache: CacheMark | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Thinking:
     """Reasoning in the history. `sealed` (a signature or encrypted content) is good only at `vendor`."""
 
@@ -61,7 +62,7 @@ class Thinking:
     id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToolCall:
     """The assistant calling a tool. `arguments` is JSON text, kept as it came."""
 
@@ -78,7 +79,7 @@ class ToolCall:
     """Gemini's thoughtSignature on a function call; good only there."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToolResult:
     call_id: str
     parts: "tuple[Part, ...]" = ()
@@ -88,7 +89,7 @@ class ToolResult:
     cache: CacheMark | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Foreign:
     """A part only its own dialect understands (server-tool blocks, citations...), kept for a round trip."""
 
@@ -100,7 +101,7 @@ class Foreign:
 Part = Text | Image | Document | Thinking | ToolCall | ToolResult | Foreign
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Message:
     """Parts in order. Tool results stand in USER messages, tool calls in ASSISTANT ones, whatever the dialect did."""
 
@@ -110,7 +111,7 @@ class Message:
     id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tool:
     """A function the client offers; `schema` is JSON Schema."""
 
@@ -125,7 +126,7 @@ class Tool:
     extras: dict[str, Json] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServerTool:
     """A tool the vendor runs (web_search, code_interpreter...), as its own dialect wrote it."""
 
@@ -134,7 +135,7 @@ class ServerTool:
     value: Json
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToolChoice:
     mode: str = "auto"
     """auto | none | required | named"""
@@ -142,7 +143,7 @@ class ToolChoice:
     parallel: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shape:
     """Structured output: `schema` None is 'any JSON'."""
 
@@ -152,7 +153,7 @@ class Shape:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reasoning:
     """How much thinking is asked for; None in every field: not said."""
 
@@ -164,7 +165,7 @@ class Reasoning:
     adaptive: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     dialect: Dialect
     model: str
@@ -199,7 +200,7 @@ class Request:
     extras: dict[str, Json] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Written:
     """A request in a dialect's bytes, and what the dialect had no word for."""
 

@@ -1,11 +1,11 @@
 """What a call consumed and what that costs. Integers only: a float never touches money."""
 
-from dataclasses import dataclass
 
 from turnout.calls.units import Nanos, Tokens
+from turnout.calls.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Usage:
     """Tokens one attempt consumed, in disjoint buckets: their sum is everything that is billed."""
 
@@ -37,7 +37,7 @@ class Usage:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Price:
     """Nano-dollars per *million* tokens of each bucket, for prompts of at least `from_prompt` tokens.
 

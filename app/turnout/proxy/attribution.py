@@ -9,10 +9,10 @@ there the client, the system text and the first ask name the conversation, split
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from turnout.calls.outline import Outline
 from turnout.calls.units import Dialect
+from turnout.calls.values import frozen
 
 SILENCE_MS = 3_600_000
 _SESSION_HEADERS = (
@@ -33,7 +33,7 @@ _AGENT, _PARENT_AGENT = "x-claude-code-agent-id", "x-claude-code-parent-agent-id
 _MADE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-|(?=[0-9A-Za-z]*[0-9])[0-9A-Za-z]{16,}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Session:
     id: str
     parent: str = ""

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from turnout.calls.units import Nanos, Tokens
+from turnout.calls.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Charge:
     """One bucket a call is charged to."""
 
@@ -19,7 +20,7 @@ class Charge:
     """usd | calls | tokens"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Amount:
     """What one call takes, in every unit a budget may count."""
 

@@ -1,10 +1,10 @@
 """URL -> what is asked of us. Pure; works on the raw path, so `//`, `%2e`, `;` and a trailing slash are simply unknown."""
 
-from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import unquote
 
 from turnout.calls.units import Dialect
+from turnout.calls.values import frozen
 from turnout.errors import MethodError, NotFoundError
 from turnout.proxy.guard import masked
 
@@ -27,7 +27,7 @@ class Endpoint(Enum):
     CONTROL = "control"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     endpoint: Endpoint
     dialect: Dialect

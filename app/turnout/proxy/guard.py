@@ -7,7 +7,8 @@ own port, no Origin unless it was listed, no cross-site fetch metadata, JSON bod
 import hmac
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from turnout.calls.values import frozen
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -19,13 +20,13 @@ _PREFIX = re.compile(r"^/c/([A-Za-z0-9_\-]{8,200})(/.*|)$", re.DOTALL)
 _PLAIN_PATH = re.compile(r"^/[\x21-\x7e]*$")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refused:
     status: int
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Door:
     """What this listener answers to."""
 

@@ -23,6 +23,7 @@ from turnout.calls.reply import (
 )
 from turnout.calls.request import Written
 from turnout.calls.units import Dialect
+from turnout.calls.values import frozen
 from turnout.engines.engine import Engine, Reply, read_whole, said_in_error, status_error
 from turnout.engines.headers import downstream
 from turnout.errors import (
@@ -68,7 +69,7 @@ class StoppedError(TurnoutError):
         super().__init__("Turnout was stopped during this call.", hint="Send the request again when it runs.")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outgoing:
     """A request ready for one engine."""
 

@@ -1,15 +1,15 @@
 """What to book when a call ended: the provider's own figures where they can be believed, else our count. Pure."""
 
-from dataclasses import dataclass
 
 from turnout.calls.units import Nanos, Tokens
 from turnout.calls.usage import Price, Usage, cost
+from turnout.calls.values import frozen
 
 ABSURD = 100_000_000
 """No call has ever held so many tokens; more than this is a broken counter or a lie."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Counted:
     """Our own view of a call."""
 
@@ -19,7 +19,7 @@ class Counted:
     """False: the prompt is a byte bound, not a count; a smaller report is no reason to doubt."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settled:
     usage: Usage
     cost: Nanos

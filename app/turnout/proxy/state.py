@@ -19,6 +19,7 @@ from turnout.calls.provider import Provider
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Dialect, Family, Mode, Nanos, Status, Tier, Tokens
 from turnout.calls.usage import Price, Usage, cost, service_named
+from turnout.calls.values import frozen
 from turnout.catalog.own import energy
 from turnout.control.messages import Notice, Running, Waiting
 from turnout.counting.corrections import IMAGE, TRUSTED_AFTER, Corrections, Shape
@@ -56,7 +57,7 @@ from turnout.wire.dialect import Target
 log = logging.getLogger("turnout.state")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decided:
     """A plan with everything it was decided on; the pipeline holds and settles from it."""
 
@@ -114,7 +115,7 @@ class Counts:
             self.tokens[kind] = self.tokens.get(kind, 0) + count
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Config:
     """One version of settings and rules; a call uses exactly one (I20)."""
 

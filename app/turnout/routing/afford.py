@@ -5,11 +5,11 @@ under `budget.FLOOR`); only where that does not help either the budget's `on_exc
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from turnout.calls.client import Call
 from turnout.calls.units import Nanos, Tier, Tokens
 from turnout.calls.usage import Price, Usage, cost, dearer
+from turnout.calls.values import frozen
 from turnout.errors import BudgetRefusal, PolicyRefusal
 from turnout.routing.budget import FLOOR, applies, is_free, lacking, refusal, strictest
 from turnout.routing.conversation import RANK
@@ -25,7 +25,7 @@ MOST_OUTPUT = Tokens(2_000_000)
 """What is held at most where a client asks for 10^12 tokens of output and the model's own limit is not known."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fit:
     """A step as the budgets allow it; `failing`: those it does not fit, even clamped."""
 
@@ -33,7 +33,7 @@ class Fit:
     failing: tuple[Standing, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Frame:
     """What was settled before it came to money, and goes into the plan as it is."""
 

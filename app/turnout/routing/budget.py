@@ -10,11 +10,11 @@ are real ones, so the hour that a clock goes through twice is two windows.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from turnout.calls.client import Call
 from turnout.calls.units import Housekeeping, Tier, Tokens
+from turnout.calls.values import frozen
 from turnout.errors import BudgetRefusal
 from turnout.routing.facts import Candidate, Standing
 from turnout.routing.money import dollars
@@ -27,14 +27,14 @@ FLOOR = Tokens(4_096)
 """Output is never clamped under this: a shorter answer than that is no answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Window:
     label: str
     renews: datetime | None
     """None: never by the clock."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bucket:
     budget: Budget
     key: str

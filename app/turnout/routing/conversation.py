@@ -5,11 +5,12 @@ asked only at a boundary (a new ask, a cache that has lapsed, a new session); ev
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from turnout.calls.client import Call
 from turnout.calls.outline import Outline
 from turnout.calls.units import Grade, Housekeeping, Tier
+from turnout.calls.values import frozen
 from turnout.routing.facts import Facts, Grading, Memory
 from turnout.routing.plan import Need
 
@@ -92,7 +93,7 @@ def _plan_mode(outline: Outline) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Graded:
     """The grade that routes this call; None: the grader abstained."""
 

@@ -8,10 +8,11 @@ What nothing overrides - not observe mode, pass-through, `x-turnout-tier` or `x-
 `private` or `block`, budgets, loops, and a conversation's being private once it was.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from turnout.calls.client import Call
 from turnout.calls.units import Mode, Tier
+from turnout.calls.values import frozen
 from turnout.errors import LoopRefusal, PolicyRefusal, Refusal
 from turnout.routing import loops
 from turnout.routing.afford import Frame, afforded
@@ -26,7 +27,7 @@ from turnout.routing.tracks import embeds
 OVERRIDE = {"tier": "x-turnout-tier", "asked": "x-turnout-route: asked", "passthrough": "pass-through"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Matched:
     """What the rules say of a call."""
 

@@ -1,15 +1,16 @@
 """What `decide` may know: one frozen snapshot, taken with no await before the hold."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from turnout.calls.units import Family, Grade, Mode, Nanos, Tier, Tokens
 from turnout.calls.usage import Price
+from turnout.calls.values import frozen
 from turnout.routing.rules import Budget, Loop, RuleSet
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Candidate:
     """A model at a provider, as settings, catalogue and health know it."""
 
@@ -42,7 +43,7 @@ class Candidate:
         return f"{self.provider}/{self.model}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Roster:
     """Every model that can be reached now; tiers in the user's order."""
 
@@ -53,7 +54,7 @@ class Roster:
     """What "the dear model" is for savings: the asked one, else the first of tier high."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grading:
     """What the grader (or the intent cache) said of the ask."""
 
@@ -72,7 +73,7 @@ class Grading:
     """Id of the row of the LLM grader's own call, where it was asked for this very decision."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Memory:
     """What is remembered of a session between its calls."""
 
@@ -100,7 +101,7 @@ class Memory:
     """Its other conversations, the latest first: subagents share their parent's session id in some clients."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Standing:
     """One budget bucket a call falls under, as it stands now (settled + held)."""
 
@@ -120,7 +121,7 @@ class Standing:
         return max(0, self.limit - self.used)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoopStanding:
     """What the loop guard has counted for one session (or other scope) so far, this call not included."""
 
@@ -139,7 +140,7 @@ class LoopStanding:
     stopped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SecretVerdict:
     found: bool
     kinds: tuple[str, ...] = ()
@@ -147,7 +148,7 @@ class SecretVerdict:
     """The scanner broke: counts as found (fail closed)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Facts:
     now: datetime
     """Aware, in the user's time zone."""

@@ -14,11 +14,12 @@ message are separate questions, an evaluation say, and not one agent's steps.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from zlib import crc32
 
 from turnout.calls.client import Call
 from turnout.calls.units import Dialect, Housekeeping, Nanos
+from turnout.calls.values import frozen
 from turnout.errors import LoopRefusal
 from turnout.routing.budget import scope_value
 from turnout.routing.facts import LoopStanding
@@ -40,7 +41,7 @@ _BODIES_KEPT = 32
 _NOT_CHAT = frozenset({Dialect.OPENAI_EMBEDDINGS, Dialect.OLLAMA_EMBED})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Repeat:
     """One body of the session. A round is an answer followed by the same body again."""
 
@@ -49,7 +50,7 @@ class Repeat:
     failed_at_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoopState:
     turns: int = 0
     """Steps since the last truly new ask, this one included."""

@@ -1,9 +1,10 @@
 """What `decide` answers: a Plan to carry out, or a Need to fetch something and ask again. Refusals are raised."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from turnout.calls.units import Grade, Nanos, Tier, Tokens
+from turnout.calls.values import frozen
 from turnout.errors import Refusal
 from turnout.routing.facts import Candidate
 
@@ -16,7 +17,7 @@ class Need(Enum):
     SECRET = "secret"  # noqa: S105  a signal, not a password
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One engine to try. The next step only before the first output byte."""
 
@@ -32,7 +33,7 @@ class Step:
     """Keys of the standings this very step is charged to: tier and model budgets differ from step to step."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     steps: tuple[Step, ...]
     rule: str

@@ -4,10 +4,11 @@ A conversation is kept where it is unless there is a reason: inside a tool loop 
 when moving down would cost more than it saves (`switching`). Moving up is for quality and needs no such reason.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 
 from turnout.calls.units import Mode, Tier, Tokens
+from turnout.calls.values import frozen
 from turnout.errors import NoEngineError, NotFoundError, PolicyRefusal
 from turnout.routing import conversation, switching
 from turnout.routing.conversation import RANK, TIER_OF, Graded
@@ -30,14 +31,14 @@ from turnout.routing.tracks import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wish:
     """high | fast | local | grade | pinned | asked | provider/model"""
 
     route: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Routed:
     line: tuple[Stop, ...]
     """Best first; never empty."""

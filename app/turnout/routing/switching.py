@@ -8,17 +8,17 @@ that it will, and the next boundary asks again with a longer answer at hand. Wit
 A sovereign engine costs no money, so there time is the guard: prefill and answer within LOCAL_LIMIT_S.
 """
 
-from dataclasses import dataclass
 
 from turnout.calls.units import Nanos, Tokens
 from turnout.calls.usage import FREE, Price
+from turnout.calls.values import frozen
 from turnout.routing.facts import Candidate, Memory
 from turnout.routing.money import dollars
 
 LOCAL_LIMIT_S = 90
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Traffic:
     """What the next turn moves."""
 
@@ -29,7 +29,7 @@ class Traffic:
     output: Tokens
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comparison:
     stay: Nanos
     switch: Nanos

@@ -6,10 +6,10 @@ that is down goes last.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from turnout.calls.client import Call
 from turnout.calls.units import Dialect, Family, Mode, Tier
+from turnout.calls.values import frozen
 from turnout.routing.conversation import RANK
 from turnout.routing.facts import Candidate, Facts
 from turnout.routing.plan import Need
@@ -26,7 +26,7 @@ EMBEDS = frozenset({Dialect.OPENAI_EMBEDDINGS, Dialect.OLLAMA_EMBED})
 TIER_NAMES = {tier.value: tier for tier in Tier}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stop:
     """A candidate on the line, and the tier it stands for here."""
 
@@ -34,7 +34,7 @@ class Stop:
     tier: Tier | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Walls:
     """What may be used at all."""
 

@@ -7,17 +7,17 @@ yield `Failed` (replies): never KeyError, TypeError, RecursionError.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
 from turnout.calls.outline import Outline
 from turnout.calls.reply import Event
 from turnout.calls.request import Request, Written
 from turnout.calls.units import Json
+from turnout.calls.values import frozen
 from turnout.errors import TurnoutError
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """The engine's side of a request: what a writer may and must say."""
 
@@ -36,7 +36,7 @@ class Target:
     """OpenAI chat: `max_tokens` for compatible engines, `max_completion_tokens` where False (api.openai.com)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReplyContext:
     """What a reply writer needs to know of the request it answers."""
 
