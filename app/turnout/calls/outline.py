@@ -17,6 +17,8 @@ class Outline:
     stream: bool = False
     include_usage: bool = False
     max_output: Tokens | None = None
+    choices: int = 1
+    """Answers asked for at once (`n`, `candidateCount`): each may be as long as `max_output`."""
     ask: str = ""
     """The newest human text with harness blocks peeled (`calls.ask`); never tool output, system or assistant text."""
     asks: int = 0

@@ -17,7 +17,7 @@ All under `http://127.0.0.1:PORT/_control/v1/`, with `Authorization: Bearer CONT
     POST   sessions/ID/stop
     GET    budgets                         {"budgets": [BudgetLine...]}
     POST   budgets/credit                  {"scope": "client:NAME" | budget key, "usd": "5.00"}
-    POST   holds/ID/release
+    POST   holds/ID/release                an open hold's call, or a bucket's key: what a power cut left unknown in it
     GET    models                          {"models": [...]} by provider, with health, warm, price
     GET    nodes                           {"nodes": [{"provider","url","state","detail","version","num_ctx","models"}]}: each Ollama, asked now
     POST   models/pull                     {"name","provider"} -> JSON lines {"status","completed","total"}, the last {"status":"success"} or {"error"}
@@ -47,6 +47,8 @@ class BudgetLine:
     held: str
     limit: str
     left: str
+    lost: str = "0"
+    """Dollars that a power cut left unknown: they count as used until they are released."""
     renews_at: str = ""
     waiting: int = 0
 

@@ -9,7 +9,7 @@ SMALL_STEP = 500
 """The same for the size, so that not many more go than must."""
 MEMORY_MS = 30 * 86_400_000
 """Session memories, cached grades and settled windows are of no use after a month."""
-_FLEETING = ("session", "intent", "lost", "notice", "body")
+_FLEETING = ("session", "intent", "lost", "notice", "body", "told")
 
 
 @dataclass(slots=True)

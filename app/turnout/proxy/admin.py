@@ -160,14 +160,18 @@ class Admin:
         known = {budget.name: budget for budget in state.config.rules.budgets}
         live = state.live_windows()
         lines = []
-        for key in sorted({*state.books.settled, *state.books.held, *state.books.added}):
+        for key in sorted(state.books.keys):
             parts = key.split("|")
             budget = known.get(parts[0])
-            if budget is None or len(parts) != 5 or parts[4] not in live.get(budget.per, {parts[4]}):
+            if budget is None or len(parts) != 5 or (parts[2], parts[3]) != (budget.unit, budget.per):
+                continue
+            span = live.get(budget.per)
+            if parts[4] != span.label if span is not None else budget.per == "session" and self._over(key, parts[4]):
                 continue
             scope, _, who = parts[1].partition("=")
             limit = budget.limit + state.books.added.get(key, 0)
-            used, held = state.books.settled.get(key, 0), state.books.held.get(key, 0)
+            lost = state.books.lost.get(key, 0)
+            used, held = state.books.settled.get(key, 0) + lost, state.books.held.get(key, 0)
 
             def shown(value: int, unit: str = budget.unit) -> str:
                 return usd(value) if unit == "usd" else str(value)
@@ -184,10 +188,19 @@ class Admin:
                     held=shown(held),
                     limit=shown(limit),
                     left=shown(max(0, limit - used - held)),
+                    lost=usd(lost),
+                    renews_at=rfc3339(round(span.renews.timestamp() * 1000)) if span and span.renews else "",
                     waiting=sum(1 for ask in state.asks.values() if ask.waiting.key == key),
                 )
             )
         return tuple(lines)
+
+    def _over(self, key: str, label: str) -> bool:
+        """Whether this session's own budget need not be shown any more: it has been silent for a day, and nothing is open."""
+        live = self._state.sessions.find(label.removeprefix("session "))
+        books = self._state.books
+        quiet = live is None or now_ms() - live.last_at_ms > 86_400_000
+        return quiet and key not in books.held and key not in books.lost
 
     def set_mode(self, mode: str) -> Doc:
         try:
@@ -298,11 +311,16 @@ class Admin:
     def credit(self, scope: str, dollars: str) -> Doc:
         """`scope` is a bucket's key, a budget's name, or `client:NAME`-like; all its present windows get the credit."""
         amount = money(dollars)
-        found = [line.key for line in self.budget_lines() if _meant(scope, line)]
-        if not found:
-            found = self._state.windows_for(scope)
-        if not found:
+        units = {line.key: line.unit for line in self.budget_lines() if _meant(scope, line)}
+        units |= {key: budget.unit for budget, key in self._state.windows_for(scope)}
+        if not units:
             raise NotFoundError(f"no budget goes by {scope[:80]!r}", hint="`turnout budget list` shows the keys.")
+        found = [key for key, unit in units.items() if unit == "usd"]
+        if not found:
+            raise BadRequestError(
+                f"the budget of {scope[:80]!r} counts {next(iter(units.values()))}, not dollars",
+                hint="Raise it in rules.toml, or let one session go on: `turnout session allow`.",
+            )
         for key in found:
             self._state.books.added[key] = self._state.books.added.get(key, 0) + int(amount)
             self._writer.keep("credit", key, self._state.books.added[key], now_ms())
@@ -311,11 +329,19 @@ class Admin:
         return {"keys": list(found), "usd": usd(amount)}
 
     def release(self, hold: str) -> Doc:
-        """Gives an open hold back; its call, if it still runs, is settled as usual."""
-        if not self._state.books.release(hold):
-            raise NotFoundError(f"there is no open hold {hold[:80]!r}", hint="`turnout status` shows calls under way.")
+        """Gives an open hold back (its call, if it still runs, is settled as usual), or what a power cut left unknown in a
+        bucket."""
+        books = self._state.books
+        lost = books.lost.pop(hold, 0)
+        if lost:
+            self._writer.release_lost(hold)
+        elif not books.release(hold):
+            raise NotFoundError(
+                f"there is no open hold {hold[:80]!r}",
+                hint="`turnout status` shows calls under way, `turnout budget list` what a power cut left unknown.",
+            )
         self._state.tell()
-        return {"hold": hold}
+        return {"hold": hold, "released_usd": usd(lost)} if lost else {"hold": hold}
 
     def keep(self, kind: str, key: str, value: Json) -> Doc:
         """What the CLI keeps beside the ledger; null drops it."""

@@ -4,7 +4,7 @@ One atomic step: between reading `used` and calling `hold` nothing is awaited, s
 A hold ends exactly once (I03): `settle` of an unknown id changes nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from turnout.calls.units import Nanos, Tokens
@@ -32,6 +32,9 @@ class Amount:
         return {"usd": int(self.nanos), "tokens": int(self.tokens), "calls": self.calls}[unit]
 
 
+NOTHING = Amount(calls=0)
+
+
 @dataclass(slots=True)
 class Open:
     charges: tuple[Charge, ...]
@@ -44,33 +47,49 @@ class Books:
     held: dict[str, int] = field(default_factory=dict)
     added: dict[str, int] = field(default_factory=dict)
     """Credit the user added to a bucket, over its cap."""
+    lost: dict[str, int] = field(default_factory=dict)
+    """What a power cut left unknown in a bucket: it counts as spent until the user releases it."""
     open: dict[str, Open] = field(default_factory=dict)
 
     def used(self, key: str) -> int:
-        return self.settled.get(key, 0) + self.held.get(key, 0)
+        return self.settled.get(key, 0) + self.held.get(key, 0) + self.lost.get(key, 0)
+
+    @property
+    def keys(self) -> set[str]:
+        return {*self.settled, *self.held, *self.added, *self.lost}
 
     def hold(self, call_id: str, charges: Iterable[Charge], amount: Amount) -> None:
         """Opens a hold, or changes an open one (the next step of a plan has its own worst case)."""
-        self._release(call_id)
-        kept = tuple(charges)
-        self.open[call_id] = Open(kept, amount)
-        for charge in kept:
-            self.held[charge.key] = self.held.get(charge.key, 0) + amount.of(charge.unit)
+        self._closed(call_id)
+        self._open(call_id, Open(tuple(charges), amount))
 
     def settle(self, call_id: str, amount: Amount) -> bool:
         """False when there is no such hold: it was settled before."""
-        kept = self._release(call_id)
+        kept = self._closed(call_id)
         if kept is None:
             return False
         for charge in kept.charges:
             self.settled[charge.key] = self.settled.get(charge.key, 0) + amount.of(charge.unit)
         return True
 
-    def release(self, call_id: str) -> bool:
-        """Nothing was spent: the engine never saw the request."""
-        return self._release(call_id) is not None
+    def drop(self, call_id: str) -> bool:
+        """Ends a hold of which nothing was, and nothing will be, spent."""
+        return self._closed(call_id) is not None
 
-    def _release(self, call_id: str) -> Open | None:
+    def release(self, call_id: str) -> bool:
+        """Gives back what is held, at the user's word; the call goes on, and what it costs is counted when it settles."""
+        kept = self._closed(call_id)
+        if kept is None:
+            return False
+        self._open(call_id, Open(kept.charges, NOTHING))
+        return True
+
+    def _open(self, call_id: str, one: Open) -> None:
+        self.open[call_id] = one
+        for charge in one.charges:
+            self.held[charge.key] = self.held.get(charge.key, 0) + one.amount.of(charge.unit)
+
+    def _closed(self, call_id: str) -> Open | None:
         kept = self.open.pop(call_id, None)
         if kept is None:
             return None
@@ -82,7 +101,7 @@ class Books:
                 self.held.pop(charge.key, None)
         return kept
 
-    def forget(self, live: Mapping[str, object] | set[str]) -> None:
-        """Drops windows that ended; open holds keep theirs."""
-        for key in [key for key in self.settled if key not in live and key not in self.held]:
+    def forget(self, ended: Callable[[str], bool]) -> None:
+        """Drops the sums of windows that ended; open holds keep theirs."""
+        for key in [key for key in self.settled if key not in self.held and ended(key)]:
             del self.settled[key]

@@ -75,6 +75,8 @@ class Seen:
     raw: list[bytes] = field(default_factory=list)
     """The same in the fast lane, as bytes; read only when it is needed."""
     raw_size: int = 0
+    size: int = 0
+    """Of the whole stream in the fast lane, also of what is no longer kept."""
     chunks: int = 0
     ended: bool = False
     stop: StopReason | None = None

@@ -55,7 +55,7 @@ STREAM_LIMIT = 256_000_000
 """Bytes of one stream: an endless one ends here (T18)."""
 EARLY_S = 10.0
 """After this long without engine headers a stream gets its 200 and keep-alives."""
-FALLS_THROUGH = frozenset({401, 403, 404, 408, 429, 503, 529})
+FALLS_THROUGH = frozenset({401, 403, 404, 429, 503, 529})
 _PROBES_RESPONSES = frozenset({404, 405, 501})
 
 
@@ -161,6 +161,9 @@ class Attempt:
                 await self._fail_inside(error)
             else:
                 raise
+        except TurnoutError as error:  # no key: nothing left the house
+            self.seen.status, self.seen.error = "refused", error.message
+            raise
         finally:
             answer.on_gone(None)
             self._stop_early()
@@ -186,7 +189,8 @@ class Attempt:
                     path=outgoing.written.path,
                     dialect_headers=outgoing.written.headers,
                 )
-            except UpstreamError:
+            except (EngineUnreachableError, KeysError):
+                # Any other failure may have come after the engine read the request, and began to bill.
                 self.seen.sent = False
                 raise
             try:
@@ -313,6 +317,7 @@ class Attempt:
             async for chunk in reply:
                 limits.beat()
                 size += len(chunk)
+                seen.size = size
                 seen.chunks += 1
                 smell.feed(chunk)
                 if seen.raw_size < RAW_KEPT:

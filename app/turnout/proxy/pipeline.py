@@ -58,6 +58,8 @@ class Progress:
     settled: Settled | None = None
     error: TurnoutError | None = None
     held: bool = False
+    charged: tuple[str, ...] = ()
+    """Keys of the budget buckets that the present hold is in: the ledger counts the call in the same ones as the books."""
     spent: Nanos = Nanos(0)
     usage: Usage = Usage()
     last: Attempt | None = None
@@ -102,10 +104,10 @@ class Pipeline:
         call = exchange.call = decided.call
         plan = progress.plan = decided.plan
         progress.decided = decided
-        exchange.route_headers = route_headers(call, plan, state.credit_left(decided))
+        exchange.route_headers = route_headers(call, plan, state.credit_left(decided, plan.steps[0]))
         error: TurnoutError | None = None
         for number, step in enumerate(plan.steps):
-            if number and not state.can_hold(decided, step):
+            if number and not state.can_hold(decided, step, progress.spent):
                 break
             if exchange.answer.gone:
                 raise LeftError
@@ -127,13 +129,13 @@ class Pipeline:
         """On disk before any upstream is contacted (I01); a ledger that cannot be written refuses paid calls (I11)."""
         assert progress.decided is not None
         self._state.hold(progress.decided, step, progress.spent)
-        progress.held = True
+        progress.held, progress.charged = True, step.buckets
         try:
             await self._state.ledger_held(self._held_row(exchange, progress, step))
         except LedgerError as error:
             if step.hold > 0:
-                self._state.books.release(exchange.call.id)
-                progress.held = False
+                self._state.books.drop(exchange.call.id)
+                progress.held, progress.charged = False, ()
                 raise LedgerRefusal(
                     "The ledger cannot be written, so nothing that costs money is sent.",
                     hint=f"{error.said} `turnout doctor` says more; local models keep working.",
@@ -160,7 +162,7 @@ class Pipeline:
             kind, body = attempt.whole
             headers: Headers = [
                 (b"content-type", kind),
-                *attempt.whole_headers(),
+                *_with_credit(attempt.whole_headers(), state.credit_left(progress.decided, step, progress.spent)),
                 *cost_headers(progress.spent, state.saved(progress.plan, progress.usage, progress.spent)),
             ]
             await exchange.answer.whole(200, headers, body)
@@ -199,7 +201,11 @@ class Pipeline:
         size, framed = (seen.raw_size, exchange.stream) if seen.raw else (sum(map(len, seen.text)), False)
         if doubtful(seen.reported, size, streamed=framed):
             output = state.count_output(seen_text(seen, attempt))
-        return Counted(estimate, output, exact_prompt=progress.decided is not None and progress.decided.exact)
+            if 0 < seen.raw_size < seen.size:
+                # Of a very long stream only the beginning is kept; the rest is taken to be like it.
+                output = Tokens(output * seen.size // seen.raw_size)
+        exact = progress.decided is not None and progress.decided.exact and not exchange.call.outline.images
+        return Counted(estimate, output, exact_prompt=exact)
 
     # --- the row ---
 
@@ -212,7 +218,15 @@ class Pipeline:
             status=Status.HELD,
             hold=Nanos(step.hold + progress.spent),
             unpriced=step.candidate.price is None,
+            estimated=True,
+            usage=self._worst(progress, step),
+            buckets=step.buckets,
         )
+
+    def _worst(self, progress: Progress, step: Step) -> Usage:
+        """What a start charges to budgets that count tokens, if this run is killed before the call settles."""
+        prompt = progress.decided.estimate if progress.decided is not None else Tokens(0)
+        return Usage(uncached=prompt, output=Tokens(max(0, step.tokens - prompt)))
 
     def _told(self, exchange: Exchange, progress: Progress) -> dict[str, Any]:
         """What a row says of the request and the decision: the same in the hold and in the settled row, so made once."""
@@ -248,7 +262,6 @@ class Pipeline:
             "observed": plan.observed,
             "signals": plan.signals,
             "estimate": int(decided.estimate),
-            "buckets": plan.buckets,
         }
         if decided.grading is not None:
             told |= {"difficulty": decided.grading.difficulty, "features": decided.grading.features}
@@ -291,7 +304,7 @@ class Pipeline:
                     "queue_ms": round(seen.queue_s * 1000),
                     "dropped": seen.dropped,
                 }
-        more |= {"status": _status(progress, exchange), "attempts": progress.attempts}
+        more |= {"status": _status(progress, exchange), "attempts": progress.attempts, "buckets": progress.charged}
         more["duration_ms"] = round((time.monotonic() - started) * 1000)
         row = CallRecord(**(self._told(exchange, progress) | more))
         state.settled(call, row, progress.held, progress.decided, now_ms())
@@ -383,6 +396,14 @@ def route_headers(call: Call, plan: Plan, credit_left: Nanos | None) -> Headers:
     if plan.observed:
         headers.append((b"x-turnout-observed", header_value(plan.observed)))
     return headers
+
+
+def _with_credit(headers: Headers, left: Nanos | None) -> Headers:
+    """What is left now that this call's cost is known."""
+    if left is None:
+        return headers
+    kept = [(name, value) for name, value in headers if name != b"x-turnout-credit-usd"]
+    return [*kept, (b"x-turnout-credit-usd", usd(left).encode())]
 
 
 def cost_headers(spent: Nanos, saved: Nanos) -> Headers:

@@ -7,6 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 from turnout.calls.provider import Provider
 from turnout.calls.units import Family, Json, Tier, Tokens
@@ -30,6 +31,7 @@ from turnout.proxy.roster import Known, Model
 from turnout.proxy.sessions import Live
 from turnout.proxy.state import Config, Edges, State
 from turnout.proxy.tokens import Tokens as ClientTokens
+from turnout.routing.budget import ended
 from turnout.routing.calibration import Calibration
 from turnout.routing.facts import Grading
 from turnout.routing.firstrules import default_rules_text
@@ -167,6 +169,7 @@ class Program:
             held=self.writer.held,
             settle=self.writer.settle,
             remember=self._remember,
+            keep=lambda kind, key, value: self.writer.keep(kind, key, value, time.time_ns() // 1_000_000),
             count_now=self.counting.now,
             count_slow=self.counting.slow,
             counts_exactly=lambda: self.counting.counter.ready,
@@ -203,12 +206,7 @@ class Program:
     def _restore(self) -> None:
         """Books, sessions, intents, mode and credits as the ledger has them."""
         state = self.state
-        for key, (nanos, tokens, calls, _) in self.reader.bucket_spend().items():
-            unit = key.split("|")[2] if key.count("|") >= 4 else "usd"
-            state.books.settled[key] = {"usd": nanos, "tokens": tokens, "calls": calls}.get(unit, nanos)
-        for key, value in self.reader.kept("credit").items():
-            if isinstance(value, int):
-                state.books.added[key] = value
+        self._restore_books()
         for id_, doc in self.reader.kept("session", newest=2_000).items():
             try:
                 state.sessions.adopt(restored(id_, doc))
@@ -228,6 +226,26 @@ class Program:
             state.totals.add(row.cost, row.baseline, row.all_fast)
             state.totals.calls += row.calls
         state.totals.day = state.day_of(self.started_ms)
+
+    def _restore_books(self) -> None:
+        books, now = self.state.books, datetime.fromtimestamp(time.time(), self.state.edges.zone())
+        lost = self.reader.lost()
+        for key, (nanos, tokens, calls, _) in self.reader.bucket_spend().items():
+            if ended(key, now):
+                continue
+            unit = key.split("|")[2] if key.count("|") >= 4 else "usd"
+            if unit == "usd" and key in lost:
+                books.lost[key] = int(lost[key])
+            spent = nanos - lost.get(key, 0)
+            books.settled[key] = {"usd": spent, "tokens": tokens, "calls": calls}.get(unit, spent)
+        for key, value in self.reader.kept("credit").items():
+            if isinstance(value, int):
+                books.added[key] = value
+        for key, told in self.reader.kept("told").items():
+            if isinstance(told, list) and len(told) == 2:
+                limit, percent = told
+                if isinstance(limit, int) and isinstance(percent, int):
+                    self.state.told[key] = (limit, percent)
 
     def _calibrate(self, value: Json) -> None:
         """What `turnout calibrate` fitted, or None after its undo: in force from the next ask on."""

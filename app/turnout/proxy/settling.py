@@ -16,7 +16,7 @@ class Counted:
     prompt: Tokens
     output: Tokens
     exact_prompt: bool = True
-    """False: the prompt is a byte bound, not a count; a smaller report is no reason to doubt."""
+    """False: the prompt is a bound or holds images, which nobody can count; a smaller report is no reason to doubt."""
 
 
 @frozen
@@ -24,7 +24,7 @@ class Settled:
     usage: Usage
     cost: Nanos
     charged: Nanos
-    """What budgets are charged: the larger of the reported and half of our own count while a report is in doubt."""
+    """What budgets are charged: the larger of what was reported and what we counted, while a report is in doubt."""
     estimated: bool = False
     disputed: bool = False
 
@@ -61,13 +61,16 @@ def settle(reported: Usage | None, counted: Counted, price: Price | None) -> Set
         return Settled(own, own_cost, own_cost, estimated=True, disputed=reported is not None)
     paid = cost(reported, rate)
     silent = reported.prompt == 0 and counted.prompt > 0 and reported.produced == 0 and counted.output > 0
-    short = counted.exact_prompt and counted.prompt >= 64 and reported.prompt * 2 < counted.prompt
-    short = short or (counted.output >= 64 and reported.produced * 2 < counted.output)
+    unsaid = counted.prompt - reported.prompt if counted.exact_prompt and counted.prompt >= 64 else 0
+    unsaid = unsaid if unsaid > reported.prompt else 0
+    untold = counted.output - reported.produced if counted.output >= 64 else 0
+    untold = untold if untold > reported.produced else 0
     if silent:
         return Settled(own, own_cost, own_cost, estimated=True, disputed=True)
-    if short:
-        half = cost(Usage(uncached=Tokens(counted.prompt // 2), output=Tokens(counted.output // 2)), rate)
-        return Settled(reported, paid, Nanos(max(paid, half)), disputed=True)
+    if unsaid or untold:
+        # Only what is missing is added: a prompt that was read from a cache stays as cheap as it was reported.
+        larger = cost(reported + Usage(uncached=Tokens(unsaid), output=Tokens(untold)), rate)
+        return Settled(reported, paid, Nanos(max(paid, larger)), disputed=True)
     return Settled(reported, paid, paid)
 
 

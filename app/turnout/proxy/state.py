@@ -17,7 +17,7 @@ from turnout.calls.client import Call
 from turnout.calls.outline import Outline
 from turnout.calls.provider import Provider
 from turnout.calls.record import CallRecord
-from turnout.calls.units import Dialect, Family, Mode, Nanos, Status, Tier, Tokens
+from turnout.calls.units import Dialect, Family, Json, Mode, Nanos, Status, Tier, Tokens
 from turnout.calls.usage import Price, Usage, cost, service_named
 from turnout.calls.values import frozen
 from turnout.catalog.own import energy
@@ -50,11 +50,14 @@ from turnout.routing.conversation import ask_hash
 from turnout.routing.decide import decide
 from turnout.routing.facts import Candidate, Facts, Grading, LoopStanding, Memory, Roster, SecretVerdict, Standing
 from turnout.routing.plan import Need, Plan, Step
-from turnout.routing.rules import RuleSet
+from turnout.routing.rules import Budget, RuleSet
 from turnout.settings.model import Settings
 from turnout.wire.dialect import Target
 
 log = logging.getLogger("turnout.state")
+NOTHING_SPENT = Nanos(0)
+THRESHOLDS = (95, 80, 50)
+"""Percent of a budget at which people are told."""
 
 
 @frozen
@@ -149,6 +152,8 @@ class Edges:
     grade: Callable[[Call, RuleSet], Grading]
     engine: Callable[[Provider], Engine]
     zone: Callable[[], tzinfo]
+    keep: Callable[[str, str, Json], None]
+    """Kind, key, value: written down to outlive this run."""
     counted: Callable[[str], None] = lambda _: None
     """Something was learned of how this model's provider counts."""
     grader_version: Callable[[RuleSet], str] = lambda _: ""
@@ -194,7 +199,8 @@ class State:
         self._down: dict[str, tuple[float, int]] = {}
         self._noticed = 0
         self._watch = loops.Watch()
-        self._told: set[tuple[str, int]] = set()
+        self.told: dict[str, tuple[int, int]] = {}
+        """Bucket -> its limit and the highest threshold that was told of it."""
 
     # --- configuration ---
 
@@ -382,20 +388,27 @@ class State:
             self._windows = (this, now.tzinfo, windows)
         return windows
 
-    def live_windows(self) -> dict[str, set[str]]:
-        """Period -> the label of its present window; budgets per session or ever are not by the clock."""
+    def live_windows(self) -> dict[str, budgets.Window]:
+        """Period -> its present window; budgets per session or ever are not by the clock."""
         now = datetime.fromtimestamp(time.time(), self.edges.zone())
-        return {per: {budgets.window(per, now).label} for per in ("minute", "hour", "day", "week", "month")}
+        return {per: budgets.window(per, now) for per in ("minute", "hour", "day", "week", "month")}
 
-    def windows_for(self, scope: str) -> list[str]:
-        """Present bucket keys for `client:NAME` and the like, though nothing was spent in them yet."""
-        kind, _, who = scope.partition(":")
-        live = self.live_windows()
-        return [
-            f"{budget.name}|{budget.scope}={who}|{budget.unit}|{budget.per}|{next(iter(live[budget.per]))}"
-            for budget in self.config.rules.budgets
-            if budget.scope == kind and who and budget.who in ("each", who) and budget.per in live
-        ]
+    def windows_for(self, scope: str) -> list[tuple[Budget, str]]:
+        """Present buckets of a budget's name, of `client:NAME` and the like, or of `all`, though nothing was spent in them yet."""
+        kind, mark, who = scope.partition(":")
+        now = datetime.fromtimestamp(time.time(), self.edges.zone())
+        found = []
+        for budget in self.config.rules.budgets:
+            named = "all" if budget.scope == "all" else budget.who if budget.who != "each" else ""
+            if budget.name == scope:
+                whom = named
+            elif budget.scope == kind and (mark or kind == "all") and budget.who in ("each", who):
+                whom = who if mark else "all"
+            else:
+                continue
+            if whom or mark:
+                found.append((budget, budgets.key_of(budget, whom, budgets.window(budget.per, now, whom))))
+        return found
 
     def _model_names(self, rules: RuleSet) -> tuple[str, ...]:
         """Only a budget by model needs them."""
@@ -533,29 +546,32 @@ class State:
         """Opens the hold of this step, or turns an earlier step's into it."""
         units = {standing.key: standing.budget.unit for standing in decided.standings}
         charges = [Charge(key, units[key]) for key in step.buckets if key in units]
-        tokens = Tokens(decided.estimate + (step.max_output or decided.call.outline.max_output or 0))
-        self.books.hold(decided.call.id, charges, Amount(Nanos(step.hold + spent), tokens))
+        self.books.hold(decided.call.id, charges, Amount(Nanos(step.hold + spent), step.tokens))
         self.tell()
 
-    def can_hold(self, decided: Decided, step: Step) -> bool:
+    def can_hold(self, decided: Decided, step: Step, spent: Nanos) -> bool:
         """Whether a later step's own worst case still fits its budgets, this call's present hold given back."""
         present = self.books.open.get(decided.call.id)
-        limits = {standing.key: standing.limit for standing in decided.standings if standing.budget.unit == "usd"}
         mine = {charge.key for charge in present.charges} if present is not None else set()
-        for key in step.buckets:
-            if key not in limits:
+        wanted = Amount(Nanos(step.hold + spent), step.tokens)
+        for standing in decided.standings:
+            if standing.key not in step.buckets:
                 continue
-            back = present.amount.of("usd") if present is not None and key in mine else 0
-            if self.books.used(key) - back + step.hold > limits[key]:
+            unit = standing.budget.unit
+            back = present.amount.of(unit) if present is not None and standing.key in mine else 0
+            if self.books.used(standing.key) - back + wanted.of(unit) > standing.limit:
                 return False
         return True
 
-    def credit_left(self, decided: Decided) -> Nanos | None:
-        """Under the tightest dollar budget this call falls under; None: there is none."""
+    def credit_left(self, decided: Decided, step: Step, spent: Nanos = NOTHING_SPENT) -> Nanos | None:
+        """Under the tightest dollar budget this call falls under, its own hold not counted but what it has cost by now; None:
+        there is none."""
+        present = self.books.open.get(decided.call.id)
+        mine = {charge.key: present.amount.nanos for charge in present.charges} if present is not None else {}
         lefts = [
-            standing.limit - self.books.used(standing.key)
+            standing.limit - self.books.used(standing.key) + mine.get(standing.key, 0) - spent
             for standing in decided.standings
-            if standing.budget.unit == "usd" and standing.key in decided.plan.buckets
+            if standing.budget.unit == "usd" and standing.key in step.buckets
         ]
         return Nanos(max(0, min(lefts))) if lefts else None
 
@@ -570,7 +586,7 @@ class State:
             self.books.settle(call.id, Amount(row.cost, tokens))
         if decided is not None:
             self._remember(decided, row, now_ms)
-            self._thresholds(decided)
+            self._thresholds(decided, row.buckets)
             live = decided.live
             if live.loop is not None:
                 ok = row.status in (Status.SETTLED, Status.ABORTED)
@@ -645,22 +661,30 @@ class State:
         now = datetime.fromtimestamp(at_ms / 1000, self.edges.zone())
         return int(now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
 
-    def _thresholds(self, decided: Decided) -> None:
+    def _thresholds(self, decided: Decided, keys: tuple[str, ...]) -> None:
+        """Each is told once in a window; under a raised limit those that it moved away from can come again."""
         for standing in decided.standings:
-            if standing.key not in decided.plan.buckets or standing.limit <= 0:
+            key, budget = standing.key, standing.budget
+            limit = budget.limit + self.books.added.get(key, 0)
+            if key not in keys or limit <= 0:
                 continue
-            used = self.books.settled.get(standing.key, 0)
-            for percent in (95, 80, 50):
-                if used * 100 >= standing.limit * percent:
-                    if (standing.key, percent) not in self._told:
-                        self._told.update((standing.key, p) for p in (95, 80, 50) if p <= percent)
-                        self.notice(
-                            "budget",
-                            f"{percent} % of {standing.budget.name} used",
-                            f"{standing.scope}: {percent} % reached.",
-                            "budgets",
-                        )
-                    break
+            used = self.books.settled.get(key, 0) + self.books.lost.get(key, 0)
+            reached = next((percent for percent in THRESHOLDS if used * 100 >= limit * percent), 0)
+            known, told = self.told.get(key, (limit, 0))
+            if reached > told:
+                left = budgets.amount(standing, max(0, limit - used))
+                renews = f", renews {standing.renews:%Y-%m-%d %H:%M}" if standing.renews is not None else ""
+                self.notice(
+                    "budget",
+                    f"{reached} % of {budget.name} used",
+                    f"{budget.scope.replace('_', ' ')} {standing.scope}: {left} of {budgets.amount(standing, limit)} left{renews}.",
+                    "budgets",
+                )
+            elif limit != known:
+                reached = min(reached, told)
+            if reached > told or limit != known:
+                self.told[key] = (limit, reached)
+                self.edges.keep("told", key, [limit, reached])
 
     # --- what things cost, and would have cost ---
 

@@ -18,9 +18,11 @@ from turnout.routing.money import dollars
 from turnout.routing.plan import Need, Plan, Step
 from turnout.routing.route import Routed
 from turnout.routing.rules import Rule
-from turnout.routing.tracks import Stop, above, below, fitting, once, ordered, tier_line
+from turnout.routing.tracks import Stop, above, below, embeds, fitting, once, ordered, tier_line
 
 MOST_STEPS = 6
+MOST_UNSAID = Tokens(32_768)
+"""What is held at most for an answer in one piece that its client set no limit for."""
 MOST_OUTPUT = Tokens(2_000_000)
 """What is held at most where a client asks for 10^12 tokens of output and the model's own limit is not known."""
 
@@ -58,7 +60,7 @@ def afforded(call: Call, facts: Facts, found: Routed, rule: Rule | None, frame: 
     if first.failing:
         worst = strictest(first.failing)
         if worst.budget.on_exceed == "refuse":
-            raise _refused(worst, first.step, call, facts)
+            raise _refused(worst, first.step)
         if worst.budget.on_exceed == "ask":
             waits = worst
         else:
@@ -66,7 +68,7 @@ def afforded(call: Call, facts: Facts, found: Routed, rule: Rule | None, frame: 
             if isinstance(lower, Need):
                 return lower
             if not lower:
-                raise _refused(worst, first.step, call, facts, cheaper_tried=True)
+                raise _refused(worst, first.step, cheaper_tried=True)
             fits, first = lower, lower[0]
             where = first.step.tier.value if first.step.tier is not None else first.step.candidate.name
             reason = f'{reason}; budget "{worst.budget.name}": down to {where}'
@@ -88,7 +90,7 @@ def afforded(call: Call, facts: Facts, found: Routed, rule: Rule | None, frame: 
         clamped=steps[0].max_output,
         buckets=steps[0].buckets,
         waits=f"{waits.budget.name}\n{waits.key}" if waits is not None else "",
-        refusal=_refused(waits, first.step, call, facts) if waits is not None else None,
+        refusal=_refused(waits, first.step) if waits is not None else None,
     )
 
 
@@ -146,12 +148,27 @@ def prompt_held(candidate: Candidate, facts: Facts) -> Tokens:
 
 
 def worst_output(candidate: Candidate, call: Call, facts: Facts) -> Tokens:
-    asked = call.outline.max_output
-    wanted = asked if asked is not None else facts.ceiling_output
+    """Of one answer, at most. Without a limit of the client's own a learned ceiling stands in: a stream's hold is extended when
+    its output gets there, an answer in one piece cannot be watched and is given the limit (`_unsaid`)."""
+    if embeds(call):
+        return Tokens(0)
+    wanted = call.outline.max_output
+    if wanted is None:
+        whole = not call.outline.stream and candidate.max_output is not None
+        wanted = Tokens(min(candidate.max_output or 0, MOST_UNSAID)) if whole else facts.ceiling_output
     return Tokens(max(0, min(wanted, candidate.max_output or candidate.context or MOST_OUTPUT)))
 
 
-def worst_cost(candidate: Candidate, call: Call, facts: Facts, output: Tokens) -> Nanos:
+def _unsaid(call: Call, mine: Iterable[Standing], hold: Nanos) -> bool:
+    """Whether an answer must be limited though its client set no limit: nothing could stop it at what is held for it."""
+    outline = call.outline
+    if outline.max_output is not None or outline.stream or embeds(call):
+        return False
+    return any(one.budget.unit == "tokens" or (one.budget.unit == "usd" and hold > 0) for one in mine)
+
+
+def worst_cost(candidate: Candidate, call: Call, facts: Facts, output: int) -> Nanos:
+    """`output`: of all answers together."""
     price = rate(candidate, facts.roster, call.outline.service)
     if price is None or facts.estimate is None:
         return Nanos(0)
@@ -167,7 +184,8 @@ def likely_cost(candidate: Candidate, call: Call, facts: Facts) -> Nanos:
     if price is None or facts.estimate is None:
         return Nanos(0)
     output = min(facts.likely_output, worst_output(candidate, call, facts))
-    return cost(Usage(uncached=prompt_held(candidate, facts), output=Tokens(output)), price)
+    usage = Usage(uncached=prompt_held(candidate, facts), output=Tokens(output * call.outline.choices))
+    return cost(usage, price)
 
 
 def _under(rule: Rule, most: Nanos, stops: list[Stop], call: Call, facts: Facts) -> list[Stop]:
@@ -189,24 +207,28 @@ def fit(stop: Stop, call: Call, facts: Facts) -> Fit:
     if is_free(call):
         return Fit(Step(candidate, Nanos(0), tier=stop.tier))
     prompt = prompt_held(candidate, facts)
-    output = worst_output(candidate, call, facts)
+    each, choices = worst_output(candidate, call, facts), call.outline.choices
+    output = each * choices
     mine = [one for one in facts.standings if applies(one, candidate, stop.tier)]
     keys = tuple(one.key for one in mine)
     hold = worst_cost(candidate, call, facts, output)
-    step = Step(candidate, hold, Tokens(prompt + output), None, stop.tier, keys)
-    if not _failing(mine, hold, Tokens(prompt + output)):
+    said = each if _unsaid(call, mine, hold) else None
+    step = Step(candidate, hold, Tokens(prompt + output), said, stop.tier, keys)
+    if not _failing(mine, step):
         return Fit(step)
-    room = min((_room(one, candidate, call, facts) for one in mine), default=output)
-    if FLOOR <= room < output:
+    room = min((_room(one, candidate, call, facts) for one in mine), default=output) // choices
+    if FLOOR <= room < each:
         lowered = Tokens(room)
-        hold = worst_cost(candidate, call, facts, lowered)
-        if not _failing(mine, hold, Tokens(prompt + lowered)):
-            return Fit(Step(candidate, hold, Tokens(prompt + lowered), lowered, stop.tier, keys))
-    return Fit(step, _failing(mine, step.hold, Tokens(prompt + output)))
+        output = lowered * choices
+        hold = worst_cost(candidate, call, facts, output)
+        clamped = Step(candidate, hold, Tokens(prompt + output), lowered, stop.tier, keys)
+        if not _failing(mine, clamped):
+            return Fit(clamped)
+    return Fit(step, _failing(mine, step))
 
 
-def _failing(standings: Iterable[Standing], hold: Nanos, tokens: Tokens) -> tuple[Standing, ...]:
-    return tuple(one for one in standings if lacking(one, nanos=hold, tokens=tokens))
+def _failing(standings: Iterable[Standing], step: Step) -> tuple[Standing, ...]:
+    return tuple(one for one in standings if lacking(one, nanos=step.hold, tokens=step.tokens))
 
 
 def _room(standing: Standing, candidate: Candidate, call: Call, facts: Facts) -> int:
@@ -247,6 +269,5 @@ def _downgraded(call: Call, facts: Facts, found: Routed, fits: list[Fit]) -> lis
     return unique
 
 
-def _refused(standing: Standing, step: Step, call: Call, facts: Facts, *, cheaper_tried: bool = False) -> BudgetRefusal:
-    tokens = prompt_held(step.candidate, facts) + worst_output(step.candidate, call, facts)
-    return refusal(standing, nanos=step.hold, tokens=tokens, cheaper_tried=cheaper_tried)
+def _refused(standing: Standing, step: Step, *, cheaper_tried: bool = False) -> BudgetRefusal:
+    return refusal(standing, nanos=step.hold, tokens=step.tokens, cheaper_tried=cheaper_tried)

@@ -95,14 +95,32 @@ def buckets(
     found: list[Bucket] = []
     spans = windows if windows is not None else {}
     for budget in budgets:
-        span = spans.get(budget.per) if budget.per != "session" else window("session", now, call.session)
-        if span is None:
-            span = spans[budget.per] = window(budget.per, now)
         for value in _values(budget, call, tree, models):
-            if budget.who in ("each", value):
-                key = f"{budget.name}|{budget.scope}={value}|{budget.unit}|{budget.per}|{span.label}"
-                found.append(Bucket(budget, key, value, span.renews))
+            if budget.who not in ("each", value):
+                continue
+            if budget.per == "session":
+                # A tree's window is its top's, or every subagent would begin one of its own.
+                span = window("session", now, value if budget.scope == "session_tree" else call.session)
+            else:
+                span = spans.get(budget.per) or spans.setdefault(budget.per, window(budget.per, now))
+            found.append(Bucket(budget, key_of(budget, value, span), value, span.renews))
     return tuple(found)
+
+
+def key_of(budget: Budget, value: str, span: Window) -> str:
+    """`value` comes from outside (a project's name): it cannot pass for another part of the key."""
+    return f"{budget.name}|{budget.scope}={_plain(value)}|{budget.unit}|{budget.per}|{_plain(span.label)}"
+
+
+def _plain(text: str) -> str:
+    return text.replace("|", "/").replace("\n", " ") if "|" in text or "\n" in text else text
+
+
+def ended(key: str, now: datetime) -> bool:
+    """Whether a window of minutes or hours is two days past: no clock is set back that far by accident. Days and longer ones are
+    few, and stay."""
+    parts = key.split("|")
+    return len(parts) == 5 and parts[3] in ("minute", "hour") and parts[4][:10] < f"{now - timedelta(days=2):%Y-%m-%d}"
 
 
 def _values(budget: Budget, call: Call, tree: str, models: Iterable[str]) -> Iterable[str]:

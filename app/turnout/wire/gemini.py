@@ -174,6 +174,7 @@ class Gemini:
             stream=bool(stream),
             include_usage=True,
             max_output=positive_or(config, "maxOutputTokens", "generationConfig"),
+            choices=positive_or(config, "candidateCount", "generationConfig"),
             tools=tuple(names),
             tool_texts=tuple(texts),
             thinking=thinking is not None and said(thinking, "thinkingBudget") != 0,

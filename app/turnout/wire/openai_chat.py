@@ -164,6 +164,7 @@ class OpenAIChat:
             stream=bool(flag_or(body, "stream")),
             include_usage=said(body.get("stream_options"), "include_usage") is True,
             max_output=positive_or(body, "max_completion_tokens") or positive_or(body, "max_tokens"),
+            choices=positive_or(body, "n"),
             tools=tuple(names),
             tool_texts=tuple(texts),
             thinking=effort not in ("", "none"),

@@ -76,6 +76,7 @@ class OpenAICompletions:
             stream=bool(flag_or(body, "stream")),
             include_usage=said(body.get("stream_options"), "include_usage") is True,
             max_output=positive_or(body, "max_tokens") or 16,
+            choices=max(positive_or(body, "n") or 1, positive_or(body, "best_of") or 1) * max(1, len(prompts)),
             extras={"suffix": "1"} if suffix else {},
         )
 

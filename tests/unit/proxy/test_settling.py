@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.calls.units import Tokens
-from turnout.calls.usage import Price, Usage
+from turnout.calls.usage import Price, Usage, cost
 from turnout.proxy.settling import ABSURD, Counted, doubtful, settle
 
 PRICE = Price(2_000_000_000, 200_000_000, 2_500_000_000, 4_000_000_000, 8_000_000_000, 8_000_000_000)
@@ -26,11 +26,17 @@ def test_t19_what_cannot_be_true_is_replaced_by_our_count(reported: Usage | None
     assert booked.estimated
 
 
-def test_t19_a_report_far_below_our_count_is_charged_at_half_of_it() -> None:
+def test_t19_a_report_far_below_our_count_is_charged_as_we_counted() -> None:
     booked = settle(used(10, 5), COUNTED, PRICE)
     assert booked.usage == used(10, 5)
     assert booked.disputed
-    assert booked.charged == 500 * 2_000 + 50 * 8_000
+    assert booked.charged == 1_000 * 2_000 + 100 * 8_000
+
+
+def test_what_is_missing_of_the_output_is_added_and_a_cached_prompt_stays_cheap() -> None:
+    reported = Usage(cache_read=Tokens(1_000), output=Tokens(5))
+    booked = settle(reported, COUNTED, PRICE)
+    assert booked.charged == cost(reported, PRICE) + 95 * 8_000
 
 
 def test_a_byte_bound_is_no_reason_to_doubt_a_smaller_report() -> None:

@@ -432,8 +432,13 @@ def test_the_worst_case_is_held_per_step_to_the_nano() -> None:
 
 
 def test_a_call_without_max_tokens_holds_the_ceiling() -> None:
-    plan = planned(call(), facts(ceiling_output=Tokens(10_000)))
+    plan = planned(call(outline(stream=True)), facts(ceiling_output=Tokens(10_000)))
     assert plan.steps[0].hold == 1_000 * 1_250 + 10_000 * 5_000
+
+
+def test_every_answer_that_is_asked_for_at_once_is_held() -> None:
+    plan = planned(call(outline(max_output=Tokens(1_000), choices=5)), facts(grading=grading(Grade.HIGH)))
+    assert plan.steps[0].hold == 6_250_000 + 5 * 25_000_000
 
 
 def test_a_sovereign_engine_holds_nothing() -> None:
