@@ -10,12 +10,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
+from tests.support.asks import WAYS
 from tests.support.engine import Engine
 from tests.support.fixtures import Serve
+from tests.support.llama import server_binary
 from tests.support.proxy import BY_MODEL, Turnout, received
 from tests.support.scene import four_vendors
 from tests.support.script import Script
+from tests.support.scripted_model import write_model
 
 from turnout import __version__
 from turnout.calls.units import Status
@@ -256,15 +260,18 @@ def test_a_broken_file_at_the_start_is_told_with_its_place(tmp_path: Path, name:
 def test_the_first_start_with_nothing_says_what_to_do_and_answers_calls_so(tmp_path: Path) -> None:
     with Turnout(tmp_path / "new") as turnout:
         until(lambda: turnout.stderr.count("\n") >= 3, "three lines of advice")
+        assert len(turnout.stderr.splitlines()) == 3
         assert (turnout.home / "turnout.toml").exists()
         assert (turnout.home / "rules.toml").exists()
         assert "turnout key set" in turnout.stderr
         assert "turnout connect" in turnout.stderr
         if "Found" not in turnout.stderr:
-            answer = turnout.chat()
-            assert answer.status == 400
-            assert "ollama" in answer.text.lower() or "gguf" in answer.text.lower()
-            assert "turnout key set" in answer.text
+            for way in WAYS:
+                answer = turnout.ask("POST", WAYS[way].target("auto", stream=False), WAYS[way].doc("hi", "auto", False, 9))
+                assert answer.status == 400
+                assert "ollama pull" in WAYS[way].message(answer.doc)
+                assert "turnout key set" in WAYS[way].message(answer.doc)
+                assert turnout.row(answer).code == "turnout_no_engine"
 
 
 def test_the_first_start_finds_an_engine_on_its_usual_port(tmp_path: Path) -> None:
@@ -272,11 +279,67 @@ def test_the_first_start_finds_an_engine_on_its_usual_port(tmp_path: Path) -> No
         pytest.skip("something else listens on LM Studio's port")
     with Engine(1234, models=("qwen-coder", "text-embed-small")), Turnout(tmp_path / "new") as turnout:
         until(lambda: "Found" in turnout.stderr, "what was found")
-        assert "lmstudio" in turnout.stderr
+        assert "LM Studio on port 1234 with qwen-coder" in turnout.stderr
         assert '"lmstudio/qwen-coder"' in (turnout.home / "turnout.toml").read_text()
         answer = turnout.chat("Rename this variable.")
         assert answer.status == 200
         assert turnout.row(answer).provider in ("lmstudio", "local")
+
+
+def test_an_engine_that_is_installed_after_the_first_start_is_taken_up(tmp_path: Path) -> None:
+    with Turnout(tmp_path / "new") as turnout:
+        until(lambda: turnout.stderr.count("\n") >= 3, "three lines of advice")
+        if "Found" in turnout.stderr or listening(1234):
+            pytest.skip("an engine runs here already")
+        assert turnout.chat().status == 400
+        with Engine(1234, models=("qwen-coder",)):
+            until(lambda: "lmstudio/qwen-coder" in turnout.ask("GET", "/v1/models").text, "the engine is known", 30)
+            assert turnout.chat("Rename this variable.").status == 200
+        assert 'abstain = "local"' in (turnout.home / "rules.toml").read_text()
+
+
+def test_a_file_of_the_users_own_is_never_written_over(tmp_path: Path) -> None:
+    home = tmp_path / "new"
+    home.mkdir()
+    (home / "turnout.toml").write_text("# mine\n")
+    with Turnout(home) as turnout:
+        assert turnout.chat().status == 400
+
+    assert (home / "turnout.toml").read_text() == "# mine\n"
+
+
+@pytest.mark.engine
+def test_a_gguf_file_is_served_from_the_first_call_on_and_again_after_its_server_died(tmp_path: Path) -> None:
+    server_binary()
+    model = tmp_path / "scripted.gguf"
+    write_model(model)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    own = f'[providers.own]\ngguf = "{model}"\nbase_url = "http://127.0.0.1:{port}/v1"\n'
+    with Turnout(tmp_path / "home", settings=own) as turnout:
+        first = turnout.chat("hello <|s:text|>")
+        assert first.status == 200
+        assert turnout.row(first).provider == "own"
+
+        server = psutil.Process(turnout.process.pid).children()[0]
+        server.kill()
+        server.wait(10)
+        until(lambda: turnout.chat("hello <|s:text|>").status == 200, "it is served again", 30)
+        again = psutil.Process(turnout.process.pid).children()[0]
+
+        turnout.kill()
+        until(lambda: not again.is_running() or again.status() == psutil.STATUS_ZOMBIE, "the server ended with us")
+
+
+@pytest.mark.parametrize(("file", "said"), [("nothing.gguf", "is no file"), ("turnout.toml", "is not a GGUF file")])
+def test_a_gguf_file_that_is_none_is_told_to_who_calls(tmp_path: Path, file: str, said: str) -> None:
+    home = tmp_path / "home"
+    with Turnout(home, settings=f'[providers.own]\ngguf = "{home / file}"\n') as turnout:
+        answer = turnout.chat()
+
+        assert answer.status == 400
+        assert said in answer.text
 
 
 def test_without_a_network_it_starts_and_counts_tokens(tmp_path: Path, engine: Engine) -> None:

@@ -55,7 +55,7 @@ def tray(
 
 def run(args: list[str]) -> int:
     try:
-        app(args, standalone_mode=True)
+        app(args, prog_name="turnout", standalone_mode=True)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else FAILED
     except TurnoutError as error:

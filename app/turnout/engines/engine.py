@@ -37,15 +37,19 @@ class Sends(Protocol):
 KeyFor = Callable[[Provider, str], Awaitable[bytes]]
 """Provider and origin -> its key, or raises KeysError."""
 
+Ready = Callable[[Provider], Awaitable[None]]
+"""Waits until a server of our own can take calls; raises UpstreamError when it will not."""
+
 
 class Engine:
     """Keeps what was learned of one provider; made anew when its settings change."""
 
-    def __init__(self, provider: Provider, sends: Sends, key_for: KeyFor) -> None:
+    def __init__(self, provider: Provider, sends: Sends, key_for: KeyFor, ready: "Ready | None" = None) -> None:
         self.provider = provider
         self.base = base_of(provider.base_url, provider.family)
         self.sends = sends
         self._key_for = key_for
+        self._ready = ready
         self._sent_key = b""
         self._responses: bool | None = {"yes": True, "no": False}.get(provider.responses)
 
@@ -88,6 +92,8 @@ class Engine:
         path: str = "",
         dialect_headers: Iterable[tuple[str, str]] = (),
     ) -> Reply:
+        if self._ready is not None:
+            await self._ready(self.provider)
         key = self._sent_key = await self._key_for(self.provider, self.base.origin) if self.provider.needs_key else b""
         headers = upstream(
             self.family,

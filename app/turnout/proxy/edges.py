@@ -15,6 +15,7 @@ from turnout.calls.provider import Provider
 from turnout.calls.units import Tokens
 from turnout.counting.corrections import Corrections
 from turnout.counting.counter import Counter, bytes_bound
+from turnout.engines.embedded import Embedded
 from turnout.engines.engine import Engine, Sends
 from turnout.errors import KeysError
 from turnout.keys.keyring import KeyRing
@@ -151,8 +152,8 @@ class Counting:
             asyncio.get_running_loop().run_in_executor(None, self.counter.warm)
 
 
-def engine_maker(sends: Sends, keys: Keys) -> Callable[[Provider], Engine]:
-    return lambda provider: Engine(provider, sends, keys.key)
+def engine_maker(sends: Sends, keys: Keys, embedded: Embedded) -> Callable[[Provider], Engine]:
+    return lambda provider: Engine(provider, sends, keys.key, embedded.ready if provider.gguf else None)
 
 
 class Zone:

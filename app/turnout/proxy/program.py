@@ -8,10 +8,11 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from turnout.calls.provider import Provider
 from turnout.calls.units import Family, Json, Tier, Tokens
-from turnout.engines.discover import Heard, Listed, look, of_engine
+from turnout.engines.discover import Heard, Listed, Spotted, look, of_engine
 from turnout.engines.embedded import Embedded
 from turnout.engines.transport import Pool
 from turnout.errors import EngineStatusError, KeysError, SettingsError, TurnoutError
@@ -47,7 +48,11 @@ RELOAD_S = 0.5
 HEALTH_S = 15.0
 KEEP_S = 0.5
 """A kill may lose this much of what sessions remember (model, warm cache); never money, never that one is private."""
+LOOK_AGAIN_S = 3.0
+LOADING_S = 0.5
+"""A model of our own that is being loaded is looked at more often."""
 DAY_MS = 86_400_000
+_TITLES = {11434: "Ollama", 1234: "LM Studio", 8000: "vLLM", 8080: "llama.cpp"}
 
 
 def rules_text(paths: Paths, settings: Settings) -> str:
@@ -78,7 +83,7 @@ class Program:
         self.control_token = secrets.token_urlsafe(32)
         self.started_ms = time.time_ns() // 1_000_000
         self.pool = Pool()
-        self.embedded = Embedded()
+        self.embedded = Embedded(self.pool)
         self.keys = Keys(KeyRing())
         self.mind = Mind()
         self.counting = Counting()
@@ -177,7 +182,7 @@ class Program:
             counted=self._uncounted.add,
             scan=self.mind.scan,
             grade=self.mind.grade,
-            engine=engine_maker(self.pool, self.keys),
+            engine=engine_maker(self.pool, self.keys, self.embedded),
             zone=Zone(),
             grader_version=self.mind.version,
         )
@@ -315,13 +320,25 @@ class Program:
 
     async def _watch_engines(self) -> None:
         while True:
+            if not self.state.settings.providers:
+                await self._look_again()
             await self.ask_engines()
             self._keep_counting()
-            await asyncio.sleep(HEALTH_S)
+            loading = any(known.state == "loading" for known in self.state.known.values())
+            none = not self.state.settings.providers
+            await asyncio.sleep(LOADING_S if loading else LOOK_AGAIN_S if none else HEALTH_S)
+
+    async def _look_again(self) -> None:
+        """Whoever installs an engine after the first start need not start us anew."""
+        try:
+            self.admin.next_steps = await first_run(self.paths, self.pool, self.port) or self.admin.next_steps
+        except (OSError, TurnoutError) as error:
+            log.warning("the first files could not be written again: %s", error)
 
     async def ask_engines(self) -> None:
         """Local engines are asked what they have; cloud ones only get their key looked up."""
         providers = [provider for provider in self.state.settings.providers.values() if provider.enabled]
+        await self.embedded.keep_only({provider.name for provider in providers if provider.gguf})
         await asyncio.gather(*(self._ask_engine(provider) for provider in providers))
 
     async def _ask_engine(self, provider: Provider) -> None:
@@ -344,11 +361,17 @@ class Program:
                 provider.name, Known(state, error.message, before.models if before is not None else {})
             )
             return
-        except EngineStatusError:
+        except EngineStatusError as error:
+            if provider.gguf and error.answer_status == 503:
+                self.state.learn_models(provider.name, Known("loading", "its model is being loaded"))
+                return
             # It answers, but has no list of models: it may well serve them.
             self.state.learn_models(provider.name, Known("up", models=before.models if before is not None else {}))
             return
         except TurnoutError as error:
+            if self.embedded.loading(provider.name):
+                self.state.learn_models(provider.name, Known("loading", "its model is being loaded"))
+                return
             if not provider.sovereign and not provider.needs_key:
                 return
             self.state.learn_models(
@@ -437,10 +460,17 @@ def _user() -> str:
 
 
 async def first_run(paths: Paths, pool: Pool, port: int) -> tuple[str, ...]:
-    """Writes the first files from what runs here; the three lines that say what to do next (empty later on)."""
-    if paths.settings.exists() and paths.rules.exists():
+    """Writes the first files from what runs here; the three lines that say what to do next (empty later on).
+
+    As long as the file is the one that was written when nothing ran, it may be written again: who then installs an engine
+    need not know our format.
+    """
+    text = own_text(paths.settings)
+    if text not in (None, first_settings(())):
+        if not paths.rules.exists():
+            write_first(paths, None, rules_text(paths, read_settings(paths.settings)))
         return ()
-    spotted = await look(pool, port) if not paths.settings.exists() else ()
+    spotted = await look(pool, port)
     found = tuple(
         Found(
             _free_name(one.name, spotted[:i]),
@@ -449,25 +479,37 @@ async def first_run(paths: Paths, pool: Pool, port: int) -> tuple[str, ...]:
             tuple(m.name for m in one.models if not m.remote),
         )
         for i, one in enumerate(spotted)
+        if any(not m.remote for m in one.models)
     )
-    settings = first_settings(found) if not paths.settings.exists() else paths.settings.read_text(encoding="utf-8")
-    has_local = any(one.models for one in found)
-    rules = (
-        default_rules_text(has_local, False, False)
-        if not paths.settings.exists()
-        else rules_text(paths, read_settings(paths.settings))
-    )
-    written = write_first(paths, settings, rules)
-    if "turnout.toml" not in written:
-        return ()
-    engines = ", ".join(f"{one.name} ({len(one.models)} models)" for one in found)
+    rules = default_rules_text(bool(found), False, False)
+    untouched = own_text(paths.rules) in (None, default_rules_text(False, False, False))
+    write_first(paths, first_settings(found), rules if untouched else None)
     return (
-        f"Found {engines}."
-        if found
-        else "No local engine answered: install Ollama and `ollama pull qwen3-coder`, or name a GGUF file in turnout.toml.",
+        _found_line(found, spotted),
         "Add a cloud key: turnout key set anthropic   (or openai, gemini, openrouter...)",
         "Connect a client: turnout connect claude-code --apply   (`turnout connect` lists them all)",
     )
+
+
+def _found_line(found: tuple[Found, ...], spotted: tuple[Spotted, ...]) -> str:
+    if found:
+        return "Found " + "; ".join(f"{_title(one.base_url)} with {_some(one.models)}" for one in found) + "."
+    if spotted:
+        there = " and ".join(_title(one.base_url) for one in spotted)
+        return f"{there} answers but has no model yet: `ollama pull qwen3-coder` (or load one there), and it is taken up within seconds."
+    return (
+        "No local engine answered: install Ollama (https://ollama.com/download) and `ollama pull qwen3-coder`, and it is "
+        "taken up within seconds; or name a GGUF file in turnout.toml."
+    )
+
+
+def _title(base_url: str) -> str:
+    port = urlsplit(base_url).port or 0
+    return f"{_TITLES.get(port, 'an engine')} on port {port}"
+
+
+def _some(names: tuple[str, ...], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _free_name(name: str, before: tuple[object, ...]) -> str:

@@ -202,7 +202,9 @@ class PortTakenError(TurnoutError):
         holder = holder_of(port)
         super().__init__(
             f"Port {port} on {host} cannot be taken: {error.strerror}{f' (held by {holder})' if holder else ''}.",
-            hint="Stop what holds it, or set another `port` under [server] in turnout.toml.",
+            hint="Stop what holds it, or set another `port` under [server] in turnout.toml."
+            if error.errno in (errno.EADDRINUSE, errno.EACCES)
+            else "Name an address of this machine: 127.0.0.1 unless you know why.",
         )
         self.taken = error.errno == errno.EADDRINUSE
 

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from turnout.calls.units import Mode, Tier, Tokens
 from turnout.calls.values import frozen
-from turnout.errors import NoEngineError, NotFoundError, PolicyRefusal
+from turnout.errors import NoEngineError, NotFoundError, PolicyRefusal, TurnoutError
 from turnout.routing import conversation, switching
 from turnout.routing.conversation import RANK, TIER_OF, Graded
 from turnout.routing.facts import Candidate
@@ -177,7 +177,8 @@ class _Router:
             )
         return NoEngineError(
             "No tier lists a model, so there is nowhere to send this call.",
-            hint="Start Ollama, or set a key (`turnout key set anthropic`), then list models under [tiers] in turnout.toml.",
+            hint="Install Ollama (https://ollama.com/download) and run `ollama pull qwen3-coder`, or set a cloud key with "
+            "`turnout key set anthropic`. In a turnout.toml of your own, list the model under [tiers].",
         )
 
     # --- by grade ---
@@ -268,7 +269,9 @@ class _Router:
         kept = "private" if self._walls.private else f"{self._walls.mode.value} only"
         return self._to_tier(tier, f"{why}, but {kept}", NEAREST[tier])
 
-    def _unknown(self, name: str) -> NotFoundError:
+    def _unknown(self, name: str) -> TurnoutError:
+        if not self._facts.roster.named:
+            return self._nothing()
         known = [*TIER_NAMES, "auto", *list(self._facts.roster.named)[:5_000]]
         near = get_close_matches(name[:200], known, n=3, cutoff=0.5)
         meant = f"Did you mean {', '.join(near)}? " if near else ""

@@ -288,6 +288,11 @@ class _Reading:
                     hint = f"Did you mean {near[0]!r}?" if near else f"Set up [providers.{provider}] first."
                     raise self._fail(key, f"there is no provider {provider!r}", "tiers", hint)
             found[Tier(key)] = names
+        for one in providers.values():
+            if one.gguf and not any(name.startswith(f"{one.name}/") for line in found.values() for name in line):
+                # Naming the file says all there is to say.
+                model = f"{one.name}/{Path(one.gguf).stem}"
+                found[Tier.LOCAL] = (*found.get(Tier.LOCAL, ()), model)
         return found
 
     def _price(self, pattern: str, d: dict[str, Any]) -> PriceOverride:

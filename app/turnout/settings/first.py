@@ -41,7 +41,8 @@ def first_settings(found: tuple[Found, ...]) -> str:
         ]
     if not found:
         lines += [
-            "# No local engine answered. Install Ollama and pull a model, or name a GGUF file (extra `embedded`):",
+            "# No local engine answered. Install Ollama and pull a model: as long as this file is unchanged, Turnout finds it and",
+            "# writes it in here. Or name a GGUF file (extra `embedded`), which is then tier local:",
             "# [providers.local]",
             '# gguf = "/path/to/model.gguf"',
             "",
@@ -59,11 +60,8 @@ def first_settings(found: tuple[Found, ...]) -> str:
     return "\n".join(lines)
 
 
-def write_first(paths: Paths, settings: str, rules: str) -> list[str]:
-    """Writes what is missing; the names of the files written."""
-    written: list[str] = []
+def write_first(paths: Paths, settings: str | None, rules: str | None) -> None:
+    """Writes what is given where it says something new."""
     for path, text in ((paths.settings, settings), (paths.rules, rules)):
-        if not path.exists():
+        if text is not None and (not path.exists() or path.read_bytes() != text.encode()):
             replace_file(path, text.encode())
-            written.append(path.name)
-    return written

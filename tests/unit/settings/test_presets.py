@@ -101,13 +101,25 @@ def test_the_first_rules_are_accepted(has: tuple[bool, bool, bool]) -> None:
     assert check_rules(default_rules_text(*has)).errors == ()
 
 
-def test_the_first_files_are_written_once_and_for_the_owner_alone(tmp_path: Path) -> None:
+def test_the_first_files_are_for_the_owner_alone_and_written_only_where_they_say_something_new(tmp_path: Path) -> None:
     where = Paths(tmp_path, tmp_path / "data", tmp_path / "state", tmp_path / "run")
 
-    assert write_first(where, "a = 1\n", "b = 1\n") == ["turnout.toml", "rules.toml"]
-    assert write_first(where, "a = 2\n", "b = 2\n") == []
+    write_first(where, "a = 1\n", "b = 1\n")
+    first = where.settings.stat()
+    write_first(where, "a = 1\n", None)
+
     assert where.settings.read_text() == "a = 1\n"
+    assert (where.settings.stat().st_ino, where.settings.stat().st_mtime_ns) == (first.st_ino, first.st_mtime_ns)
+    assert where.rules.read_text() == "b = 1\n"
     assert where.rules.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_gguf_file_that_no_tier_lists_is_tier_local() -> None:
+    named = parse_settings('[providers.own]\ngguf = "/models/small.Q4.gguf"\n')
+    listed = parse_settings('[providers.own]\ngguf = "/models/small.gguf"\n[tiers]\nfast = ["own/small"]\n')
+
+    assert named.tiers == {Tier.LOCAL: ("own/small.Q4",)}
+    assert listed.tiers == {Tier.FAST: ("own/small",)}
 
 
 def test_turnout_home_puts_everything_under_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
