@@ -71,6 +71,8 @@ class Desk(QObject):
             self.quit_wanted.emit()
         elif intent == "start":
             self.supervisor.restart()
+        elif intent == "restart":
+            self.supervisor.renew()
         elif intent == "theme":
             self._choose_theme(argument)
         else:

@@ -88,6 +88,12 @@ class Supervisor(QObject):
         self._deaths = 0
         self.start()
 
+    def renew(self) -> None:
+        """Ends our own child, calls first, and starts it again; a proxy that is not ours is left alone."""
+        if self._process is not None:
+            self._deaths = -1  # a death that was asked for is none: the first wait is the shortest
+            self._process.closeWriteChannel()
+
     def lost(self) -> None:
         """A proxy we had attached to is gone: from now on it is ours to start."""
         if self._process is None and not self._ending and self.health is not Health.STARTING:

@@ -70,8 +70,8 @@ def _draw(p: QPainter, what: Glyph, s: float) -> None:
     if what.down:
         ink.setAlphaF(0.45)
     # Below 20 px the ring would leave too little room for the fork: it becomes thinner, never dropped.
-    ring = max(1.5, s * 0.085)
-    box = QRectF(ring / 2 + 0.25, ring / 2 + 0.25, s - ring - 0.5, s - ring - 0.5)
+    ring = max(1.5, round(s * 0.17) / 2)
+    box = QRectF(ring / 2, ring / 2, s - ring, s - ring)
     if what.panel == "any":
         p.setPen(Qt.PenStyle.NoPen)
         p.setBrush(QColor("#20242C"))
@@ -103,7 +103,8 @@ def _draw(p: QPainter, what: Glyph, s: float) -> None:
 
 
 def _fork(p: QPainter, what: Glyph, s: float, ink: QColor, shut: QColor) -> None:
-    width = max(1.6, s * 0.105)
+    # An even number of pixels about a centre that lies between two of them: no grey edge along the stem at any size.
+    width = max(2.0, 2.0 * round(s * 0.0525))
 
     def pen(color: QColor) -> QPen:
         return QPen(color, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)

@@ -14,6 +14,7 @@ from turnout.control.messages import Engine
 from turnout.desktop import text, theme
 from turnout.desktop.commands import Doc
 from turnout.desktop.desk import Desk
+from turnout.desktop.models.nodes import window
 from turnout.desktop.pages.nodes import NodesCard
 from turnout.desktop.pages.page import Page
 from turnout.desktop.pages.tierlist import TierList
@@ -82,24 +83,27 @@ class Models(Page):
         self.tiers_box = QHBoxLayout()
         self.tiers_box.setSpacing(px(14))
         self.tier_lists: dict[Tier, TierList] = {}
+        self.tier_more: dict[Tier, Combo] = {}
         for tier in TIERS:
             shown = TierList(tier)
             shown.wanted.connect(self._tiers_changed)
             self.tier_lists[tier] = shown
-            self.tiers_box.addWidget(
-                holding(
-                    column(
-                        row(Dot(tier.value, round_=True), label(text.tier(tier), 13, 600), None, spacing=8),
-                        shown,
-                        spacing=6,
-                    )
-                ),
-                1,
-            )
+            more = Combo(tr("Add a model to tier {tier}").format(tier=text.tier(tier)))
+            more.setMinimumContentsLength(8)
+            more.setSizeAdjustPolicy(Combo.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            more.activated.connect(partial(self._add_to_tier, tier))
+            self.tier_more[tier] = more
+            head = row(Dot(tier.value, round_=True), label(text.tier(tier), 13, 600), None, spacing=8)
+            self.tiers_box.addWidget(holding(column(head, shown, more, spacing=6)), 1)
         tiers = Card(
             row(
                 section(tr("Tiers")),
-                label(tr("first candidate first; drag, or Alt with the arrow keys"), 12, 400, "faint"),
+                label(
+                    tr("first candidate first; drag, or Alt with the arrow keys; Delete takes one off"),
+                    12,
+                    400,
+                    "faint",
+                ),
                 None,
             ),
             4,
@@ -109,7 +113,11 @@ class Models(Page):
         self.prices_box = QVBoxLayout()
         self.prices_box.setSpacing(px(9))
         prices = Card(
-            row(section(tr("Models and prices")), label(tr("dollars per million tokens"), 12, 400, "faint"), None),
+            row(
+                section(tr("Models and prices")),
+                label(tr("dollars per million tokens, in / out"), 12, 400, "faint"),
+                None,
+            ),
             4,
             self.prices_box,
             spacing=8,
@@ -157,6 +165,7 @@ class Models(Page):
         self._known.settings = settings
         for tier in TIERS:
             self.tier_lists[tier].show_models(settings.tiers.get(tier, ()))
+        self._fill_tiers()
         self.add.clear()
         self.add.addItem(tr("Add a provider…"), "")
         for name in PRESETS:
@@ -178,6 +187,7 @@ class Models(Page):
     def _got_models(self, models: Sequence[Mapping[str, Any]]) -> None:
         self._known.models = models
         self._draw_prices()
+        self._fill_tiers()
 
     # -- drawing
 
@@ -214,6 +224,8 @@ class Models(Page):
     def _provider(self, name: str, provider: Provider, engine: Engine | None) -> QVBoxLayout:
         saved = self._known.keys.get(name) == "saved"
         state, kind = _state_words(engine)
+        if engine is not None and engine.state in ("no key", "locked") and self._known.keys:
+            state = ""  # the key's own pill says it
         title = row(Elided(text.one_line(name, 60), 13, 600), spacing=8)
         facts = [text.one_line(provider.base_url, 80), provider.family.value]
         if provider.sovereign:
@@ -291,6 +303,8 @@ class Models(Page):
     def _draw_prices(self) -> None:
         clear(self.prices_box)
         models = self._known.models
+        status = self.desk.state.status
+        engines = {one.provider: one for one in status.engines} if status else {}
         if not models:
             self.prices_box.addWidget(label(tr("Known when the proxy runs."), 13, 400, "faint"))
             return
@@ -299,20 +313,13 @@ class Models(Page):
             line = row(Dot(tier if tier in {t.value for t in TIERS} else "faint", round_=True), spacing=9)
             line.addWidget(Elided(text.one_line(str(one.get("name", "")), 120), 13, 500), 3)
             context = one.get("context")
-            line.addWidget(_cell(tr("{n} context").format(n=text.compact(int(context))) if context else "", 104))
-            said_in, said_out = one.get("input_usd_per_million"), one.get("output_usd_per_million")
-            priced = said_in is not None and said_out is not None
-            money = f"{text.dollars(str(said_in))} / {text.dollars(str(said_out))}" if priced else tr("unpriced")
-            line.addWidget(_cell(money, 128, "" if priced else "warn"))
+            line.addWidget(_cell(tr("{n} context").format(n=window(int(context))) if context else "", 104))
+            money, tone = price_words(one)
+            line.addWidget(_cell(money, 128, tone))
             line.addWidget(Elided(text.one_line(str(one.get("price_source", "")), 80), 12, 400, "faint"), 2)
-            warm = one.get("warm")
-            line.addWidget(
-                _cell(
-                    tr("loaded") if warm else tr("down") if one.get("healthy") is False else "",
-                    56,
-                    "good" if warm else "bad",
-                )
-            )
+            engine = engines.get(str(one.get("provider", "")))
+            state, kind = (tr("loaded"), "good") if one.get("warm") else _state_words(engine)
+            line.addWidget(_cell("" if kind == "good" and not one.get("warm") else state, 96, kind))
             self.prices_box.addLayout(line)
 
     # -- pressed
@@ -368,6 +375,25 @@ class Models(Page):
 
         self.desk.pool.run(lambda: self.desk.link.client().key_test(name), told, self.failed, owner=self)
 
+    def _fill_tiers(self) -> None:
+        """What can still be added: every model that is known and does not stand there."""
+        names = sorted({str(one.get("name", "")) for one in self._known.models if one.get("provider")} - {""})
+        for tier, combo in self.tier_more.items():
+            have = self._known.settings.tiers.get(tier, ())
+            offered = [name for name in names if name not in have]
+            if [combo.itemData(n) for n in range(1, combo.count())] != offered:
+                combo.clear()
+                combo.addItem(tr("Add a model…"), "")
+                for name in offered:
+                    combo.addItem(text.one_line(name, 80), name)
+            combo.setEnabled(bool(offered))
+
+    def _add_to_tier(self, tier: Tier, index: int) -> None:
+        name = str(self.tier_more[tier].itemData(index) or "")
+        self.tier_more[tier].setCurrentIndex(0)
+        if name:
+            self._tiers_changed(tier, [*self._known.settings.tiers.get(tier, ()), name])
+
     def _tiers_changed(self, tier: Tier, models: object) -> None:
         """One list's new order; a model that came from another tier leaves that one."""
         names = [str(one) for one in models] if isinstance(models, list) else []
@@ -395,6 +421,16 @@ class Models(Page):
             self._got_settings(self._known.settings)
 
         self.desk.pool.run(lambda: edit_settings(path, change), saved, broke, owner=self)
+
+
+def price_words(one: Mapping[str, Any]) -> tuple[str, str]:
+    """A model's price, and the tone it is said in: what is not known must not look free."""
+    said_in, said_out = one.get("input_usd_per_million"), one.get("output_usd_per_million")
+    if said_in is None or said_out is None:
+        return tr("unpriced"), "warn"
+    if text.nanos_of(str(said_in)) == text.nanos_of(str(said_out)) == 0:
+        return "–", "faint"
+    return f"{text.dollars(str(said_in))} / {text.dollars(str(said_out))}", ""
 
 
 def _cell(words: str, width: int, tone: str = "muted") -> QWidget:

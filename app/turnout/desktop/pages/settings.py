@@ -213,8 +213,17 @@ class Settings(Page):
             edit.setText(str(have))
             return
         self._set(table, key, int(said))
+        if key == "port" and self.desk.state.owned:
+            self.note.say(
+                tr("The port counts from the next start of the proxy on. Calls under way finish first."),
+                "info",
+                tr("Restart the proxy now"),
+                partial(self.desk.act, "restart"),
+            )
 
     def _set(self, table: str, key: str, value: object) -> None:
+        self.note.say("")
+
         def change(doc: Any) -> None:
             import tomlkit
 
@@ -229,7 +238,6 @@ class Settings(Page):
 
         def saved(values: Values) -> None:
             self._values = values
-            self.note.say("")
             self.desk.pool.run(
                 lambda: self.desk.link.client().reload(), lambda _: self.desk.feed.hurry(), lambda _: None, owner=self
             )
