@@ -36,11 +36,14 @@ _PREFIX = {Family.OPENAI: "/v1", Family.ANTHROPIC: "/v1", Family.OLLAMA: "/api",
 def spoken_to(family: Family, heard: Dialect, *, responses: bool, hole: bool = False) -> Dialect | None:
     """The dialect to write for a provider of `family` when the client spoke `heard`; None: it cannot serve that.
 
-    `responses`: the provider has /responses. `hole`: fill-in-the-middle, which only completion endpoints can do.
+    `responses`: the provider has /responses. `hole`: fill-in-the-middle or a raw prompt, which only completion endpoints can do;
+    any other prompt of /api/generate goes through the model's template there, so a chat says the same.
     """
     if heard in EMBED_LIKE:
         return _EMBED.get(family)
     if heard in PROMPT_LIKE:
+        if heard is Dialect.OLLAMA_GENERATE and family is Family.OPENAI and not hole:
+            return Dialect.OPENAI_CHAT
         if family in _PROMPT:
             return _PROMPT[family]
         return None if hole else _CHAT[family]

@@ -41,6 +41,11 @@ class Exchange:
     def heard(self) -> Dialect:
         return self.call.outline.dialect
 
+    @property
+    def native(self) -> bool:
+        """The client speaks Ollama's own API."""
+        return self.heard in (Dialect.OLLAMA_CHAT, Dialect.OLLAMA_GENERATE)
+
     def request(self) -> Request:
         """The whole request as nouns; read once, and only when something must be translated."""
         if self._request is None:

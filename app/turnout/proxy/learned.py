@@ -4,6 +4,10 @@ from collections import OrderedDict
 
 from turnout.calls.units import Tokens
 
+SMALLEST_WINDOW = 4_096
+"""Ollama's own, where nobody names one and there is little video memory; whatever the model was trained for."""
+ROOM = 1_024
+"""Of it that an answer may need."""
 _KEPT = 2_000
 _SAMPLES = 64
 WINDOWS = (8_192, 16_384, 32_768, 65_536, 131_072, 262_144)
@@ -53,6 +57,9 @@ class Learned:
                 found = Tokens(1_000), Tokens(8_192)
             self._sums[client] = found
         return found
+
+    def has_window(self, model: str) -> bool:
+        return model in self._windows
 
     def window(self, model: str, need: int, trained: int | None) -> int:
         """`num_ctx` for a local model: every change reloads it and loses its prefix cache, so one size serves all clients

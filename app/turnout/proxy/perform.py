@@ -6,7 +6,7 @@ is raised (the pipeline may try the next step); after it, it is told inside the 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
 from turnout.calls.reply import (
@@ -21,7 +21,7 @@ from turnout.calls.reply import (
     ToolBegan,
     UsageSeen,
 )
-from turnout.calls.request import Written
+from turnout.calls.request import ServerTool, Tool, Written
 from turnout.calls.units import Dialect
 from turnout.calls.values import frozen
 from turnout.engines.engine import Engine, Reply, read_whole, said_in_error, status_error
@@ -39,10 +39,13 @@ from turnout.errors import (
 from turnout.proxy.answer import Headers
 from turnout.proxy.clock import GoneError, Limits
 from turnout.proxy.exchange import Exchange, Seen
+from turnout.proxy.mending import Lens, Mender
 from turnout.routing.plan import Step
 from turnout.wire import fields
 from turnout.wire.codec import codec
 from turnout.wire.dialect import Codec, ReplyReader, ReplyWriter, Target
+from turnout.wire.limit import with_limit, with_window
+from turnout.wire.offered import Offered
 from turnout.wire.repair import ToolRepair
 from turnout.wire.sniff import Sniffer, sniff_whole, sniffer
 from turnout.wire.splice import UsageStrip, WholeLines, with_include_usage, with_model
@@ -89,28 +92,40 @@ def prepare(exchange: Exchange, step: Step, engine: Engine, target: Target) -> O
             f"{engine.provider.name} has no endpoint for {heard.value}.",
             hint="Name a provider that has one in the tier or rule.",
         )
-    if spoken is heard and step.max_output is None and not exchange.legacy:
-        body = exchange.body if heard is Dialect.GEMINI else with_model(exchange.body, exchange.doc, target.model)
-        path = ""
-        if heard is Dialect.GEMINI:
-            verb = "streamGenerateContent?alt=sse" if exchange.stream and not exchange.array else "generateContent"
-            verb = "streamGenerateContent" if exchange.array else verb
-            path = f"models/{target.model}:{verb}"
-        strip = (
-            heard in (Dialect.OPENAI_CHAT, Dialect.OPENAI_COMPLETIONS)
-            and exchange.stream
-            and not exchange.call.outline.include_usage
-        )
-        if strip:
-            body = with_include_usage(body, exchange.doc)
-        return Outgoing(spoken, body, True, Written(body, path=path), strip)
+    if spoken is heard and not exchange.legacy:
+        return _passed_through(exchange, step, target)
     written = codec(spoken).write_request(exchange.request(), target)
     return Outgoing(spoken, written.body, False, written)
 
 
+def _passed_through(exchange: Exchange, step: Step, target: Target) -> Outgoing:
+    """The client's own bytes, but for the model's name, a budget's limit, and the window a local model needs."""
+    heard, doc, body, path = exchange.heard, exchange.doc, exchange.body, ""
+    dropped: tuple[str, ...] = ()
+    if heard is Dialect.GEMINI:
+        verb = "streamGenerateContent" if exchange.stream else "generateContent"
+        path = f"models/{target.model}:{verb}" + ("?alt=sse" if exchange.stream and not exchange.array else "")
+    else:
+        body = with_model(body, doc, target.model)
+    if step.max_output is not None:
+        body, dropped = with_limit(heard, body, doc, int(step.max_output), legacy=target.legacy_max_tokens)
+        doc = fields.load(body)
+    if heard in (Dialect.OLLAMA_CHAT, Dialect.OLLAMA_GENERATE) and target.num_ctx is not None:
+        body = with_window(body, doc, target.num_ctx)
+    strip = (
+        heard in (Dialect.OPENAI_CHAT, Dialect.OPENAI_COMPLETIONS)
+        and exchange.stream
+        and not exchange.call.outline.include_usage
+    )
+    if strip:
+        body = with_include_usage(body, doc)
+    return Outgoing(heard, body, True, Written(body, dropped, path=path), strip)
+
+
 def _has_hole(exchange: Exchange) -> bool:
+    """Only a completion endpoint fills a hole, or takes a prompt that no template may touch."""
     doc = exchange.doc
-    return isinstance(doc, dict) and bool(doc.get("suffix"))
+    return isinstance(doc, dict) and bool(doc.get("suffix") or doc.get("raw"))
 
 
 class Attempt:
@@ -195,7 +210,6 @@ class Attempt:
                 raise
             try:
                 limits.beat()
-                self._disarm_early()
                 if reply.status in _PROBES_RESPONSES and outgoing.dialect is Dialect.OPENAI_RESPONSES:
                     body = await read_whole(reply, WHOLE_LIMIT)
                     if b"model" not in body.lower() and self.engine.lacks_responses(reply.status):
@@ -265,7 +279,7 @@ class Attempt:
                 hint="Check this provider's base_url in turnout.toml; something else may be listening there.",
             )
         if self.exchange.stream and streamed:
-            if outgoing.fast:
+            if outgoing.fast and not (outgoing.dialect is Dialect.OPENAI_RESPONSES and self._may_write_calls()):
                 await self._stream_fast(outgoing, reply, limits)
             else:
                 await self._stream_translated(outgoing, reply, limits)
@@ -282,7 +296,7 @@ class Attempt:
     async def _begin(self) -> None:
         """The status line of a stream; nothing when it went out early."""
         self._note_first_byte()
-        self._stop_pinging()
+        self._stop_early()
         if not self.exchange.answer.started:
             await self.exchange.answer.start(200, self._stream_headers())
 
@@ -327,7 +341,7 @@ class Attempt:
                     await self._begin()
                 out = chunk if strip is None else strip.feed(chunk)
                 if mender is not None:
-                    out = mender.feed(chunk, out)
+                    out = mender.feed(out)
                 await answer.write(out if lines is None else lines.feed(out))
                 if size > STREAM_LIMIT:
                     raise UpstreamError(f"{self.engine.provider.name}'s stream passed {STREAM_LIMIT // 1_000_000} MB.")
@@ -343,19 +357,29 @@ class Attempt:
                 f"{self.engine.provider.name} cut the stream before its end.", hint="Send the request again."
             )
         await self._begin()
-        await answer.finish((lines.held if lines is not None else b"") + tail + smell.closing())
+        closing = b"" if mender is not None and mender.rewriting else smell.closing()
+        await answer.finish((lines.held if lines is not None else b"") + tail + closing)
 
-    def _mender(self, outgoing: Outgoing) -> "Mender | None":
-        """Tool calls written as text are only a local model's fault, and only where the client offered tools."""
-        if not self.step.candidate.sovereign or not self.exchange.call.outline.tool_names:
-            return None
-        if outgoing.dialect in (Dialect.OPENAI_RESPONSES, Dialect.OPENAI_COMPLETIONS, Dialect.OLLAMA_GENERATE):
+    def _may_write_calls(self) -> bool:
+        """Tool calls written as text are only a local model's fault, and only where the client offered tools.
+
+        A stream of /responses is then written anew from its start: its items have ids, which no writer can take up half-way.
+        """
+        return self.step.candidate.sovereign and bool(self.exchange.call.outline.tool_names)
+
+    def _mender(self, outgoing: Outgoing) -> Mender | None:
+        if (
+            not self._may_write_calls()
+            or outgoing.dialect in (Dialect.OPENAI_COMPLETIONS, Dialect.OLLAMA_GENERATE)
+            or self.exchange.array
+        ):
             return None
         out = self.exchange.codec
         return Mender(
             out.reply_reader(),
             out.reply_writer(self.exchange.reply_context(self._now_s, self._model())),
-            ToolRepair(self.exchange.call.outline.tool_names),
+            ToolRepair(self._tools),
+            framed=out.stream_type == "text/event-stream",
         )
 
     def _model(self) -> str:
@@ -378,34 +402,41 @@ class Attempt:
         answer = self.exchange.answer
         reader = codec(outgoing.dialect).reply_reader()
         writer = self._made_writer()
-        repair = self._repair()
+        lens = self._lens(outgoing)
         size = 0
         async for chunk in reply:
             limits.beat()
             size += len(chunk)
             self.seen.chunks += 1
-            out = self._turn(reader.feed(chunk), writer, repair)
+            out = self._turn(reader.feed(chunk), writer, lens)
             if out:
                 await self._begin()
                 await answer.write(out)
             if size > STREAM_LIMIT:
                 raise UpstreamError(f"{self.engine.provider.name}'s stream passed {STREAM_LIMIT // 1_000_000} MB.")
-        out = self._turn(reader.end(), writer, repair, last=True)
+        out = self._turn(reader.end(), writer, lens, last=True)
         if self.seen.failed is not None and not answer.produced:
             raise UpstreamError(self.seen.failed.message)
         await self._begin()
         await answer.write(out)
         await answer.finish()
 
-    def _repair(self) -> ToolRepair | None:
-        names = self.exchange.call.outline.tool_names
-        return ToolRepair(names) if names and self.step.candidate.sovereign else None
+    def _lens(self, outgoing: Outgoing) -> Lens:
+        """What an answer goes through between two dialects, or between a model's text and the calls that it means."""
+        return Lens(
+            ToolRepair(self._tools) if self._may_write_calls() else None,
+            None if outgoing.fast else Offered(self._tools()),
+        )
 
-    def _turn(
-        self, events: Iterable[Event], writer: ReplyWriter, repair: ToolRepair | None, *, last: bool = False
-    ) -> bytes:
-        if repair is not None:
-            events = [*repair.feed(events), *(repair.end() if last else ())]
+    def _tools(self) -> Sequence[Tool | ServerTool]:
+        """Empty where the request is one that only its own engine can read."""
+        try:
+            return self.exchange.request().tools
+        except BadRequestError:
+            return ()
+
+    def _turn(self, events: Iterable[Event], writer: ReplyWriter, lens: Lens, *, last: bool = False) -> bytes:
+        events = lens.seen(events, last=last)
         parts: list[bytes] = []
         for event in events:
             self._note(event)
@@ -446,8 +477,7 @@ class Attempt:
         """Plain JSON to a streaming client breaks eight of ten clients, so it is told as a stream."""
         events = self._read_events(codec(outgoing.dialect), await read_whole(reply, WHOLE_LIMIT))
         writer = self._made_writer()
-        repair = self._repair()
-        out = self._turn(events, writer, repair, last=True)
+        out = self._turn(events, writer, self._lens(outgoing), last=True)
         if self.seen.failed is not None:
             raise UpstreamError(self.seen.failed.message)
         await self._begin()
@@ -467,7 +497,7 @@ class Attempt:
                 )
             events += reader.feed(chunk)
         events += reader.end()
-        await self._tell_whole(events)
+        await self._tell_whole(outgoing, events)
 
     async def _whole(self, outgoing: Outgoing, reply: Reply) -> None:
         body = await read_whole(reply, WHOLE_LIMIT)
@@ -486,11 +516,16 @@ class Attempt:
             kind = b"application/json"
             await self._tell(kind, body)
             return
-        await self._tell_whole(self._read_events(codec(outgoing.dialect), body))
+        await self._tell_whole(outgoing, self._read_events(codec(outgoing.dialect), body))
 
     def _mends(self, outgoing: Outgoing, body: bytes) -> bool:
-        """Whether a local model's whole answer may hold a tool call written as text."""
-        return self._mender(outgoing) is not None and (b"<tool_call" in body or b"<function=" in body or b"```" in body)
+        """Whether a local model's whole answer holds a tool call written as text."""
+        if self._mender(outgoing) is None:
+            return False
+        events = self._read_events(codec(outgoing.dialect), body)
+        return any(isinstance(event, ToolBegan) for event in self._lens(outgoing).seen(events, last=True)) and not any(
+            isinstance(event, ToolBegan) for event in events
+        )
 
     def _read_events(self, dialect: Codec, body: bytes) -> list[Event]:
         try:
@@ -500,10 +535,8 @@ class Attempt:
                 f"{self.engine.provider.name} answered with something that is not its own dialect: {error.message}"
             ) from error
 
-    async def _tell_whole(self, events: list[Event]) -> None:
-        repair = self._repair()
-        if repair is not None:
-            events = [*repair.feed(events), *repair.end()]
+    async def _tell_whole(self, outgoing: Outgoing, events: list[Event]) -> None:
+        events = self._lens(outgoing).seen(events, last=True)
         for event in events:
             self._note(event)
         if self.seen.failed is not None:
@@ -526,9 +559,13 @@ class Attempt:
     # --- early 200, keep-alives, failures inside a stream ---
 
     def _arm_early(self) -> None:
-        if self.exchange.stream and not self.exchange.answer.started and self._early is None:
-            loop = asyncio.get_running_loop()
-            self._early = loop.call_later(EARLY_S, self._start_pinging)
+        """The engine may send its own headers at once and think for a minute: the clock runs until there is output."""
+        if not self.exchange.stream or self._early is not None or self._pinger is not None:
+            return
+        if self.exchange.answer.started:
+            self._start_pinging()
+        else:
+            self._early = asyncio.get_running_loop().call_later(EARLY_S, self._start_pinging)
 
     def _start_pinging(self) -> None:
         self._pinger = asyncio.get_running_loop().create_task(self._ping())
@@ -600,28 +637,3 @@ class Replayed:
 
     async def aclose(self) -> None:
         """Nothing is open."""
-
-
-class Mender:
-    """The fast lane for a local model with tools: raw bytes go through until a tool call written as text shows up.
-
-    From that point on the events are written anew; the writer was fed everything before, so its state is right.
-    """
-
-    def __init__(self, reader: ReplyReader, writer: ReplyWriter, repair: ToolRepair) -> None:
-        self._reader, self._writer, self._repair = reader, writer, repair
-        self._rewriting = False
-
-    def feed(self, chunk: bytes, out: bytes) -> bytes:
-        events = self._reader.feed(chunk)
-        mended = list(self._repair.feed(events))
-        written = b"".join(self._writer.write(event) for event in mended)
-        if not self._rewriting and mended == events:
-            return out
-        self._rewriting = True
-        return written
-
-    def end(self, tail: bytes) -> bytes:
-        mended = [*self._repair.feed(self._reader.end()), *self._repair.end()]
-        written = b"".join(self._writer.write(event) for event in mended)
-        return written if self._rewriting else tail

@@ -39,7 +39,7 @@ from turnout.proxy.books import Amount, Books, Charge
 from turnout.proxy.exchange import Exchange, Seen
 from turnout.proxy.graders import Graders
 from turnout.proxy.intents import Intents
-from turnout.proxy.learned import Learned
+from turnout.proxy.learned import ROOM, SMALLEST_WINDOW, Learned
 from turnout.proxy.roster import Catalogue, Known, build
 from turnout.proxy.sessions import Live, Sessions
 from turnout.proxy.settling import Settled
@@ -53,6 +53,7 @@ from turnout.routing.plan import Need, Plan, Step
 from turnout.routing.rules import Budget, RuleSet
 from turnout.settings.model import Settings
 from turnout.wire.dialect import Target
+from turnout.wire.fields import said
 
 log = logging.getLogger("turnout.state")
 NOTHING_SPENT = Nanos(0)
@@ -752,8 +753,10 @@ class State:
         if candidate.family is Family.OLLAMA:
             room = min(int(wanted or 4_096), 8_192)
             pinned = self.settings.providers[candidate.provider].num_ctx
-            window = pinned or self.learned.window(candidate.name, int(estimate * 1.1) + room + 256, candidate.context)
-            if limit is not None:
+            need = int(estimate * 1.1) + room + 256
+            if not exchange.native or self._needs_window(exchange, candidate.name, need - room, pinned):
+                window = pinned or self.learned.window(candidate.name, need, candidate.context)
+            if limit is not None and window is not None:
                 limit = max(256, min(limit, window - int(estimate)))
         elif candidate.max_output is not None and limit is not None:
             limit = min(limit, int(candidate.max_output))
@@ -769,6 +772,14 @@ class State:
             include_usage=True,
             legacy_max_tokens="api.openai.com" not in self.settings.providers[candidate.provider].base_url,
         )
+
+    def _needs_window(self, exchange: Exchange, model: str, prompt: int, pinned: int | None) -> bool:
+        """Whether a native Ollama request gets `num_ctx` from us: its own stands; without one the engine cuts in silence what
+        is longer than its default, and reloads a model that others run in another window."""
+        options = said(exchange.doc, "options")
+        if isinstance(options, dict) and options.get("num_ctx") is not None:
+            return False
+        return pinned is not None or prompt > SMALLEST_WINDOW - ROOM or self.learned.has_window(model)
 
     def _without_down(self, roster: Roster) -> Roster:
         now = time.monotonic()

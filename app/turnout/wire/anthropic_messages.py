@@ -51,6 +51,7 @@ from turnout.wire.fields import (
     arguments,
     at,
     dump,
+    event_json,
     flag_or,
     integer_or,
     items,
@@ -69,7 +70,7 @@ from turnout.wire.fields import (
     wrong,
 )
 from turnout.wire.outlining import Gatherer
-from turnout.wire.parts import flat_name, split_flat_name
+from turnout.wire.parts import chosen_name, flat_name, split_flat_name, unsaid, wire_name
 
 DEFAULT_MAX = 8_192
 """`max_tokens` is mandatory here; sent for clients whose dialect lets them leave it out."""
@@ -109,19 +110,6 @@ _KNOWN = frozenset(
         "service_tier",
         "metadata",
     ]
-)
-_SILENT = frozenset(
-    {
-        "context_management",
-        "stream_options",
-        "store",
-        "include",
-        "prompt_cache_key",
-        "client_metadata",
-        "truncation",
-        "keep_alive",
-        "n",
-    }
 )
 
 
@@ -256,7 +244,7 @@ class AnthropicMessages:
         tools = _write_tools(request, dropped)
         if tools:
             body["tools"] = tools
-            choice = _write_choice(request.tool_choice)
+            choice = _write_choice(request)
             if choice is not None:
                 body["tool_choice"] = choice
         thinking = _write_thinking(body, request, target, limit, dropped)
@@ -278,7 +266,7 @@ class AnthropicMessages:
         if same:
             body |= request.extras
         else:
-            dropped += [name for name in request.extras if name not in _SILENT]
+            dropped += unsaid(request, says=("parallel_tool_calls",))
         return Written(dump(body), tuple(dict.fromkeys(dropped)))
 
     # --- replies ---
@@ -567,7 +555,7 @@ def _write_part(part: Part, target: Target, dropped: list[str]) -> list[Json]:
     if isinstance(part, Document):
         return _write_document(part, dropped)
     if isinstance(part, ToolCall):
-        name = flat_name(part.namespace, part.name)
+        name = wire_name(part.namespace, part.name)
         given: Json = {"input": part.arguments} if part.custom else arguments(part.arguments)
         return [{"type": "tool_use", "id": _tool_id(part.id), "name": name, "input": given, **_control(part.cache)}]
     if isinstance(part, ToolResult):
@@ -632,7 +620,7 @@ def _write_tools(request: Request, dropped: list[str]) -> list[Json]:
             else:
                 dropped.append(f"tools.{tool.kind}")
             continue
-        one: dict[str, Json] = {"name": flat_name(tool.namespace, tool.name)}
+        one: dict[str, Json] = {"name": wire_name(tool.namespace, tool.name)}
         if tool.description:
             one["description"] = tool.description
         schema: Json = tool.schema if isinstance(tool.schema, dict) else {"type": "object", "properties": {}}
@@ -675,13 +663,14 @@ def _write_shape(body: dict[str, Json], request: Request, dropped: list[str]) ->
             dropped.append("response_format.json_object")
 
 
-def _write_choice(choice: ToolChoice | None) -> Json:
+def _write_choice(request: Request) -> Json:
+    choice = request.tool_choice
     if choice is None:
         return None
     kinds = {"auto": "auto", "required": "any", "none": "none", "named": "tool"}
     one: dict[str, Json] = {"type": kinds[choice.mode]}
     if choice.mode == "named":
-        one["name"] = choice.name
+        one["name"] = chosen_name(request, choice.name)
     if choice.parallel is not None and choice.mode != "none":
         one["disable_parallel_tool_use"] = not choice.parallel
     return one
@@ -794,8 +783,8 @@ class Reader:
         if self._over:
             return []
         try:
-            doc: Json = orjson.loads(data)
-        except orjson.JSONDecodeError:
+            doc: Json = event_json(data)
+        except ValueError:
             if data.strip() == b"[DONE]":
                 return []
             self._over = True

@@ -51,9 +51,20 @@ def _check_depth(doc: Json) -> None:
 def load_reply(body: bytes) -> Json:
     """An engine's JSON; raises BadRequestError, which the caller turns into an upstream failure."""
     try:
-        doc: Json = orjson.loads(body)
-    except (orjson.JSONDecodeError, RecursionError):
+        return event_json(body)
+    except ValueError:
         raise BadRequestError("not JSON") from None
+
+
+def event_json(data: bytes | str) -> Json:
+    """One event or line of an engine's; raises ValueError also for what is nested deeper than could be written again."""
+    doc: Json = orjson.loads(data)
+    brackets = data.count("[") + data.count("{") if isinstance(data, str) else data.count(b"[") + data.count(b"{")
+    if brackets > DEPTH:
+        try:
+            _check_depth(doc)
+        except BadRequestError as error:
+            raise ValueError(error.message) from None
     return doc
 
 
@@ -214,13 +225,13 @@ def said_items(d: Json, *keys: str) -> list[Json]:
 
 
 def arguments(value: Json) -> Json:
-    """Tool arguments as an object, from JSON text or an object; text that is no JSON object stays as `{"input": text}`."""
+    """Tool arguments as an object, from JSON text or an object; text that is no JSON object, or nested too deep, stays as `{"input": text}`."""
     if isinstance(value, dict):
         return value
     if isinstance(value, str):
         try:
-            parsed: Json = orjson.loads(value) if value.strip() else {}
-        except orjson.JSONDecodeError:
+            parsed: Json = event_json(value) if value.strip() else {}
+        except ValueError:
             return {"input": value}
         return parsed if isinstance(parsed, dict) else {"input": value}
     return {}

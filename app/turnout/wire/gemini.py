@@ -50,6 +50,7 @@ from turnout.wire.fields import (
     arguments,
     at,
     dump,
+    event_json,
     flag_or,
     integer_or,
     items,
@@ -68,7 +69,7 @@ from turnout.wire.fields import (
 )
 from turnout.wire.gemini_names import camel
 from turnout.wire.outlining import Gatherer
-from turnout.wire.parts import flat_name, split_flat_name
+from turnout.wire.parts import chosen_name, flat_name, split_flat_name, unsaid, wire_name
 from turnout.wire.system import merged_system
 
 STOPS = {
@@ -229,7 +230,7 @@ class Gemini:
         tools = _write_tools(request, dropped)
         if tools:
             body["tools"] = tools
-            choice = _write_choice(request.tool_choice)
+            choice = _write_choice(request)
             if choice is not None:
                 body["toolConfig"] = choice
         config = _write_config(request, target, dropped)
@@ -238,16 +239,7 @@ class Gemini:
             config = {**(kept if isinstance(kept, dict) else {}), **config}
             body |= {key: value for key, value in request.extras.items() if key != "generationConfig"}
         else:
-            silent = {
-                "store",
-                "include",
-                "prompt_cache_key",
-                "client_metadata",
-                "context_management",
-                "keep_alive",
-                "truncation",
-            }
-            dropped += [name for name in request.extras if name not in silent]
+            dropped += unsaid(request)
         if config:
             body["generationConfig"] = config
         verb = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
@@ -440,7 +432,7 @@ def _read_thinking(config: dict[str, Json] | None) -> Reasoning | None:
 
 def _write_contents(request: Request, target: Target, dropped: list[str]) -> list[Json]:
     found: list[dict[str, Json]] = []
-    names = {p.id: flat_name(p.namespace, p.name) for m in request.messages for p in m.parts if isinstance(p, ToolCall)}
+    names = {p.id: wire_name(p.namespace, p.name) for m in request.messages for p in m.parts if isinstance(p, ToolCall)}
     same = request.dialect is Dialect.GEMINI
     for message in request.messages:
         if message.role is Role.SYSTEM:
@@ -470,7 +462,7 @@ def _write_part(part: Part, names: dict[str, str], target: Target, dropped: list
         return []
     if isinstance(part, ToolCall):
         given: Json = {"input": part.arguments} if part.custom else arguments(part.arguments)
-        call: dict[str, Json] = {"name": flat_name(part.namespace, part.name), "args": given}
+        call: dict[str, Json] = {"name": wire_name(part.namespace, part.name), "args": given}
         if same and part.id and not part.id.startswith("call_"):
             call["id"] = part.id
         one: dict[str, Json] = {"functionCall": call}
@@ -520,7 +512,7 @@ def _write_tools(request: Request, dropped: list[str]) -> list[Json]:
             else:
                 dropped.append(f"tools.{tool.kind}")
             continue
-        one: dict[str, Json] = {"name": flat_name(tool.namespace, tool.name)}
+        one: dict[str, Json] = {"name": wire_name(tool.namespace, tool.name)}
         if tool.description:
             one["description"] = tool.description
         if tool.custom:
@@ -538,13 +530,14 @@ def _write_tools(request: Request, dropped: list[str]) -> list[Json]:
     return found
 
 
-def _write_choice(choice: ToolChoice | None) -> Json:
+def _write_choice(request: Request) -> Json:
+    choice = request.tool_choice
     if choice is None:
         return None
     modes = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
     config: dict[str, Json] = {"mode": modes[choice.mode]}
     if choice.mode == "named":
-        config["allowedFunctionNames"] = [choice.name]
+        config["allowedFunctionNames"] = [chosen_name(request, choice.name)]
     return {"functionCallingConfig": config}
 
 
@@ -633,8 +626,8 @@ class Reader:
         if self._over or data.strip() == b"[DONE]":
             return []
         try:
-            doc: Json = orjson.loads(data)
-        except orjson.JSONDecodeError:
+            doc: Json = event_json(data)
+        except ValueError:
             self._over = True
             return [Failed("the engine's stream holds something that is not JSON")]
         return [found for one in (doc if isinstance(doc, list) else [doc]) for found in self.take(one)]

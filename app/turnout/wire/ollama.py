@@ -48,6 +48,7 @@ from turnout.wire.fields import (
     arguments,
     at,
     dump,
+    event_json,
     flag_or,
     integer_or,
     items_or,
@@ -63,7 +64,7 @@ from turnout.wire.fields import (
     text_or,
 )
 from turnout.wire.outlining import Gatherer
-from turnout.wire.parts import flat_name, split_data_url, split_flat_name
+from turnout.wire.parts import flat_name, result_text, split_data_url, split_flat_name, unsaid
 from turnout.wire.system import merged_system
 
 STOPS = {"stop": StopReason.END, "length": StopReason.LENGTH, "load": StopReason.END, "unload": StopReason.END}
@@ -85,6 +86,15 @@ _KNOWN = frozenset(
         "dimensions",
     ]
 )
+_LEVELS: dict[str, Json] = {
+    "minimal": "low",
+    "low": "low",
+    "medium": "medium",
+    "high": "high",
+    "xhigh": "high",
+    "max": "high",
+}
+"""`think` as a level; engines whose models know none take it for true (recorded: api_chat_think_high)."""
 _OPTIONS = frozenset(
     ["num_predict", "temperature", "top_p", "top_k", "seed", "stop", "frequency_penalty", "presence_penalty"]
 )
@@ -266,16 +276,7 @@ def write_common(body: dict[str, Json], request: Request, target: Target, droppe
             options |= kept
         body |= {key: value for key, value in request.extras.items() if key != "options"}
     else:
-        silent = {
-            "store",
-            "include",
-            "prompt_cache_key",
-            "client_metadata",
-            "context_management",
-            "truncation",
-            "logprobs",
-        }
-        dropped += [name for name in request.extras if name not in silent]
+        dropped += unsaid(request)
     if target.num_ctx is not None:
         options["num_ctx"] = target.num_ctx
     limit = target.max_output if target.max_output is not None else request.max_output
@@ -295,12 +296,10 @@ def write_common(body: dict[str, Json], request: Request, target: Target, droppe
     if asked is not None and (asked.enabled is not None or asked.effort):
         if target.thinks:
             on = asked.enabled is not False and asked.effort != "none"
-            body["think"] = (
-                (asked.effort if asked.effort in ("low", "medium", "high") and same else on) if on else False
-            )
+            body["think"] = _LEVELS.get(asked.effort, True) if on else False
         elif asked.enabled is not False and asked.effort != "none":
             dropped.append("thinking")
-    for name in ("service_tier",):
+    for name in ("service_tier", "user"):
         if getattr(request, name):
             dropped.append(name)
     body["stream"] = request.stream
@@ -407,10 +406,10 @@ def _write_user(message: Message, words: str, names: dict[str, str], dropped: li
     images: list[Json] = []
     for part in message.parts:
         if isinstance(part, ToolResult):
-            inner = "\n".join(p.text for p in part.parts if isinstance(p, Text))
             images += _images(part.parts, dropped)
+            dropped += [f"content.{p.kind}" for p in part.parts if isinstance(p, Foreign)]
             name = part.name or names.get(part.call_id, "")
-            found.append({"role": "tool", "content": inner or ("error" if part.is_error else ""), "tool_name": name})
+            found.append({"role": "tool", "content": result_text(part), "tool_name": name})
     images += _images(message.parts, dropped)
     dropped += [f"content.{p.kind}" for p in message.parts if isinstance(p, Foreign)]
     if words or images:
@@ -507,8 +506,8 @@ class Reader:
         if self._over:
             return []
         try:
-            doc: Json = orjson.loads(line)
-        except orjson.JSONDecodeError:
+            doc: Json = event_json(line)
+        except ValueError:
             self._over = True
             return [Failed("the engine's stream holds something that is not JSON")]
         if said(doc, "error") is not None:

@@ -45,6 +45,7 @@ from turnout.wire.dialect import ReplyContext, Target
 from turnout.wire.fields import (
     at,
     dump,
+    event_json,
     flag_or,
     integer_or,
     items,
@@ -63,7 +64,18 @@ from turnout.wire.fields import (
     wrong,
 )
 from turnout.wire.outlining import Gatherer
-from turnout.wire.parts import data_url, flat_name, image_of, split_data_url, split_flat_name
+from turnout.wire.parts import (
+    as_function,
+    chosen_name,
+    data_url,
+    flat_name,
+    image_of,
+    result_text,
+    split_data_url,
+    split_flat_name,
+    unsaid,
+    wire_name,
+)
 from turnout.wire.system import without_billing
 
 STOPS = {
@@ -130,7 +142,11 @@ def usage_json(usage: Usage) -> dict[str, Json]:
         "prompt_tokens": usage.prompt,
         "completion_tokens": usage.produced,
         "total_tokens": usage.prompt + usage.produced,
-        "prompt_tokens_details": {"cached_tokens": usage.cache_read, "audio_tokens": 0},
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cache_read,
+            "cache_write_tokens": usage.cache_write_5m + usage.cache_write_1h,
+            "audio_tokens": 0,
+        },
         "completion_tokens_details": {
             "reasoning_tokens": usage.reasoning,
             "audio_tokens": 0,
@@ -213,7 +229,7 @@ class OpenAIChat:
         tools = _write_tools(request, dropped)
         if tools:
             body["tools"] = tools
-            _write_choice(body, request.tool_choice)
+            _write_choice(body, request)
         limit = target.max_output if target.max_output is not None else request.max_output
         if limit is not None:
             body["max_tokens" if target.legacy_max_tokens else "max_completion_tokens"] = int(limit)
@@ -227,7 +243,7 @@ class OpenAIChat:
         if request.dialect is Dialect.OPENAI_CHAT:
             body |= request.extras
         else:
-            dropped += [name for name in request.extras if name not in _SILENT]
+            dropped += unsaid(request, says=_SAYS if "metadata" not in body else (*_SAYS, "metadata"))
         return Written(dump(body), tuple(dict.fromkeys(dropped)))
 
     # --- replies ---
@@ -274,19 +290,7 @@ class OpenAIChat:
         return errors_json.openai(error)
 
 
-_SILENT = frozenset(
-    {
-        "store",
-        "include",
-        "prompt_cache_key",
-        "client_metadata",
-        "text",
-        "truncation",
-        "keep_alive",
-        "prompt_cache_retention",
-    }
-)
-"""Fields of other dialects that say nothing about the answer."""
+_SAYS = ("tools.strict", "parallel_tool_calls", "image.detail", "messages.name")
 
 
 def _tokens(value: int | None) -> Tokens | None:
@@ -521,7 +525,7 @@ def _write_messages(request: Request, target: Target, dropped: list[str]) -> lis
         elif message.role is Role.USER:
             found += _write_user(message, dropped)
         else:
-            written = _write_assistant(message, target, dropped)
+            written = _write_assistant(message, target, dropped, same=request.dialect is Dialect.OPENAI_CHAT)
             if written is not None:
                 found.append(written)
     if system:
@@ -536,11 +540,8 @@ def _write_user(message: Message, dropped: list[str]) -> Iterator[Json]:
     rest: list[Part] = []
     for part in message.parts:
         if isinstance(part, ToolResult):
-            words = "\n".join(p.text for p in part.parts if isinstance(p, Text))
-            rest += [p for p in part.parts if isinstance(p, Image | Document)]
-            if part.is_error and not words:
-                words = "error"
-            yield {"role": "tool", "tool_call_id": part.call_id, "content": words}
+            rest += [p for p in part.parts if isinstance(p, Image | Document | Foreign)]
+            yield {"role": "tool", "tool_call_id": part.call_id, "content": result_text(part)}
         else:
             rest.append(part)
     content = _write_parts(rest, dropped)
@@ -590,7 +591,7 @@ def _write_document(part: Document, dropped: list[str]) -> Iterator[Json]:
         dropped.append("content.document")
 
 
-def _write_assistant(message: Message, target: Target, dropped: list[str]) -> Json:
+def _write_assistant(message: Message, target: Target, dropped: list[str], *, same: bool) -> Json:
     words = "".join(part.text for part in message.parts if isinstance(part, Text))
     thought = "".join(part.text for part in message.parts if isinstance(part, Thinking))
     if any(isinstance(part, Thinking) and part.sealed for part in message.parts):
@@ -599,10 +600,10 @@ def _write_assistant(message: Message, target: Target, dropped: list[str]) -> Js
     calls: list[Json] = []
     for part in message.parts:
         if isinstance(part, ToolCall):
-            if part.custom:
+            if part.custom and same:
                 calls.append({"id": part.id, "type": "custom", "custom": {"name": part.name, "input": part.arguments}})
                 continue
-            function: Json = {"name": flat_name(part.namespace, part.name), "arguments": part.arguments or "{}"}
+            function: Json = {"name": wire_name(part.namespace, part.name), "arguments": as_function(part)}
             calls.append({"id": part.id or "call_0", "type": "function", "function": function})
     if not words and not calls and not thought:
         return None
@@ -636,11 +637,15 @@ def _write_tools(request: Request, dropped: list[str]) -> list[Json]:
             found.append(
                 {
                     "type": "function",
-                    "function": {"name": tool.name, "description": tool.description, "parameters": schema},
+                    "function": {
+                        "name": wire_name(tool.namespace, tool.name),
+                        "description": tool.description,
+                        "parameters": schema,
+                    },
                 }
             )
             continue
-        function: dict[str, Json] = {"name": flat_name(tool.namespace, tool.name)}
+        function: dict[str, Json] = {"name": wire_name(tool.namespace, tool.name)}
         if tool.description:
             function["description"] = tool.description
         function["parameters"] = tool.schema if tool.schema is not None else {"type": "object", "properties": {}}
@@ -650,11 +655,12 @@ def _write_tools(request: Request, dropped: list[str]) -> list[Json]:
     return found
 
 
-def _write_choice(body: dict[str, Json], choice: ToolChoice | None) -> None:
+def _write_choice(body: dict[str, Json], request: Request) -> None:
+    choice = request.tool_choice
     if choice is None:
         return
     if choice.mode == "named":
-        body["tool_choice"] = {"type": "function", "function": {"name": choice.name}}
+        body["tool_choice"] = {"type": "function", "function": {"name": chosen_name(request, choice.name)}}
     elif choice.mode != "auto":
         body["tool_choice"] = choice.mode
     if choice.parallel is not None:
@@ -794,8 +800,8 @@ class Reader:
                 return [Failed("the engine's stream ended without a finish_reason")]
             return [Ended(self._stop, service_tier=self._tier)]
         try:
-            doc: Json = orjson.loads(data)
-        except orjson.JSONDecodeError:
+            doc: Json = event_json(data)
+        except ValueError:
             return self._fail("the engine's stream holds something that is not JSON")
         if said(doc, "error") is not None and not said_items(doc, "choices"):
             code = said_int(doc, "error", "code")

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-import orjson
-
 from turnout.calls.outline import Outline
 from turnout.calls.reply import Began, Ended, Event, Failed, RefusalDelta, StopReason, TextDelta, UsageSeen
 from turnout.calls.request import Message, Request, Role, Text, Written
@@ -12,8 +10,10 @@ from turnout.calls.usage import Usage
 from turnout.errors import BadRequestError, TurnoutError
 from turnout.wire import errors_json, sse
 from turnout.wire.dialect import ReplyContext, Target
+from turnout.wire.embedding import inputs_of
 from turnout.wire.fields import (
     dump,
+    event_json,
     flag_or,
     integer_or,
     number_or,
@@ -28,6 +28,7 @@ from turnout.wire.fields import (
 )
 from turnout.wire.openai_chat import FINISHES, STOPS, usage_json, usage_of
 from turnout.wire.outlining import Gatherer
+from turnout.wire.parts import unsaid
 
 _KNOWN = frozenset(
     [
@@ -48,6 +49,13 @@ _KNOWN = frozenset(
 )
 
 
+def _prompts(body: dict[str, Json]) -> tuple[str, ...]:
+    """To be counted; token ids, which only this dialect's own engines take, count as a word each."""
+    if isinstance(body.get("prompt"), list) and body["prompt"]:
+        return tuple(one if isinstance(one, str) else " a" * len(one) for one in inputs_of(body["prompt"], "prompt"))
+    return (text_or(body, "prompt"),)
+
+
 def _prompt(body: dict[str, Json]) -> str:
     prompt = body.get("prompt", "")
     if isinstance(prompt, list) and len(prompt) == 1:
@@ -64,7 +72,7 @@ class OpenAICompletions:
         body = obj(doc)
         seen = Gatherer()
         seen.begin()
-        prompts = strings_or(body, "prompt") if not isinstance(body.get("prompt"), str) else (text_or(body, "prompt"),)
+        prompts = _prompts(body)
         for one in prompts:
             seen.add_human(one)
         suffix = text_or(body, "suffix")
@@ -120,7 +128,7 @@ class OpenAICompletions:
         same = request.dialect is Dialect.OPENAI_COMPLETIONS
         if same:
             body |= request.extras
-        return Written(dump(body), () if same else tuple(request.extras))
+        return Written(dump(body), () if same else tuple(dict.fromkeys(_lost(request))))
 
     def reply_reader(self) -> "Reader":
         return Reader()
@@ -163,6 +171,19 @@ class OpenAICompletions:
         return errors_json.openai(error)
 
 
+def _lost(request: Request) -> list[str]:
+    """What a chat-like request asked for and a raw prompt cannot carry."""
+    asked = {
+        "system": any(message.role is Role.SYSTEM for message in request.messages),
+        "images": any(not isinstance(part, Text) for message in request.messages for part in message.parts),
+        "format": request.shape is not None,
+        "thinking": request.reasoning is not None and request.reasoning.enabled is not False,
+        "top_k": request.top_k is not None,
+        "service_tier": bool(request.service_tier),
+    }
+    return [*unsaid(request), *(name for name, lost in asked.items() if lost)]
+
+
 class Reader:
     def __init__(self) -> None:
         self._decoder = sse.Decoder()
@@ -197,8 +218,8 @@ class Reader:
                 [Ended(self._stop)] if self._stop is not None else [Failed("the stream ended without a finish_reason")]
             )
         try:
-            doc: Json = orjson.loads(data)
-        except orjson.JSONDecodeError:
+            doc: Json = event_json(data)
+        except ValueError:
             self._over = True
             return [Failed("the engine's stream holds something that is not JSON")]
         if said(doc, "error") is not None:

@@ -57,7 +57,7 @@ from turnout.wire.fields import (
 )
 from turnout.wire.openai_chat import effort_of
 from turnout.wire.outlining import Gatherer
-from turnout.wire.parts import data_url, image_of, split_data_url
+from turnout.wire.parts import data_url, image_of, result_text, split_data_url, unsaid
 from turnout.wire.responses_stream import Reader, Writer, read_output, usage_of, whole
 from turnout.wire.system import without_billing
 
@@ -136,12 +136,7 @@ class OpenAIResponses:
 
     def read_request(self, doc: Json, *, path_model: str = "", stream: bool | None = None) -> Request:
         body = obj(doc)
-        if text_or(body, "previous_response_id"):
-            raise BadRequestError(
-                "cannot be resolved here: this call is translated for another vendor and no answers are kept",
-                path="previous_response_id",
-                hint="Send the whole conversation in `input`, with `store: false`.",
-            )
+        _refuse_kept(body)
         messages: list[Message] = []
         if text_or(body, "instructions"):
             messages.append(Message(Role.SYSTEM, (Text(text_or(body, "instructions")),)))
@@ -169,7 +164,7 @@ class OpenAIResponses:
             service_tier=text_or(body, "service_tier"),
             user=text_or(body, "user"),
             metadata=obj_or(body, "metadata") or {},
-            extras={key: value for key, value in body.items() if key not in _KNOWN},
+            extras={key: value for key, value in body.items() if key not in _KNOWN} | _text_extras(body),
         )
 
     def write_request(self, request: Request, target: Target) -> Written:
@@ -179,7 +174,7 @@ class OpenAIResponses:
         tools = _write_tools(request, dropped)
         if tools:
             body["tools"] = tools
-            _write_choice(body, request.tool_choice)
+            _write_choice(body, request)
         limit = target.max_output if target.max_output is not None else request.max_output
         if limit is not None:
             body["max_output_tokens"] = max(16, int(limit))
@@ -197,13 +192,19 @@ class OpenAIResponses:
         for key in ("service_tier", "user"):
             if getattr(request, key):
                 body[key] = getattr(request, key)
+        if request.metadata and request.dialect in (Dialect.OPENAI_CHAT, Dialect.OPENAI_RESPONSES):
+            body["metadata"] = request.metadata
         if request.stream:
             body["stream"] = True
         if same:
-            body |= request.extras
+            more = {key: value for key, value in request.extras.items() if not key.startswith("text.")}
+            spoken = {key[5:]: value for key, value in request.extras.items() if key.startswith("text.")}
+            body |= more
+            if spoken:
+                body["text"] = {**spoken, **(obj_or(body, "text") or {})}
         else:
             body["store"] = False
-            dropped += list(request.extras)
+            dropped += unsaid(request, says=_SAYS if "metadata" not in body else (*_SAYS, "metadata"))
         return Written(dump(body), tuple(dict.fromkeys(dropped)))
 
     def reply_reader(self) -> Reader:
@@ -233,8 +234,39 @@ class OpenAIResponses:
         return errors_json.openai(error)
 
 
+_SAYS = ("tools.strict", "parallel_tool_calls", "image.detail")
+
+
+def _text_extras(body: dict[str, Json]) -> dict[str, Json]:
+    """`text.verbosity` and what may come beside `text.format`."""
+    spoken = obj_or(body, "text") or {}
+    return {f"text.{key}": value for key, value in spoken.items() if key != "format"}
+
+
 def _tokens(value: int | None) -> Tokens | None:
     return Tokens(value) if value is not None else None
+
+
+_KEPT = ("previous_response_id", "conversation", "prompt")
+
+
+def _refuse_kept(body: dict[str, Json]) -> None:
+    """Raises BadRequestError for what only the vendor that keeps it can resolve: half a conversation is worse than none."""
+    named = [key for key in _KEPT if body.get(key) is not None]
+    given = body.get("input")
+    references = [
+        f"input[{i}]"
+        for i, one in enumerate(given if isinstance(given, list) else [])
+        if said_text(one, "type") == "item_reference"
+    ]
+    if body.get("background") is True:
+        named.append("background")
+    for path in (*named, *references):
+        raise BadRequestError(
+            "cannot be resolved here: this call is translated for another vendor and no answers are kept",
+            path=path,
+            hint="Send the whole conversation in `input`, with `store: false`.",
+        )
 
 
 def _words(content: Json) -> list[str]:
@@ -435,9 +467,11 @@ def _write_user(message: Message, dropped: list[str]) -> list[Json]:
     for part in message.parts:
         if isinstance(part, ToolResult):
             kind = "custom_tool_call_output" if part.custom else "function_call_output"
-            inner = [one for p in part.parts for one in _write_part(p, dropped)]
-            plain = all(isinstance(p, Text) for p in part.parts)
-            output: Json = "\n".join(p.text for p in part.parts if isinstance(p, Text)) if plain else inner
+            output: Json = result_text(part)
+            if not all(isinstance(p, Text) for p in part.parts):
+                words = [Text(result_text(part))] if output else []
+                rest = [p for p in part.parts if not isinstance(p, Text)]
+                output = [one for p in (*words, *rest) for one in _write_part(p, dropped)]
             found.append({"type": kind, "call_id": part.call_id, "output": output})
         elif isinstance(part, Foreign) and part.kind.endswith("_output"):
             if part.dialect is Dialect.OPENAI_RESPONSES:
@@ -534,10 +568,13 @@ def _write_tools(request: Request, dropped: list[str]) -> list[Json]:
     return found
 
 
-def _write_choice(body: dict[str, Json], choice: ToolChoice | None) -> None:
+def _write_choice(body: dict[str, Json], request: Request) -> None:
+    choice = request.tool_choice
     if choice is None:
         return
-    body["tool_choice"] = {"type": "function", "name": choice.name} if choice.mode == "named" else choice.mode
+    custom = any(isinstance(one, Tool) and one.custom and one.name == choice.name for one in request.tools)
+    named: Json = {"type": "custom" if custom else "function", "name": choice.name}
+    body["tool_choice"] = named if choice.mode == "named" else choice.mode
     if choice.parallel is not None:
         body["parallel_tool_calls"] = choice.parallel
 

@@ -1,6 +1,11 @@
-"""Small shapes several dialects share: data URLs, and a tool's namespace folded into its name."""
+"""Small shapes several dialects share: data URLs, tool names and results, and what a dialect has no word for."""
 
-from turnout.calls.request import Image
+import hashlib
+import re
+
+from turnout.calls.request import Foreign, Image, Request, Text, Thinking, Tool, ToolCall, ToolResult
+from turnout.calls.units import Json
+from turnout.wire.fields import dump_text
 
 JOINT = "__ns__"
 """Between namespace and name where a dialect has no namespaces; no client's own tool was seen to hold it."""
@@ -31,3 +36,79 @@ def flat_name(namespace: str, name: str) -> str:
 def split_flat_name(name: str) -> tuple[str, str]:
     namespace, joint, rest = name.partition(JOINT)
     return (namespace, rest) if joint else ("", name)
+
+
+_ALLOWED = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_FORBIDDEN = re.compile(r"[^A-Za-z0-9_-]")
+
+
+def wire_name(namespace: str, name: str) -> str:
+    """`flat_name` as every vendor takes it: others refuse dots, spaces and more than 64 letters. `wire.offered` knows the way
+    back; the digest keeps two long names apart, and the same name the same over all turns."""
+    flat = flat_name(namespace, name)
+    if _ALLOWED.fullmatch(flat):
+        return flat
+    digest = hashlib.blake2b(flat.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    return f"{_FORBIDDEN.sub('_', flat)[:55]}_{digest}"
+
+
+def chosen_name(request: Request, name: str) -> str:
+    """The wire name of the tool that `tool_choice` names; a client names it without its namespace."""
+    for tool in request.tools:
+        if isinstance(tool, Tool) and name in (tool.name, flat_name(tool.namespace, tool.name)):
+            return wire_name(tool.namespace, tool.name)
+    return wire_name("", name)
+
+
+def as_function(call: ToolCall) -> str:
+    """The arguments of a free-text call for a dialect that has functions only: what `Offered` takes apart again."""
+    return dump_text({"input": call.arguments}) if call.custom else call.arguments or "{}"
+
+
+def result_text(result: ToolResult) -> str:
+    """The texts of a tool result; that it is an error is said in words where the dialect has no field for it."""
+    words = "\n".join(part.text for part in result.parts if isinstance(part, Text))
+    if not result.is_error or words.lower().startswith("error"):
+        return words
+    return f"Error: {words}" if words else "Error"
+
+
+_SAYS_NOTHING: dict[str, tuple[Json, ...]] = {
+    "store": (False,),
+    "n": (1,),
+    "best_of": (1,),
+    "echo": (False,),
+    "background": (False,),
+    "truncation": ("disabled", "auto"),
+    "logprobs": (False, 0),
+    "top_logprobs": (0,),
+    "stream_options": ({}, {"include_usage": True}, {"include_usage": False}, {"include_obfuscation": False}),
+}
+"""Fields of one dialect that ask for what every other does anyway."""
+_HOLDERS = ("options", "generationConfig")
+
+
+def unsaid(request: Request, *, says: tuple[str, ...] = ()) -> list[str]:
+    """The names of what another dialect's request asks for and this one has no word for; `says`: of these it has."""
+    found: list[str] = []
+    for key, value in request.extras.items():
+        if value is None or value in _SAYS_NOTHING.get(key, ()):
+            continue
+        inner = isinstance(value, dict) and key in _HOLDERS
+        found += [f"{key}.{name}" for name in value] if inner and isinstance(value, dict) else [key]
+    tools = [tool for tool in request.tools if isinstance(tool, Tool)]
+    parts = [part for message in request.messages for part in message.parts]
+    parts += [inner for part in parts if isinstance(part, ToolResult) for inner in part.parts]
+    choice = request.tool_choice
+    asked = {
+        "metadata": bool(request.metadata),
+        "cache_control": any(
+            one.cache is not None for one in (*tools, *parts) if not isinstance(one, Thinking | Foreign)
+        ),
+        "tools.strict": any(tool.strict for tool in tools),
+        "parallel_tool_calls": choice is not None and choice.parallel is False and bool(tools),
+        "image.detail": any(isinstance(part, Image) and part.detail not in ("", "auto") for part in parts),
+        "messages.name": any(message.name for message in request.messages),
+    }
+    found += [name for name, lost in asked.items() if lost and name not in says]
+    return [*found, *(f"tools.{key}" for tool in tools if not tool.custom for key in tool.extras)]

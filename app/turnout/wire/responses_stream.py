@@ -25,7 +25,7 @@ from turnout.calls.units import Dialect, Family, Json, Tokens
 from turnout.calls.usage import Usage
 from turnout.wire import sse
 from turnout.wire.dialect import ReplyContext
-from turnout.wire.fields import dump, said, said_int, said_items, said_text
+from turnout.wire.fields import dump, event_json, said, said_int, said_items, said_text
 from turnout.wire.parts import flat_name, split_flat_name
 
 
@@ -122,8 +122,8 @@ class Reader:
         if self._over or data.strip() == b"[DONE]":
             return []
         try:
-            doc: Json = orjson.loads(data)
-        except orjson.JSONDecodeError:
+            doc: Json = event_json(data)
+        except ValueError:
             self._over = True
             return [Failed("the engine's stream holds something that is not JSON")]
         kind = said_text(doc, "type")

@@ -13,6 +13,7 @@ from turnout.calls.units import Dialect, Json
 from turnout.calls.usage import Usage
 from turnout.wire.codec import codec
 from turnout.wire.dialect import ReplyReader
+from turnout.wire.fields import event_json
 
 _MARKS: dict[Dialect, tuple[bytes, ...]] = {
     Dialect.OPENAI_CHAT: (
@@ -111,8 +112,8 @@ class Sniffer:
         if not any(mark in line for mark in _MARKS[self.dialect]) and self.model:
             return
         try:
-            doc: Json = orjson.loads(line)
-        except orjson.JSONDecodeError:
+            doc: Json = event_json(line)
+        except ValueError:
             return
         if isinstance(doc, dict):
             self._doc(doc)

@@ -1,7 +1,7 @@
 """Changing one thing in a body's own bytes: everything else stays as the client wrote it, so prompt-cache prefixes survive."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import orjson
 
@@ -11,94 +11,99 @@ from turnout.wire.fields import obj
 
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 _ESCAPED_KEY = re.compile(rb'"[^"\\]{0,5}\\u[^"]{0,40}"\s*:')
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
+_COLON = re.compile(rb"\s*:\s*")
+_SCALAR = re.compile(rb"[^\s,}\]]+")
 
 
 def with_model(body: bytes, doc: Json, new: str) -> bytes:
     """`body` with the value of its top-level "model" replaced; `doc` is the same body, parsed.
 
     A raw `"model":` can also stand deeper (a tool's arguments, a schema); never inside a string, for its quotes would be
-    escaped. With one match and no key spelled in escapes it must be the top-level one; else each candidate is tried and
-    the parsed results compared (0.2 ms for 200 KB). Two top-level "model" keys: BadRequestError.
+    escaped. With one match and no key spelled in escapes it must be the top-level one. Two top-level "model" keys:
+    BadRequestError, for which of them counts is up to each engine.
     """
     top = obj(doc)
-    asked = top.get("model")
-    if asked == new:
-        return body
-    value = orjson.dumps(new)
-    if not isinstance(asked, str):
-        return b'{"model":' + value + (b"," if len(top) - ("model" in top) else b"") + _without_brace(body, top)
-    found = [match for match in _MODEL.finditer(body) if orjson.loads(match.group(1)) == asked]
-    if len(found) == 1 and not (b"\\u" in body and _ESCAPED_KEY.search(body)):
-        return _replaced(body, found[0], value)
-    wanted = {**top, "model": new}
-    right = [spliced for match in found if _same(spliced := _replaced(body, match, value), wanted)]
-    if len(right) == 1:
-        return right[0]
-    if len(found) > 1 and not right:
-        raise BadRequestError("stands twice in the body", path="model", hint="Send one model name.")
-    return orjson.dumps(wanted)
+    found = list(_MODEL.finditer(body))
+    escaped = b"\\u" in body and _ESCAPED_KEY.search(body) is not None
+    if len(found) == 1 and not escaped and orjson.loads(found[0].group(1)) == top.get("model"):
+        start, end = found[0].span(1)
+        return body if top["model"] == new else body[:start] + orjson.dumps(new) + body[end:]
+    return with_member(body, doc, "model", orjson.dumps(new))
 
 
-def _without_brace(body: bytes, top: dict[str, Json]) -> bytes:
-    if "model" in top:
-        return orjson.dumps({key: value for key, value in top.items() if key != "model"})[1:]
-    return body.lstrip()[1:]
+def with_member(body: bytes, doc: Json, key: str, value: bytes) -> bytes:
+    """`body` with its top-level `key` set to this JSON; a key that is not there goes first. Raises as `with_model`."""
+    places = list(_members(body, key)) if key in obj(doc) else []
+    if len(places) > 1:
+        raise BadRequestError("stands twice in the body", path=key, hint="Send it once.")
+    if places:
+        start, end = places[0]
+        return body[:start] + value + body[end:]
+    brace = body.index(b"{") + 1
+    comma = b"," if obj(doc) else b""
+    return b"".join((body[:brace], orjson.dumps(key), b":", value, comma, body[brace:]))
 
 
-def _replaced(body: bytes, match: re.Match[bytes], value: bytes) -> bytes:
-    start, end = match.span(1)
-    return body[:start] + value + body[end:]
-
-
-def _same(body: bytes, wanted: dict[str, Json]) -> bool:
-    return bool(orjson.loads(body) == wanted)
+def _members(body: bytes, key: str) -> Iterator[tuple[int, int]]:
+    """Where the values of the top-level members of that name begin and end; `body` is a valid JSON object."""
+    plain = orjson.dumps(key)
+    depth, opened = 0, -1
+    for token in _TOKEN.finditer(body):
+        first = body[token.start()]
+        if first in b"{[":
+            depth += 1
+        elif first in b"}]":
+            depth -= 1
+            if depth == 1 and opened >= 0:
+                yield opened, token.end()
+                opened = -1
+        elif depth == 1 and opened < 0:
+            colon = _COLON.match(body, token.end())
+            raw = token.group()
+            if colon is None or not (raw == plain or (b"\\" in raw and orjson.loads(raw) == key)):
+                continue
+            start = colon.end()
+            if body[start] in b"{[":
+                opened = start
+                continue
+            scalar = (_TOKEN if body[start] == 0x22 else _SCALAR).match(body, start)
+            if scalar is not None:
+                yield start, scalar.end()
 
 
 def with_include_usage(body: bytes, doc: Json) -> bytes:
     """A streamed chat body that asks for its usage; other stream options are kept."""
-    top = obj(doc)
-    options = top.get("stream_options")
-    if "stream_options" not in top:
-        return b'{"stream_options":{"include_usage":true},' + body.lstrip()[1:]
-    merged = {**options, "include_usage": True} if isinstance(options, dict) else {"include_usage": True}
-    model = orjson.loads(body)
-    return orjson.dumps({**model, "stream_options": merged})
+    options = obj(doc).get("stream_options")
+    kept = options if isinstance(options, dict) else {}
+    return with_member(body, doc, "stream_options", orjson.dumps({**kept, "include_usage": True}))
 
 
-@dataclass(slots=True)
 class UsageStrip:
-    """Takes the usage chunk we asked for out of a stream whose client did not; every other byte stays.
+    """Takes the usage we asked for out of a stream whose client did not; every other byte stays.
 
-    That chunk is an event with `"choices":[]` and a usage object. Events are told apart by their blank line, so a tail
-    is held back until its event is whole; only a tail that could still be that chunk is.
+    It comes as a chunk of its own with `"choices":[]`, as a member of the last chunk, and as `"usage":null` in all others.
+    Events are told apart by their blank line; one that is not whole yet is held back, for nobody can read half of one.
     """
 
-    _held: bytes = b""
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held = b""
 
     def feed(self, chunk: bytes) -> bytes:
         data = self._held + chunk if self._held else chunk
-        if b'"choices"' not in data or not _EMPTY.search(data):
-            # Nothing to take out; hold back an unfinished event only when it may become one.
-            cut = _last_boundary(data)
-            tail = data[cut:]
-            if not tail or len(tail) > 65_536 or _cannot_be_usage(tail):
-                self._held = b""
-                return data
-            self._held = tail
-            return data[:cut]
         out: list[bytes] = []
         start = 0
         for match in _BOUNDARY.finditer(data):
-            event = data[start : match.end()]
-            if not _is_usage(event):
-                out.append(event)
+            out.append(_without_usage(data[start : match.end()]))
             start = match.end()
         self._held = data[start:]
         return b"".join(out)
 
     def end(self) -> bytes:
         rest, self._held = self._held, b""
-        return b"" if _is_usage(rest) else rest
+        return _without_usage(rest)
 
 
 class WholeLines:
@@ -131,25 +136,34 @@ class WholeLines:
 
 
 _BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-_EMPTY = re.compile(rb'"choices"\s*:\s*\[\s*\]')
-_CHOICE = re.compile(rb'"choices"\s*:\s*\[\s*\{')
+_DATA = re.compile(rb"^data: ?", re.MULTILINE)
+_MEMBER = re.compile(rb',\s*"usage"\s*:\s*\Z')
 
 
-def _last_boundary(data: bytes) -> int:
-    return max(
-        data.rfind(b"\n\n") + 2 if b"\n\n" in data else 0, data.rfind(b"\r\n\r\n") + 4 if b"\r\n\r\n" in data else 0
-    )
-
-
-def _cannot_be_usage(tail: bytes) -> bool:
-    return bool(_CHOICE.search(tail)) or (len(tail) >= 5 and not tail.startswith(b"data:"))
-
-
-def _is_usage(event: bytes) -> bool:
-    if not event.startswith(b"data:") or not _EMPTY.search(event):
-        return False
+def _without_usage(event: bytes) -> bytes:
+    if b'"usage"' not in event:
+        return event
+    found = _DATA.search(event)
+    if found is None:
+        return event
+    head, payload = event[: found.end()], event[found.end() :]
+    body = payload.rstrip(b"\r\n")
     try:
-        doc = orjson.loads(event[5:])
+        doc = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return False
-    return isinstance(doc, dict) and doc.get("choices") == [] and isinstance(doc.get("usage"), dict)
+        return event
+    if not isinstance(doc, dict) or not isinstance(doc.get("usage", 0), dict | None):
+        return event
+    if doc.get("choices") == [] and doc["usage"] is not None:
+        return b""
+    kept = _without_member(body)
+    return event if kept is None else head + kept + payload[len(body) :]
+
+
+def _without_member(body: bytes) -> bytes | None:
+    """None: it cannot be cut out without touching more than it."""
+    for start, end in _members(body, "usage"):
+        match = _MEMBER.search(body, 0, start)
+        if match is not None:
+            return body[: match.start()] + body[end:]
+    return None
