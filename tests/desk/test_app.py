@@ -13,6 +13,9 @@ from tests.desk.conftest import Start
 from tests.support.desk import ROOT, Desk, free_port
 from tests.support.engine import Engine
 from tests.support.proxy import two_tiers
+from tests.support.script import Script
+
+from turnout.ledger.reader import Reader
 
 ASK_RULES = """
 [[rule]]
@@ -130,6 +133,75 @@ def test_rules_changed_outside_are_merged_or_asked_about_and_never_overwritten(s
     assert file.read_text() == merged.replace("a new rule", "mine")
 
 
+def test_rules_are_moved_by_keyboard_alone(start: Start, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    app = start(rules=sample_home().RULES, home=home)
+    app.go("rules")
+    app.see("1. secrets stay home: when secret, route Local")
+    app.focus("Rules in order")
+    app.keys("alt+Down")
+    app.see("2. secrets stay home: when secret, route Local")
+    app.keys("ctrl+s")
+    app.see("In force")
+    saved = (home / "rules.toml").read_text()
+    assert saved.index("titles are cheap") < saved.index("# What looks like a key") < saved.index("secrets stay home")
+    app.keys("ctrl+z")
+    app.see("1. secrets stay home: when secret, route Local")
+
+
+def test_the_overview_says_what_the_command_line_says_and_calls_are_searched_as_one_types(
+    start: Start, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    sample_home().write(home, days=20, count=400)
+    own_port(home)
+    app = start(home=home)
+    app.go("overview")
+    spent = json.loads(app.turnout("spend", "--by", "client", "--json"))
+    app.see(f"${float(spent['total_usd']):,.2f}")
+    for one in spent["rows"]:
+        app.see(one["name"])
+
+    app.go("calls")
+    app.see("Client: codex", "table cell")
+    app.write("Search calls", "nightly-eval")
+    app.see("Client: nightly-eval", "table cell")
+    app.gone("Client: codex", "table cell")
+    found = json.loads(app.turnout("calls", "--last", "400", "--json"))["calls"]
+    one = next(call for call in found if call["client"] == "nightly-eval" and call["status"] == "settled")
+    app.go(f"calls/{one['id']}")
+    app.see("Why it went there")
+    app.see(one["reason"])
+    app.see(f"{one['tokens']['output']:,}")
+    app.press("Good answer")
+    app.see("Noted. It counts when the grader is calibrated.")
+    app.until(lambda: kept(home, "thumb").get(one["id"]) is True, "the thumb in the ledger")
+
+
+def test_an_audit_asks_two_tiers_side_by_side_and_keeps_the_verdict(start: Start) -> None:
+    with Engine() as dear, Engine() as cheap:
+        cheap.default, dear.default = Script(text="total = 1"), Script(text="int total = 1;")
+        app = start(two_tiers(dear.url, cheap.url))
+        app.go("audit")
+        app.see("No finished call to audit yet")
+        app.write("Prompt to compare", "rename this variable to total")
+        app.press("Ask both")
+        assert app.see("Answer of local/scripted", part=True)["text"] == "total = 1"
+        assert app.see("Answer of cloud/scripted", part=True)["text"] == "int total = 1;"
+        app.press("The local one is good enough")
+        app.see("Noted. It counts when the grader is calibrated.")
+        app.until(lambda: kept(app.home, "shadow"), "a verdict")
+        verdict = next(iter(kept(app.home, "shadow").values()))
+        assert isinstance(verdict, dict)
+        assert verdict["strong_needed"] == 0.0
+        calls = json.loads(app.turnout("calls", "--json"))["calls"]
+        assert {(call["client"], call["tier"]) for call in calls} == {
+            ("side by side", "local"),
+            ("side by side", "high"),
+        }
+
+
 def test_a_button_of_the_notification_answers_too(desk: Desk, start: Start) -> None:
     with Engine() as engine:
         app = start(two_tiers(engine.url, engine.url), ASK_RULES)
@@ -207,6 +279,14 @@ def sample_home() -> ModuleType:
     sys.modules["sample_home"] = module
     spec.loader.exec_module(module)
     return module
+
+
+def kept(home: Path, kind: str) -> dict[str, object]:
+    reader = Reader(home / "data" / "ledger.db")
+    try:
+        return dict(reader.kept(kind))
+    finally:
+        reader.close()
 
 
 def _pid(home: Path) -> int:

@@ -247,6 +247,14 @@ class App:
     def write(self, name: str, text: str) -> None:
         self._ask({"do": "write", "name": name, "role": "", "part": False, "text": text, "timeout_s": 20.0})
 
+    def focus(self, name: str, role: str = "") -> None:
+        self._ask({"do": "focus", "name": name, "role": role, "part": False, "timeout_s": 20.0})
+
+    def keys(self, *keys: str) -> None:
+        """Pressed on the keyboard, in the window."""
+        self.desk.run("xdotool", "windowfocus", "--sync", self.window())
+        self.desk.run("xdotool", "key", "--clearmodifiers", *keys)
+
     def names(self) -> list[str]:
         """Everything that shows, in order."""
         return json.loads(self._ask({"do": "names", "timeout_s": 5.0})["names"])  # type: ignore[no-any-return]

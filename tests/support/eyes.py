@@ -101,6 +101,8 @@ def answer(pid, asked):
             elif node is not None:
                 if asked["do"] == "press":
                     press(node)
+                elif asked["do"] == "focus":
+                    node.queryComponent().grabFocus()
                 elif asked["do"] == "write":
                     node.queryEditableText().setTextContents(asked["text"])
                 return told(node)

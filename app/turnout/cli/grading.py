@@ -160,8 +160,21 @@ def _from_file(here: "World", file: Path) -> "list[Label]":
     return found
 
 
+def shadow_label(value: object) -> "Label | None":
+    """A verdict as the side-by-side check keeps it; None for what is none."""
+    from turnout.routing.calibration import INPUT_NAMES, Label
+
+    if not isinstance(value, dict):
+        return None
+    features, need = value.get("features"), value.get("strong_needed")
+    if not isinstance(features, list) or not isinstance(need, int | float) or not 0 <= need <= 1:
+        return None
+    numbers = tuple(float(one) for one in features if isinstance(one, int | float))
+    return Label(numbers, float(need)) if len(numbers) == len(features) == len(INPUT_NAMES) else None
+
+
 def _from_ledger(here: "World") -> "list[Label]":
-    """Thumbs on the answers of the cheap tiers; on a dear one a thumb says nothing of what a cheap one had done."""
+    """Verdicts of side-by-side checks, and thumbs on the answers of the cheap tiers; on a dear one a thumb says nothing of what a cheap one had done."""
     from turnout.calls.units import Tier
     from turnout.ledger.reader import Reader
     from turnout.routing.calibration import Label
@@ -175,6 +188,7 @@ def _from_ledger(here: "World") -> "list[Label]":
             if record is None or not record.features or record.tier not in (Tier.FAST, Tier.LOCAL):
                 continue
             found.append(Label(record.features, 0.0 if up else 1.0))
+        found += [label for value in reader.kept("shadow").values() if (label := shadow_label(value)) is not None]
     finally:
         reader.close()
     return found

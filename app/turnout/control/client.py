@@ -120,8 +120,17 @@ class ControlClient:
     def thumbs(self, call: str, *, up: bool) -> Doc:
         return self.ask("POST", "thumbs", {"call": call, "up": up})
 
-    def keep(self, kind: str, key: str, value: str | None) -> Doc:
-        """A small thing beside the ledger (the calibration); None drops it."""
+    def elsewhere(self, usage: Doc) -> list[Doc]:
+        """What tokens by bucket cost at each tier's first model."""
+        found: list[Doc] = self.ask("POST", "elsewhere", usage)["tiers"]
+        return found
+
+    def compare(self, prompt: str, tiers: list[str]) -> Doc:
+        """Asks each tier's first model, at once; it takes as long as the slower one."""
+        return self.ask("POST", "compare", {"prompt": prompt, "tiers": tiers}, timeout_s=330)
+
+    def keep(self, kind: str, key: str, value: str | Doc | None) -> Doc:
+        """A small thing beside the ledger (the calibration, a verdict); None drops it."""
         return self.ask("POST", "keep", {"kind": kind, "key": key, "value": value})
 
     def nodes(self) -> list[Node]:

@@ -24,9 +24,11 @@ All under `http://127.0.0.1:PORT/_control/v1/`, with `Authorization: Bearer CONT
     DELETE models/NAME                     {"provider"}; this and the next two through the ollama client too
     POST   models/NAME/load                {"provider"} into memory, with the window that calls ask for
     POST   models/NAME/unload              {"provider"}
-    POST   keep                            {"kind","key","value" | null}  small things beside the ledger: calibration/now
+    POST   keep                            {"kind","key","value" | null}  small things beside the ledger: calibration/now, shadow/CALL
     POST   keys/test                       {"provider"} -> {"ok","message"}
     POST   thumbs                          {"call","up": true|false}
+    POST   elsewhere                       tokens by bucket -> {"tiers": [{"tier","model","cost_usd"}]}: their cost at each tier
+    POST   compare                         {"prompt","tiers": ["local","high"]} -> {"grade","reason","features","sides": [...]}: asks both now
     POST   shutdown
 """
 

@@ -3,7 +3,7 @@
 Everything here blocks and belongs into a lane or the pool, never on the UI thread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -83,6 +83,10 @@ class Ledger(Protocol):
 
     def spend(self, by: str, since_ms: int, until_ms: int, midnight_ms: int) -> Spend: ...
 
+    def thumbs(self) -> Mapping[str, bool]:
+        """By call id: whether its answer was good enough."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -125,6 +129,9 @@ class LedgerFile:
             since_ms=since_ms,
             until_ms=until_ms,
         )
+
+    def thumbs(self) -> Mapping[str, bool]:
+        return {call: up for call, up in self._reader.kept("thumb").items() if isinstance(up, bool)}
 
     def close(self) -> None:
         self._reader.close()

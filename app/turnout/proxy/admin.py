@@ -27,7 +27,7 @@ from turnout.settings.paths import Paths
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_. \-]{0,63}$")
 STOPPED_TOLD = 8
-KEPT_KINDS = ("calibration", "connect")
+KEPT_KINDS = ("calibration", "connect", "shadow")
 Doc = dict[str, Json]
 Act = Callable[[Writer, Reader], "Doc | Awaitable[Doc]"]
 

@@ -17,6 +17,7 @@ from turnout.errors import MethodError, NotFoundError
 from turnout.proxy import listings
 from turnout.proxy.admin import Admin, Clients
 from turnout.proxy.answer import Answer, Headers
+from turnout.proxy.comparing import compare, elsewhere
 from turnout.proxy.edges import Keys
 from turnout.proxy.endpoints import Asked, Endpoint
 from turnout.proxy.metrics import metrics
@@ -50,12 +51,13 @@ class Answers:
         reload: Callable[[], Awaitable[None]],
         test_key: Callable[[str], Awaitable[Json]],
         nodes: Nodes,
+        developer: str,
         stop: Callable[[], None],
     ) -> None:
         self._state, self.admin, self._clients, self._keys = state, admin, clients, keys
         self._started_s = started_s
         self._reload, self._test_key, self._stop = reload, test_key, stop
-        self._nodes = nodes
+        self._nodes, self._developer = nodes, developer
 
     def listing(self, asked: Asked, headers: Headers, query: bytes, body: bytes) -> bytes:
         """Raises NotFoundError for a model there is not."""
@@ -175,6 +177,11 @@ class Answers:
                 return await self._test_key(fields.text(doc, "provider"))
             case ("POST", ["thumbs"]):
                 return admin.thumbs(fields.text(doc, "call"), up=fields.flag_or(doc, "up") is not False)
+            case ("POST", ["elsewhere"]):
+                return elsewhere(state, doc)
+            case ("POST", ["compare"]):
+                tiers = fields.strings_or(doc, "tiers")
+                return await compare(state, self._developer, fields.text(doc, "prompt"), tiers)
             case ("POST", ["keep"]):
                 return admin.keep(fields.text(doc, "kind"), fields.text(doc, "key"), doc.get("value"))
             case ("POST", ["shutdown"]):
@@ -192,6 +199,8 @@ class Answers:
             "models",
             "nodes",
             "thumbs",
+            "compare",
+            "elsewhere",
         ):
             raise MethodError(f"/_control/v1/{parts[0]} does not take {method} there.")
         raise NotFoundError(f"the control API has no {'/'.join(parts)[:80]!r}", hint=f"This is Turnout {__version__}.")

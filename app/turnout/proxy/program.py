@@ -118,6 +118,8 @@ class Program:
         self.admin = Admin(self.state, self.writer, self.started_ms, f"http://127.0.0.1:{self.port}", os.getpid())
         self.admin.next_steps = self.next_steps
         self.admin.on_kept = lambda kind, value: self._calibrate(value) if kind == "calibration" else None
+        settings = self._config.settings
+        developer = settings.developer or _user()
         answers = Answers(
             self.state,
             self.admin,
@@ -127,9 +129,9 @@ class Program:
             reload=self.reload,
             test_key=self.test_key,
             nodes=Nodes(self.state, self._ask_engine),
+            developer=developer,
             stop=self._stop,
         )
-        settings = self._config.settings
         self.app = App(
             self.state,
             answers,
@@ -137,7 +139,7 @@ class Program:
             control_token=self.control_token,
             door=self._door,
             ports={client.port: client.name for client in settings.clients},
-            developer=settings.developer or _user(),
+            developer=developer,
         )
         self._seen = self._stamp()
         loop = asyncio.get_running_loop()

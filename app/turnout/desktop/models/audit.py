@@ -104,3 +104,51 @@ def _tier(value: object) -> Tier | None:
 
 def _nanos(value: object) -> int | None:
     return nanos_of(str(value)) if value is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One answer of a side-by-side check."""
+
+    tier: Tier | None
+    call: str
+    model: str
+    text: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """One prompt, asked of two tiers: the cheap one first."""
+
+    grade: str
+    reason: str
+    features: Sequence[float]
+    sides: Sequence[Side]
+
+    @property
+    def judgeable(self) -> bool:
+        return len(self.sides) == 2 and all(side.text for side in self.sides)
+
+    @property
+    def graded(self) -> str:
+        """What the grader said of it, one line."""
+        return text.one_line(self.reason, 120)
+
+    def verdict(self, need: float) -> dict[str, Any]:
+        """As calibration reads it; `need` of the dear tier, 0..1."""
+        return {"features": list(self.features), "strong_needed": need}
+
+
+def shadow(doc: Mapping[str, Any]) -> Shadow:
+    sides = [
+        Side(
+            _tier(one.get("tier")),
+            str(one.get("call", "")),
+            str(one.get("model", "")),
+            str(one.get("text", "")),
+            int(one.get("status", 0)),
+        )
+        for one in doc.get("sides", ())
+    ]
+    return Shadow(str(doc.get("grade") or ""), str(doc.get("reason") or ""), tuple(doc.get("features", ())), sides)

@@ -1,11 +1,12 @@
 """The last 100 calls asked one question: which of them needed the dear model? Thumbs teach the grader."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from turnout.calls.units import Tier
+from turnout.calls.units import USD_NANOS, Tier
 from turnout.desktop import text
 from turnout.desktop.charts import Meter
 from turnout.desktop.commands import Doc
@@ -13,6 +14,7 @@ from turnout.desktop.desk import Desk
 from turnout.desktop.models.audit import Audit as Found
 from turnout.desktop.models.audit import Judged, audit
 from turnout.desktop.pages.page import Page
+from turnout.desktop.pages.sidebyside import SideBySide
 from turnout.desktop.text import tr
 from turnout.desktop.theme import px
 from turnout.desktop.widgets import (
@@ -52,30 +54,26 @@ class Audit(Page):
         summary.addLayout(self.ways, 2)
         self.rows = QVBoxLayout()
         self.rows.setSpacing(0)
+        self.calls = Card(
+            row(
+                section(tr("Calls")),
+                label(tr("a thumb says whether the answer was good enough"), 12, 400, "faint"),
+                None,
+                Button(
+                    tr("Calibrate the grader"),
+                    "sliders-horizontal",
+                    tip=tr("Fit the grader to the thumbs and side-by-side verdicts so far"),
+                    pressed=self._calibrate,
+                ),
+            ),
+            4,
+            self.rows,
+            spacing=6,
+        )
+        self.shadow = SideBySide(desk)
         inside = QWidget()
         inside.setObjectName("clear")
-        inside.setLayout(
-            column(
-                Card(summary),
-                Card(
-                    row(
-                        section(tr("Calls")),
-                        label(
-                            tr("a thumb says whether the answer was good enough: it calibrates the grader"),
-                            12,
-                            400,
-                            "faint",
-                        ),
-                        None,
-                    ),
-                    4,
-                    self.rows,
-                    spacing=6,
-                ),
-                None,
-                spacing=14,
-            )
-        )
+        inside.setLayout(column(Card(summary), self.calls, self.shadow, None, spacing=14))
         self.bleed()
         self.body.addWidget(Scroll(inside), 1)
 
@@ -83,11 +81,22 @@ class Audit(Page):
         return tr("Audit")
 
     def refresh(self) -> None:
+        self.desk.ledger.run(lambda ledger: ledger.thumbs(), self._got_thumbs, lambda _: None, owner=self)
         self.desk.commands.ask(["audit", "--last", "100"], self._got, self.failed, key="audit", owner=self)
 
+    def ledger_changed(self) -> None:
+        self.shadow.ledger_changed()
+
+    def _got_thumbs(self, thumbs: Mapping[str, bool]) -> None:
+        self._thumbs = dict(thumbs)
+        self._draw()
+
     def _got(self, doc: Doc) -> None:
-        self.note.say("")
+        if self.note.property("kind") == "bad":
+            self.note.say("")
         found = self._found = audit(doc)
+        self.calls.setVisible(bool(found.calls))
+        self.which.setVisible(bool(found.calls))
         self.headline.setText(found.headline)
         self.words.setText(found.words)
         clear(self.ways)
@@ -142,12 +151,11 @@ class Audit(Page):
         line.addWidget(track)
         line.addWidget(Elided(text.one_line(one.client, 60), 13, 500), 2)
         line.addWidget(Elided(text.one_line(one.reason, 200), 13, 400, "muted"), 5)
-        if one.cheaper:
-            line.addWidget(label(tr("{n} less").format(n=text.money(one.could_save)), 12, 400, "good"))
-        cost = label(text.money(one.cost), 13, 500)
-        cost.setFixedWidth(px(72))
-        cost.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        line.addWidget(cost)
+        saved = tr("{n} less").format(n=_money(one.could_save)) if one.cheaper else ""
+        for shown, width in ((label(saved, 12, 400, "good"), 96), (label(_money(one.cost), 13, 500), 64)):
+            shown.setFixedWidth(px(width))
+            shown.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            line.addWidget(shown)
         for up, icon, name in ((True, "thumbs-up", tr("Good enough")), (False, "thumbs-down", tr("Not good enough"))):
             given = self._thumbs.get(one.call) is up
             button = Button(
@@ -175,6 +183,34 @@ class Audit(Page):
         self._more = 100
         self._draw()
 
+    def _calibrate(self) -> None:
+        def done(doc: Doc) -> None:
+            self.note.say(
+                text.plural(
+                    int(doc.get("labels", 0)),
+                    "The grader is fitted to {n} verdict of yours.",
+                    "The grader is fitted to {n} verdicts of yours.",
+                ),
+                "good",
+                tr("Take it back"),
+                self._uncalibrate,
+            )
+
+        self.note.say(tr("Fitting…"), "info")
+        self.desk.commands.ask(["calibrate"], done, self._not_calibrated, key="calibrate", owner=self)
+
+    def _not_calibrated(self, error: TurnoutError) -> None:
+        self.note.say(error.said, "warn")
+
+    def _uncalibrate(self) -> None:
+        self.desk.commands.ask(
+            ["calibrate", "undo"],
+            lambda _: self.note.say(tr("The grader is as it was shipped."), "info"),
+            self.failed,
+            key="calibrate",
+            owner=self,
+        )
+
     def _thumb(self, call: str, up: bool) -> None:
         self._thumbs[call] = up
         self._draw()
@@ -185,3 +221,8 @@ class Audit(Page):
             self.failed(error)
 
         self.desk.pool.run(lambda: self.desk.link.client().thumbs(call, up=up), lambda _: None, broke, owner=self)
+
+
+def _money(nanos: int) -> str:
+    """With as many digits in every row, so that a column can be read down."""
+    return text.money(nanos, 2 if nanos >= USD_NANOS else 4)

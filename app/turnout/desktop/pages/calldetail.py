@@ -1,15 +1,20 @@
 """One call in full: why it went there, its tokens by bucket, its time, its attempts, its cost against the other ways."""
 
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from turnout.calls.record import CallRecord
-from turnout.calls.units import Status
+from turnout.calls.units import USD_NANOS, Status
 from turnout.desktop import text, theme
 from turnout.desktop.charts import Chart, Meter
 from turnout.desktop.desk import Desk
 from turnout.desktop.models.calls import UNFINISHED, cost
+from turnout.desktop.models.onecall import Elsewhere, cost_ways, elsewhere, told_signals
 from turnout.desktop.text import tr
 from turnout.desktop.theme import px
 from turnout.desktop.widgets import (
@@ -57,6 +62,8 @@ class CallDetail(QFrame):
         self.setAccessibleName(tr("Call"))
         self.setFixedWidth(px(372))
         self.call: CallRecord | None = None
+        self._thumb: bool | None = None
+        self._elsewhere: Sequence[Elsewhere] = ()
         self._title = Elided("", 15, 600)
         self._when = label("", 12, 400, "faint")
         self._state = pill("")
@@ -76,8 +83,34 @@ class CallDetail(QFrame):
     def unfinished(self) -> bool:
         return self.call is not None and self.call.status in UNFINISHED
 
-    def show_call(self, call: CallRecord) -> None:
-        self.call = call
+    def show_call(self, call: CallRecord, thumb: bool | None = None) -> None:
+        """`thumb` as it was given before."""
+        if self.call is None or self.call.id != call.id or self.call.usage != call.usage:
+            self._elsewhere = ()
+            self._ask_elsewhere(call)
+        self.call, self._thumb = call, thumb
+        self._draw()
+
+    def _ask_elsewhere(self, call: CallRecord) -> None:
+        tokens = {name: int(getattr(call.usage, name)) for name, _ in BUCKETS if getattr(call.usage, name)}
+        if tokens and call.status not in UNFINISHED:
+            link = self._desk.link
+            self._desk.pool.run(
+                lambda: link.client().elsewhere(tokens),
+                lambda tiers: self._got_elsewhere(call.id, tiers),
+                lambda _: None,  # without the proxy, what the row itself knows is shown
+                owner=self,
+            )
+
+    def _got_elsewhere(self, call_id: str, tiers: Sequence[Mapping[str, Any]]) -> None:
+        if self.call is not None and self.call.id == call_id:
+            self._elsewhere = elsewhere(tiers)
+            self._draw()
+
+    def _draw(self) -> None:
+        call = self.call
+        if call is None:
+            return
         self._title.setText(text.one_line(call.model or call.asked_model or tr("No model"), 120))
         self._when.setText(f"{text.moment(call.at_ms)} · {text.status(call.status)}")
         self.setAccessibleDescription(summary(call))
@@ -118,9 +151,8 @@ class CallDetail(QFrame):
             box.addLayout(_pair(tr("Switch"), call.switch))
         if call.observed:
             box.addLayout(_pair(tr("Observed rule"), tr("would have routed to {route}").format(route=call.observed)))
-        # Facts of the call's shape and marks of definitions are kept for replays, not for people.
-        for name, value in [(n, v) for n, v in call.signals.items() if "." not in n][:8]:
-            box.addLayout(_pair(text.one_line(name, 24), _value(value)))
+        for name, said in told_signals(call.signals):
+            box.addLayout(_pair(name, said))
         if call.error:
             wrong = _words(call.error)
             wrong.setProperty("tone", "bad")
@@ -135,16 +167,18 @@ class CallDetail(QFrame):
             return column(label(held, 13))
         if call.status is Status.REFUSED:
             return None
-        top = max(call.cost, call.baseline, call.all_fast)
+        ways = cost_ways(call, self._elsewhere)
+        top = max(way.nanos for way in ways)
+        # As many digits in every line, so that they compare at a glance.
+        digits = 2 if min((way.nanos for way in ways if way.nanos), default=0) >= USD_NANOS // 10 else 4
         box = column(spacing=9)
-        for name, nanos, color, said in (
-            (tr("Paid"), call.cost, call.tier.value if call.tier else "accent", cost(call)),
-            (tr("The model asked for"), call.baseline, "strong", text.money(call.baseline)),
-            (tr("The fast tier"), call.all_fast, "strong", text.money(call.all_fast)),
-        ):
-            meter = Meter(name, 5)
-            meter.set_parts([(nanos / top if top else 0.0, color)], f"{name}: {said}")
-            box.addLayout(column(row(Elided(name, 13), label(said, 13, 500)), meter, spacing=4))
+        for way in ways:
+            said = cost(call) if way.paid else text.money(way.nanos, digits)
+            meter = Meter(way.name, 5)
+            meter.set_parts([(way.nanos / top if top else 0.0, way.color)], f"{way.name}: {said}")
+            model = Elided(text.one_line(way.model, 60), 12, 400, "faint")
+            name = label(way.name, 13, 600 if way.paid else 400)
+            box.addLayout(column(row(name, model, label(said, 13, 600 if way.paid else 500)), meter, spacing=4))
         notes = []
         if call.unpriced:
             notes.append(tr("No price is known for this model: it counts as unpriced, not as free."))
@@ -251,7 +285,42 @@ class CallDetail(QFrame):
         if session:
             both.addWidget(Button(tr("This session"), "list-filter", pressed=see_session))
         both.addStretch(1)
-        return column(both)
+        box = column(spacing=10)
+        if call.tier is not None and call.status is Status.SETTLED:
+            box.addLayout(self._thumbs(call))
+        box.addLayout(both)
+        return box
+
+    def _thumbs(self, call: CallRecord) -> QVBoxLayout:
+        line = row(label(tr("Was the answer good enough?"), 13), None, spacing=6)
+        for up, icon, name in ((True, "thumbs-up", tr("Good answer")), (False, "thumbs-down", tr("Bad answer"))):
+            given = self._thumb is up
+            button = Button(
+                "",
+                icon,
+                "plain" if given else "bare",
+                name=name,
+                pressed=partial(self._give_thumb, call.id, up),
+            )
+            button.setAccessibleDescription(tr("given") if given else "")
+            line.addWidget(button)
+        box = column(line, spacing=3)
+        if self._thumb is not None:
+            box.addWidget(label(tr("Noted. It counts when the grader is calibrated."), 12, 400, "faint"))
+        return box
+
+    def _give_thumb(self, call_id: str, up: bool) -> None:
+        def noted(_: object) -> None:
+            if self.call is not None and self.call.id == call_id:
+                self._thumb = up
+                self._draw()
+
+        self._desk.pool.run(
+            lambda: self._desk.link.client().thumbs(call_id, up=up),
+            noted,
+            lambda error: self._desk.failed.emit(error.said),
+            owner=self,
+        )
 
 
 class TimeLine(Chart):
@@ -295,12 +364,6 @@ def summary(call: CallRecord) -> str:
         cost=cost(call),
         time=text.duration(call.duration_ms),
     )
-
-
-def _value(value: str | float | int | bool) -> str:
-    if isinstance(value, bool):
-        return tr("yes") if value else tr("no")
-    return text.number(value) if isinstance(value, int) else str(value)
 
 
 def _words(said: str, tone: str = "") -> QLabel:

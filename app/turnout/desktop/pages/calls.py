@@ -7,8 +7,8 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QStackedWidget
 
 from turnout.calls.record import CallRecord
-from turnout.calls.units import Tier
-from turnout.desktop import text
+from turnout.calls.units import Status, Tier
+from turnout.desktop import text, theme
 from turnout.desktop.calltable import CallTable
 from turnout.desktop.desk import Desk
 from turnout.desktop.models.calls import CallsModel
@@ -16,7 +16,8 @@ from turnout.desktop.pages.calldetail import CallDetail
 from turnout.desktop.pages.page import Page
 from turnout.desktop.sources import Search as Wanted
 from turnout.desktop.text import tr
-from turnout.desktop.widgets import Button, Card, Empty, Search, Segments, label, row
+from turnout.desktop.theme import px
+from turnout.desktop.widgets import Button, Card, Combo, Empty, Search, Segments, label, row
 
 
 class Calls(Page):
@@ -25,8 +26,14 @@ class Calls(Page):
         self.tiers = Segments(
             tr("Tier"), [("", tr("All")), ("high", tr("High")), ("fast", tr("Fast")), ("local", tr("Local"))]
         )
-        self.seek = Search(tr("Client, model, rule, session…"), tr("Search calls"), 250)
-        super().__init__(desk, self.count, None, self.tiers, self.seek)
+        self.outcome = Combo(tr("Outcome"))
+        self.outcome.addItem(tr("Any outcome"), "")
+        for status in (Status.SETTLED, Status.REFUSED, Status.FAILED, Status.ABORTED):
+            self.outcome.addItem(text.status(status), status.value)
+        self.outcome.setFont(theme.font(12.5))
+        self.outcome.setFixedWidth(px(124))
+        self.seek = Search(tr("Client, model, rule, session…"), tr("Search calls"), 230)
+        super().__init__(desk, self.count, None, self.outcome, self.tiers, self.seek)
         self.model = CallsModel(desk.ledger, desk.slow)
         self.table = CallTable(self.model, tr("Calls"))
         self.detail = CallDetail(desk)
@@ -58,6 +65,7 @@ class Calls(Page):
         self._soon.timeout.connect(self._refresh)
         self.seek.textChanged.connect(lambda _: self._typed.start())
         self.tiers.chosen.connect(lambda _: self._search())
+        self.outcome.activated.connect(lambda _: self._search())
         self.table.chosen.connect(self.show_call)
         self.model.loaded.connect(self._loaded)
         QShortcut(QKeySequence("Ctrl+F"), self).activated.connect(self.seek.setFocus)
@@ -92,7 +100,11 @@ class Calls(Page):
         self._shown = call_id
         self.detail.show()
         self.desk.ledger.run(
-            lambda ledger: ledger.call(call_id), self._got_call, self.failed, key="call-detail", owner=self
+            lambda ledger: (ledger.call(call_id), ledger.thumbs().get(call_id)),
+            lambda got: self._got_call(*got),
+            self.failed,
+            key="call-detail",
+            owner=self,
         )
 
     def close_detail(self) -> None:
@@ -109,12 +121,12 @@ class Calls(Page):
         if self._shown and self.detail.unfinished:
             self.show_call(self._shown)
 
-    def _got_call(self, call: CallRecord | None) -> None:
+    def _got_call(self, call: CallRecord | None, thumb: bool | None) -> None:
         if call is None:
             self.note.say(tr("That call is not in the ledger any more."), "warn")
             self.detail.hide()
             return
-        self.detail.show_call(call)
+        self.detail.show_call(call, thumb)
         row_ = self.model.row_of(call.id)
         if row_ >= 0 and self.table.currentIndex().row() != row_:
             self.table.selectRow(row_)
@@ -134,8 +146,15 @@ class Calls(Page):
                 since, until = int(start.timestamp() * 1000), int((start + timedelta(days=1)).timestamp() * 1000)
             except ValueError:
                 self._day = ""
+        outcome = str(self.outcome.currentData())
         self.model.reload(
-            Wanted(self.seek.text().strip(), Tier(tier) if tier else None, since_ms=since, until_ms=until)
+            Wanted(
+                self.seek.text().strip(),
+                Tier(tier) if tier else None,
+                Status(outcome) if outcome else None,
+                since_ms=since,
+                until_ms=until,
+            )
         )
 
     def _first_row(self) -> None:

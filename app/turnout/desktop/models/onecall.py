@@ -1,0 +1,72 @@
+"""One call as its detail shows it: what it would have cost elsewhere, and which signals fitted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from turnout.calls.record import CallRecord
+from turnout.calls.units import Tier
+from turnout.desktop import text
+from turnout.desktop.text import nanos_of, tr
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The call's tokens at another tier's first model, as the proxy prices them."""
+
+    tier: Tier
+    model: str
+    nanos: int | None
+    """None: unpriced there."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostWay:
+    """One line of the comparison."""
+
+    name: str
+    model: str
+    nanos: int
+    color: str
+    paid: bool = False
+
+
+def elsewhere(rows: Sequence[Mapping[str, Any]]) -> Sequence[Elsewhere]:
+    tiers = {tier.value: tier for tier in Tier}
+    return tuple(
+        Elsewhere(
+            tiers[str(one["tier"])],
+            str(one.get("model", "")),
+            nanos_of(str(one["cost_usd"])) if one.get("cost_usd") is not None else None,
+        )
+        for one in rows
+        if one.get("tier") in tiers
+    )
+
+
+def cost_ways(call: CallRecord, known: Sequence[Elsewhere]) -> list[CostWay]:
+    """What was paid, what was asked for, and each other tier; without the proxy, what the row itself knows."""
+    ways = [
+        CostWay(tr("Paid"), call.model, call.cost, call.tier.value if call.tier else "accent", paid=True),
+        CostWay(tr("Asked for"), call.asked_model, call.baseline, "strong"),
+    ]
+    if not known:
+        return [*ways, CostWay(tr("The fast tier"), "", call.all_fast, "strong")]
+    for one in known:
+        if one.tier is not call.tier and one.nanos is not None:
+            ways.append(CostWay(text.tier(one.tier), one.model.partition("/")[2], one.nanos, one.tier.value))
+    return ways
+
+
+def told_signals(signals: Mapping[str, str | float | int | bool]) -> list[tuple[str, str]]:
+    """Name and words. Facts of the call's shape and marks of definitions hold a dot: they are for replays, not for people."""
+    shown = {text.one_line(name, 24): value for name, value in signals.items() if "." not in name}
+    fits = [name for name, value in shown.items() if value is True]
+    not_ = [name for name, value in shown.items() if value is False]
+    rows = [(tr("Signals"), ", ".join(fits))] if fits else []
+    if not_:
+        rows.append((tr("Not"), ", ".join(not_)))
+    for name, value in list(shown.items())[:12]:
+        if not isinstance(value, bool):
+            rows.append((name, text.number(value) if isinstance(value, int) else str(value)))
+    return rows
