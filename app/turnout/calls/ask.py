@@ -218,8 +218,10 @@ def gather(turns: Mapping[int, str], tools: Collection[str] = ()) -> Asks:
     comes again and again, word for word (a client was seen to send one 2,327 times in 132 s).
     """
     peeled = {turn: words for turn, text in turns.items() if (words := peel(text))}
-    times = Counter(peeled.values())
-    said = {words for words, seen in times.items() if seen >= _NAG_TIMES and len(words) >= _NAG_LENGTH}
+    said: set[str] = set()
+    if len(peeled) >= _NAG_TIMES:
+        times = Counter(peeled.values())
+        said = {words for words, seen in times.items() if seen >= _NAG_TIMES and len(words) >= _NAG_LENGTH}
     if not _REMINDING_TOOLS.isdisjoint(tools):
         said.update(words for turn, words in peeled.items() if turn - 1 in peeled)
     human = [turn for turn, words in peeled.items() if words not in said]

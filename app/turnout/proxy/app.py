@@ -241,6 +241,7 @@ class App:
             project=names.get("x-turnout-project", "")[:64] or client.project,
             outline=outline,
             session=session.id,
+            session_derived=session.derived,
             parent_session=session.parent,
             headers=names,
             wanted_tier=_tier(names.get("x-turnout-tier", "")),

@@ -263,7 +263,8 @@ class State:
         """
         now_ms = time.time_ns() // 1_000_000
         live = self.sessions.named(session, call.client.name, now_ms)
-        call = replace(call, session=live.id, session_derived=session.derived)
+        if call.session != live.id:
+            call = replace(call, session=live.id)
         live.last_at_ms = now_ms
         self.clients_seen[call.client.name] = now_ms
         if live.loop is None:

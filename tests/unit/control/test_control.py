@@ -136,7 +136,7 @@ def test_a_pull_tells_its_progress_and_its_error(server: Script, client: Control
     with pytest.raises(ControlError, match="no such model"):
         seen.extend(client.models_pull("x"))
 
-    assert server.asked[0][3] == {"name": "x"}
+    assert server.asked[0][3] == {"name": "x", "provider": ""}
 
 
 def test_the_runtime_file_is_the_owners_alone(tmp_path: Path) -> None:
