@@ -1,17 +1,21 @@
 """The audit's question: of these calls, which needed the dear model, and what would each have cost elsewhere? Values only."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from turnout.calls.record import CallRecord
-from turnout.calls.units import Grade, Nanos, Tier
+from turnout.calls.units import Grade, Nanos, Status, Tier
 from turnout.calls.usage import FREE, cost
 from turnout.cli.output import clock, dollars, short, table
+from turnout.errors import SettingsError
+from turnout.ledger.reader import CallFilter
 from turnout.ledger.rows import rfc3339, usd
+from turnout.routing.conversation import Graded, by_difficulty
+from turnout.routing.rules import Grades
 
 if TYPE_CHECKING:
     from turnout.cli.world import World
+    from turnout.ledger.reader import Reader
 
 _TIER_OF = {Grade.LOW: Tier.LOCAL, Grade.MEDIUM: Tier.FAST, Grade.HIGH: Tier.HIGH}
 _ORDER = (Tier.LOCAL, Tier.FAST, Tier.HIGH)
@@ -21,7 +25,7 @@ _ORDER = (Tier.LOCAL, Tier.FAST, Tier.HIGH)
 class Judged:
     record: CallRecord
     enough: Tier | None
-    """The cheapest tier that its grade asks for; None: it was never graded (a tool loop's step, a pinned model)."""
+    """The cheapest tier that would have done; None: nothing of its conversation was ever graded (models asked for by name)."""
     why: str
     at: dict[Tier, Nanos | None]
     """What the same tokens cost at each tier's first model; None: no such tier, or unpriced."""
@@ -89,7 +93,7 @@ class Audit:
             f"{f'; {self.estimated} calls counted here, not by their provider' if self.estimated else ''}."
         )
         if self.unknown:
-            told.append(f"{self.unknown} were never graded (steps of a tool loop, models asked for by name).")
+            told.append(f"{self.unknown} were never graded (their models were asked for by name).")
         told += [
             f"All of them at {tier.value}: {dollars(usd(sum_))}."
             for tier in reversed(_ORDER)
@@ -152,16 +156,24 @@ def _usd(amount: Nanos | None) -> str | None:
     return None if amount is None else usd(amount)
 
 
-def audited(records: Sequence[CallRecord], here: "World") -> Audit:
+def audited(reader: "Reader", last: int, here: "World") -> Audit:
+    """The last ended calls that a model answered, newest first; calls of Turnout's own are none."""
+    records = [
+        record
+        for record in reader.calls(last, where=CallFilter(status=f"{Status.SETTLED.value},{Status.ABORTED.value}"))
+        if record.model and not record.note.startswith(("shadow of ", "grader of "))
+    ]
     prices = {}
     for tier in _ORDER:
         first = next(iter(here.roster.tiers.get(tier, ())), None)
         prices[tier] = None if first is None else FREE if first.sovereign and first.price is None else first.price
+    judge = _Judge(here, reader)
+    judged = {record.id: judge.enough(record) for record in reversed(records)}
     return Audit(
         tuple(
             Judged(
                 record,
-                *_enough(record),
+                *judged[record.id],
                 {tier: cost(record.usage, price) if price is not None else None for tier, price in prices.items()},
             )
             for record in records
@@ -169,7 +181,70 @@ def audited(records: Sequence[CallRecord], here: "World") -> Audit:
     )
 
 
-def _enough(record: CallRecord) -> tuple[Tier | None, str]:
-    if record.grade is None:
-        return None, record.reason
-    return _TIER_OF[record.grade], record.reason
+class _Judge:
+    """The cheapest tier that would have done, call by call, oldest first: a step of a tool loop goes by its conversation's ask."""
+
+    def __init__(self, here: "World", reader: "Reader") -> None:
+        self._here, self._reader = here, reader
+        self._verdicts = reader.kept("verdict")
+        try:
+            self._grades = here.rules.grades
+        except SettingsError:
+            self._grades = Grades()
+        self._sessions: dict[str, tuple[Tier, str] | None] = {}
+
+    def enough(self, record: CallRecord) -> tuple[Tier | None, str]:
+        verdict = self._verdicts.get(record.id)
+        if isinstance(verdict, bool):
+            below = Tier.LOCAL if record.tier is Tier.FAST else Tier.FAST
+            return (
+                (below, "you judged: a cheaper answer would do")
+                if verdict
+                else (
+                    record.tier or Tier.HIGH,
+                    "you judged: it needed this model",
+                )
+            )
+        found = self._graded(record)
+        if found is None:
+            found = self._of_session(record)
+            return (found[0], f"step of a conversation: {found[1]}") if found is not None else (None, record.reason)
+        if record.session:
+            self._sessions[record.session] = found
+        return found
+
+    def _graded(self, record: CallRecord) -> tuple[Tier, str] | None:
+        """None: nobody ever graded it."""
+        if record.grade is None and record.score is None:
+            return None
+        again = self._here.grader.again(record.features, safety=self._grades.safety, confidence=self._grades.confidence)
+        if again is None or _raised(record):
+            return (_TIER_OF[record.grade], record.reason) if record.grade is not None else self._abstained()
+        graded = by_difficulty(again, Graded(again.grade, record.reason))
+        if graded.grade is None:
+            return self._abstained()
+        if graded.grade is record.grade:
+            return _TIER_OF[graded.grade], record.reason
+        was = record.grade.value if record.grade is not None else "not sure"
+        return _TIER_OF[graded.grade], f"graded {graded.grade.value} now, {was} then: {record.reason}"
+
+    def _abstained(self) -> tuple[Tier, str]:
+        tier = Tier(self._grades.abstain) if self._grades.abstain in {one.value for one in Tier} else Tier.FAST
+        return tier, f"the grader is not sure: {tier.value} is what it gets then"
+
+    def _of_session(self, record: CallRecord) -> tuple[Tier, str] | None:
+        if not record.session:
+            return None
+        if record.session not in self._sessions:
+            # The ask it belongs to may lie before the calls that were asked about.
+            before = self._reader.calls(50, (record.at_ms, record.id), CallFilter(session=record.session))
+            graded = (self._graded(one) for one in before)
+            self._sessions[record.session] = next((one for one in graded if one is not None), None)
+        return self._sessions[record.session]
+
+
+def _raised(record: CallRecord) -> bool:
+    """The recorded grade stands where something else than the ask's words made it: who graded, or what the call was."""
+    if "call.housekeeping" in record.signals or record.note.startswith("graded by "):
+        return True
+    return any(word in record.reason for word in ("stalled", "plan mode", "asks for the most thinking"))

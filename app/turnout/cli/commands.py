@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from turnout.cli import (
+    audits,
     budgets,
     clients,
     connecting,
@@ -32,7 +33,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (serving, clients, keyring, connecting, rules, ledger, spending, budgets, grading, models, prices):
+for module in (
+    serving,
+    clients,
+    keyring,
+    connecting,
+    rules,
+    ledger,
+    audits,
+    spending,
+    budgets,
+    grading,
+    models,
+    prices,
+):
     module.register(app)
 
 

@@ -174,7 +174,8 @@ def shadow_label(value: object) -> "Label | None":
 
 
 def _from_ledger(here: "World") -> "list[Label]":
-    """Verdicts of side-by-side checks, and thumbs on the answers of the cheap tiers; on a dear one a thumb says nothing of what a cheap one had done."""
+    """Thumbs on the answers of the cheap tiers (on a dear one a thumb says nothing of what a cheap one had done), verdicts of
+    side-by-side checks, and what the user said of a cheap answer to a dear call (`audit verdict`)."""
     from turnout.calls.units import Tier
     from turnout.ledger.reader import Reader
     from turnout.routing.calibration import Label
@@ -189,6 +190,10 @@ def _from_ledger(here: "World") -> "list[Label]":
                 continue
             found.append(Label(record.features, 0.0 if up else 1.0))
         found += [label for value in reader.kept("shadow").values() if (label := shadow_label(value)) is not None]
+        for call, good in reader.kept("verdict").items():
+            record = reader.call(call)
+            if record is not None and record.features:
+                found.append(Label(record.features, 0.0 if good else 1.0))
     finally:
         reader.close()
     return found

@@ -1,4 +1,4 @@
-"""`calls`, `audit`, `context`: single calls, as the ledger has them. Works whether or not the proxy runs."""
+"""`calls`, `context`: single calls, as the ledger has them. Works whether or not the proxy runs."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +16,6 @@ context = typer.Typer(help="What was compressed or attached.", no_args_is_help=T
 
 def register(app: typer.Typer) -> None:
     app.add_typer(calls, name="calls")
-    app.command("audit")(audit)
     app.add_typer(context, name="context")
 
 
@@ -79,7 +78,11 @@ def _row(record: "CallRecord") -> list[str]:
 
 
 @calls.command("show")
-def show(id_: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
+def show(
+    id_: Annotated[str, typer.Argument(metavar="ID")],
+    texts: Annotated[bool, typer.Option("--texts", help="What was said, where texts are kept (store_bodies).")] = False,
+    as_json: AsJson = False,
+) -> None:
     """One call with its attempts; the beginning of its id is enough."""
     from turnout.cli.reach import own_paths
     from turnout.errors import NotFoundError
@@ -89,13 +92,14 @@ def show(id_: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = Fa
     reader = Reader(own_paths().ledger)
     try:
         record = reader.call(id_)
+        said = reader.said(record.id) if record is not None and texts else {}
     finally:
         reader.close()
     if record is None:
         raise NotFoundError(f"there is no call {id_[:64]!r}", hint="`turnout calls` lists the last ones.")
     doc = row_json(record)
     if as_json:
-        say_json(doc)
+        say_json(doc | {"texts": said} if texts else doc)
         return
     attempts = doc.pop("attempt_rows", [])
     for key, value in doc.items():
@@ -104,27 +108,22 @@ def show(id_: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = Fa
     if isinstance(attempts, list):
         for number, one in enumerate(attempts, 1):
             say(f"attempt {number:<8} {_shown(one)}")
+    for part, text in said.items():
+        say("", f"--- {part} ---", *_readable(text))
+    if texts and not said:
+        say("", "No text of this call is kept: set store_bodies = true under [privacy] in turnout.toml.")
+
+
+def _readable(text: object) -> list[str]:
+    import json
+
+    return (text if isinstance(text, str) else json.dumps(text, indent=2, ensure_ascii=False)).splitlines()
 
 
 def _shown(value: object) -> str:
     if isinstance(value, dict):
         return "  ".join(f"{key}={one}" for key, one in value.items() if one not in (None, "", 0))
     return ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
-
-
-def audit(last: Annotated[int, typer.Option("--last", min=1, max=100_000)] = 100, as_json: AsJson = False) -> None:
-    """Of the last calls, how many truly needed the dear model? Each re-priced at every tier."""
-    from turnout.calls.units import Status
-    from turnout.cli.auditing import audited
-    from turnout.cli.world import world
-
-    here = world()
-    records = [r for r in _records(last) if r.status in (Status.SETTLED, Status.ABORTED) and r.model]
-    found = audited(records, here)
-    if as_json:
-        say_json(found.doc())
-    else:
-        say(*found.lines())
 
 
 @context.command("show")

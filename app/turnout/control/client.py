@@ -129,6 +129,15 @@ class ControlClient:
         """Asks each tier's first model, at once; it takes as long as the slower one."""
         return self.ask("POST", "compare", {"prompt": prompt, "tiers": tiers}, timeout_s=330)
 
+    def verdict(self, call: str, *, good: bool) -> Doc:
+        """Whether a cheaper tier's answer to that call would have done, as the user judged it."""
+        return self.ask("POST", "verdicts", {"call": call, "good": good})
+
+    def shadow(self, *, last: int, sample: int, usd: str, on: str) -> Doc:
+        """Asks some calls again of a cheaper model; takes as long as they do."""
+        asked: Doc = {"last": last, "sample": sample, "usd": usd, "on": on}
+        return self.ask("POST", "shadow", asked, timeout_s=200.0 * sample + 20)
+
     def keep(self, kind: str, key: str, value: str | Doc | None) -> Doc:
         """A small thing beside the ledger (the calibration, a verdict); None drops it."""
         return self.ask("POST", "keep", {"kind": kind, "key": key, "value": value})

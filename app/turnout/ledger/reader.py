@@ -17,6 +17,7 @@ import orjson
 from turnout.calls.record import Attempt, CallRecord
 from turnout.calls.units import Json, Nanos, Tokens
 from turnout.errors import LedgerError
+from turnout.ledger import bodies
 from turnout.ledger.rows import COLUMNS, Value, attempt_of, record_of
 from turnout.ledger.schema import VERSION, NewerLedgerError
 
@@ -33,6 +34,7 @@ class CallFilter:
     tier: str = ""
     client: str = ""
     status: str = ""
+    """One, or several with commas between."""
     session: str = ""
     model: str = ""
     since_ms: int = 0
@@ -212,6 +214,19 @@ class Reader:
             held = db.execute("SELECT record FROM holds WHERE id=?", (id_,)).fetchone()
             return record_of(tuple(orjson.loads(held[0]))) if held is not None else None
 
+    def said(self, call: str) -> dict[str, Json]:
+        """What was kept of a call's texts: request, answer, shadow; empty where none are."""
+        with self._reading() as db:
+            return bodies.read(db, call) if db is not None else {}
+
+    def with_bodies(self, last: int) -> list[str]:
+        """Ids of the newest calls whose request is kept, newest first."""
+        with self._reading() as db:
+            if db is None:
+                return []
+            rows = db.execute("SELECT call FROM said WHERE part='request' ORDER BY at_ms DESC LIMIT ?", (last,))
+            return [str(call) for (call,) in rows.fetchall()]
+
     def count(self, where: CallFilter | None = None) -> int:
         clauses, values = _where(where or CallFilter())
         with self._reading() as db:
@@ -344,8 +359,12 @@ class Reader:
 def _where(where: CallFilter) -> tuple[list[str], list[Value]]:
     clauses: list[str] = []
     values: list[Value] = []
+    if "," in where.status:
+        some = where.status.split(",")
+        clauses.append(f"status IN ({','.join('?' * len(some))})")
+        values += some
     for name in ("tier", "client", "status", "session", "model"):
-        if getattr(where, name):
+        if getattr(where, name) and not (name == "status" and "," in where.status):
             clauses.append(f"{name} = ?")
             values.append(getattr(where, name))
     if where.since_ms:

@@ -75,10 +75,21 @@ ALTER TABLE days ADD COLUMN unpriced INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE days ADD COLUMN busy_ms INTEGER NOT NULL DEFAULT 0;
 """
 """Counted from here on; calls before it are in the sums as neither: looking at each of ten million takes minutes."""
+_FOURTH = """
+CREATE TABLE bodies (
+  client TEXT NOT NULL, hash BLOB NOT NULL, at_ms INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (client, hash)
+);
+CREATE INDEX bodies_at ON bodies (at_ms);
+CREATE TABLE said (
+  call TEXT NOT NULL, part TEXT NOT NULL, client TEXT NOT NULL, at_ms INTEGER NOT NULL, pieces TEXT NOT NULL, PRIMARY KEY (call, part)
+) WITHOUT ROWID;
+CREATE INDEX said_at ON said (at_ms);
+"""
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_ledger", _FIRST),
     ("0002_days_and_blocks", _SECOND),
     ("0003_busy_and_unsure", _THIRD),
+    ("0004_bodies", _FOURTH),
 )
 VERSION = len(STEPS)
 """`PRAGMA user_version` of a ledger this code reads; a larger one is from a newer Turnout and is not touched."""

@@ -3,6 +3,8 @@
 import sqlite3
 from dataclasses import dataclass
 
+from turnout.ledger import bodies
+
 STEP = 5_000
 """Calls deleted in one transaction: some 60 ms, for which a hold may have to wait."""
 SMALL_STEP = 500
@@ -20,8 +22,15 @@ class Tidied:
     """Another step is needed."""
 
 
-def tidy(db: sqlite3.Connection, done: Tidied, *, keep_days: int, max_mb: int, now_ms: int) -> None:
-    """One step, inside the caller's transaction."""
+def tidy(
+    db: sqlite3.Connection, done: Tidied, *, keep_days: int, max_mb: int, now_ms: int, bodies_days: int = 0
+) -> None:
+    """One step, inside the caller's transaction. `bodies_days` 0: texts are not kept (any more)."""
+    done.small += bodies.expire(db, now_ms - bodies_days * 86_400_000 if bodies_days > 0 else now_ms + 1)
+    if size(db) > max_mb * 1_000_000 > 0 and (gone_bodies := bodies.shed(db, SMALL_STEP)):
+        done.small += gone_bodies
+        done.more = True
+        return
     oldest = now_ms - keep_days * 86_400_000 if keep_days > 0 else 0
     gone = _oldest(db, "WHERE at_ms < ?", oldest)
     if len(gone) < STEP and size(db) > max_mb * 1_000_000 > 0:

@@ -19,7 +19,7 @@ from pathlib import Path
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Json
 from turnout.errors import LedgerError
-from turnout.ledger import blocks
+from turnout.ledger import blocks, bodies
 from turnout.ledger.blocks import Blocks
 from turnout.ledger.entries import Write, keep, write_hold, write_settled
 from turnout.ledger.rows import dumped
@@ -188,7 +188,11 @@ class Writer:
     async def drop_client(self, name: str) -> None:
         await self._awaited(lambda db: _execute(db, "DELETE FROM clients WHERE name=?", (name,)))
 
-    async def tidy(self, *, keep_days: int, max_mb: int, now_ms: int) -> Tidied:
+    def keep_bodies(self, call: str, client: str, at_ms: int, parts: tuple[bodies.Packed, ...]) -> None:
+        """Texts of a call, masked; lost when the disk refuses them."""
+        self._put(Job(lambda db: bodies.write(db, call, client, at_ms, parts)))
+
+    async def tidy(self, *, keep_days: int, max_mb: int, now_ms: int, bodies_days: int = 0) -> Tidied:
         """Retention: single calls past their time or over the size go, oldest first; the roll-ups stay. Short steps, each
         its own transaction, so that holds pass between them."""
         total = Tidied()
@@ -196,7 +200,7 @@ class Writer:
             done = Tidied()
 
             def step(db: sqlite3.Connection, done: Tidied = done) -> None:
-                tidy(db, done, keep_days=keep_days, max_mb=max_mb, now_ms=now_ms)
+                tidy(db, done, keep_days=keep_days, max_mb=max_mb, now_ms=now_ms, bodies_days=bodies_days)
 
             await self._awaited(step, after=give_back)
             total.calls += done.calls

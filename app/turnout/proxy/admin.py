@@ -358,6 +358,10 @@ class Admin:
         self._writer.keep("thumb", call, up, now_ms())
         return {"call": call, "up": up}
 
+    def verdict(self, call: str, *, good: bool) -> Doc:
+        self._writer.keep("verdict", call, good, now_ms())
+        return {"call": call, "good": good}
+
     def models(self) -> Doc:
         state = self._state
         roster = state.roster()
@@ -469,6 +473,13 @@ class Offline:
         def run(writer: Writer, reader: Reader) -> Doc:
             writer.keep("thumb", call, up, now_ms())
             return {"call": call, "up": up}
+
+        return self._run(run)
+
+    def verdict(self, call: str, *, good: bool) -> Doc:
+        def run(writer: Writer, reader: Reader) -> Doc:
+            writer.keep("verdict", call, good, now_ms())
+            return {"call": call, "good": good}
 
         return self._run(run)
 

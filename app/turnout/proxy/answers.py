@@ -15,13 +15,14 @@ from turnout.control.messages import BudgetLine
 from turnout.counting.corrections import Shape
 from turnout.errors import MethodError, NotFoundError
 from turnout.proxy import listings
-from turnout.proxy.admin import Admin, Clients
+from turnout.proxy.admin import Admin, Clients, money
 from turnout.proxy.answer import Answer, Headers
 from turnout.proxy.comparing import compare, elsewhere
 from turnout.proxy.edges import Keys
 from turnout.proxy.endpoints import Asked, Endpoint
 from turnout.proxy.metrics import metrics
 from turnout.proxy.nodes import Nodes
+from turnout.proxy.shadow import Shadows
 from turnout.proxy.state import State
 from turnout.wire import fields
 from turnout.wire.codec import codec
@@ -52,12 +53,13 @@ class Answers:
         test_key: Callable[[str], Awaitable[Json]],
         nodes: Nodes,
         developer: str,
+        shadows: Callable[[], Shadows],
         stop: Callable[[], None],
     ) -> None:
         self._state, self.admin, self._clients, self._keys = state, admin, clients, keys
         self._started_s = started_s
         self._reload, self._test_key, self._stop = reload, test_key, stop
-        self._nodes, self._developer = nodes, developer
+        self._nodes, self._developer, self._shadows = nodes, developer, shadows
 
     def listing(self, asked: Asked, headers: Headers, query: bytes, body: bytes) -> bytes:
         """Raises NotFoundError for a model there is not."""
@@ -182,6 +184,15 @@ class Answers:
             case ("POST", ["compare"]):
                 tiers = fields.strings_or(doc, "tiers")
                 return await compare(state, self._developer, fields.text(doc, "prompt"), tiers)
+            case ("POST", ["verdicts"]):
+                return admin.verdict(fields.text(doc, "call"), good=fields.flag_or(doc, "good") is not False)
+            case ("POST", ["shadow"]):
+                return await self._shadows().check(
+                    last=min(fields.positive_or(doc, "last") or 100, 10_000),
+                    sample=min(fields.positive_or(doc, "sample") or 5, 100),
+                    limit=money(fields.text(doc, "usd")),
+                    on=fields.text_or(doc, "on") or "fast",
+                )
             case ("POST", ["keep"]):
                 return admin.keep(fields.text(doc, "kind"), fields.text(doc, "key"), doc.get("value"))
             case ("POST", ["shutdown"]):
@@ -201,6 +212,8 @@ class Answers:
             "thumbs",
             "compare",
             "elsewhere",
+            "verdicts",
+            "shadow",
         ):
             raise MethodError(f"/_control/v1/{parts[0]} does not take {method} there.")
         raise NotFoundError(f"the control API has no {'/'.join(parts)[:80]!r}", hint=f"This is Turnout {__version__}.")

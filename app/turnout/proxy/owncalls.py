@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
 from turnout.calls.client import Call
+from turnout.calls.reply import RefusalDelta, TextDelta, ToolArguments, ToolBegan
 from turnout.calls.units import Dialect, Json
 from turnout.errors import BadRequestError
 from turnout.proxy.answer import Answer, Message
@@ -63,8 +64,14 @@ class OwnCalls:
             "temperature": 0,
             "stream": False,
         }
+        return await self.again(of, purpose, doc, Dialect.OPENAI_CHAT, model, timeout_s=timeout_s)
+
+    async def again(
+        self, of: Call, purpose: str, doc: dict[str, Json], dialect: Dialect, model: str, *, timeout_s: float
+    ) -> Told:
+        """A whole request in any dialect, not streamed; its own model already named in it (but for Gemini's, in the path)."""
         answer = _Kept()
-        exchange = self._exchange(of, purpose, doc, answer)
+        exchange = self._exchange(of, purpose, doc, answer, dialect, model)
         task = asyncio.create_task(self._run(exchange))
         # A task that is given up goes on to its own end, and settles there; the set keeps it from being collected.
         self._under_way.add(task)
@@ -73,16 +80,17 @@ class OwnCalls:
         if not done:
             answer.leave()
             return Told(exchange.call.id, 0, model, "", late=True)
-        return Told(exchange.call.id, answer.status, answer.model, _content(answer))
+        return Told(exchange.call.id, answer.status, answer.model, _content(answer, dialect))
 
     async def _run(self, exchange: Exchange) -> None:
         ours.set(True)
         await self._serve(exchange)
 
-    def _exchange(self, of: Call, purpose: str, doc: Json, answer: "_Kept") -> Exchange:
+    def _exchange(self, of: Call, purpose: str, doc: Json, answer: "_Kept", dialect: Dialect, model: str) -> Exchange:
         body = fields.dump(doc)
-        spoken = codec(Dialect.OPENAI_CHAT)
-        outline = spoken.outline(doc)
+        spoken = codec(dialect)
+        path_model = model if dialect is Dialect.GEMINI else ""
+        outline = spoken.outline(doc, path_model=path_model, stream=False if path_model else None)
         self._number += 1
         at_ms = time.time_ns() // 1_000_000
         session = Session(f"{of.session[:60]}.{purpose}", of.session)
@@ -107,6 +115,7 @@ class OwnCalls:
             headers=[(b"content-type", b"application/json")],
             answer=answer,
             session=session,
+            path_model=path_model,
             own=f"{purpose} of {of.id}",
         )
 
@@ -137,9 +146,18 @@ class _Kept(Answer):
             self._hang_up()
 
 
-def _content(answer: _Kept) -> str:
+def _content(answer: _Kept, dialect: Dialect) -> str:
+    """Text, and the tool calls it asks for as lines of their own."""
     try:
-        choices = fields.said_items(fields.load_reply(answer.body), "choices")
+        events = codec(dialect).read_reply(fields.load_reply(answer.body))
     except BadRequestError:
         return ""
-    return fields.said_text(choices[0], "message", "content") if choices else ""
+    parts: list[str] = []
+    for event in events:
+        if isinstance(event, TextDelta | RefusalDelta):
+            parts.append(event.text)
+        elif isinstance(event, ToolBegan):
+            parts.append(f"\n[{event.name}] ")
+        elif isinstance(event, ToolArguments):
+            parts.append(event.fragment)
+    return "".join(parts).strip()

@@ -70,7 +70,7 @@ class Progress:
 class Pipeline:
     def __init__(self, state: State) -> None:
         self._state = state
-        state.graders.own = OwnCalls(self.serve)
+        self.own = state.graders.own = OwnCalls(self.serve)
 
     async def serve(self, exchange: Exchange) -> None:
         started = time.monotonic()
@@ -308,6 +308,9 @@ class Pipeline:
         more["duration_ms"] = round((time.monotonic() - started) * 1000)
         row = CallRecord(**(self._told(exchange, progress) | more))
         state.settled(call, row, progress.held, progress.decided, now_ms())
+        if not exchange.own and progress.last is not None:
+            attempt = progress.last
+            state.edges.keep_texts(call, exchange.body, lambda: seen_text(attempt.seen, attempt))
 
     # --- telling the client ---
 

@@ -30,7 +30,9 @@ from turnout.proxy.nodes import Nodes
 from turnout.proxy.pricing import Prices
 from turnout.proxy.roster import Known, Model
 from turnout.proxy.sessions import Live
+from turnout.proxy.shadow import Shadows
 from turnout.proxy.state import Config, Edges, State
+from turnout.proxy.texts import Texts
 from turnout.proxy.tokens import Tokens as ClientTokens
 from turnout.routing.budget import ended
 from turnout.routing.calibration import Calibration
@@ -46,6 +48,7 @@ log = logging.getLogger("turnout.program")
 
 RELOAD_S = 0.5
 HEALTH_S = 15.0
+TIDY_S = 3_600.0
 KEEP_S = 0.5
 """A kill may lose this much of what sessions remember (model, warm cache); never money, never that one is private."""
 LOOK_AGAIN_S = 3.0
@@ -108,6 +111,7 @@ class Program:
         self.writer = Writer(self.paths.ledger, asyncio.get_running_loop())
         if self.paths.prices.exists():
             await asyncio.to_thread(self.prices.load)
+        self.texts = Texts(self.writer, lambda: self.mind.scanner, lambda: self.state.settings.privacy)
         self.state = State(self._config, self._edges())
         self._restore()
         for line in found.lines:
@@ -130,6 +134,7 @@ class Program:
             test_key=self.test_key,
             nodes=Nodes(self.state, self._ask_engine),
             developer=developer,
+            shadows=self._shadows,
             stop=self._stop,
         )
         self.app = App(
@@ -182,12 +187,18 @@ class Program:
             counts_exactly=lambda: self.counting.counter.ready,
             corrections=self.counting.corrections,
             counted=self._uncounted.add,
+            keep_texts=self.texts.keep,
             scan=self.mind.scan,
             grade=self.mind.grade,
             engine=engine_maker(self.pool, self.keys, self.embedded),
             zone=Zone(),
             grader_version=self.mind.version,
         )
+
+    def _shadows(self) -> Shadows:
+        own = self.state.graders.own
+        assert own is not None, "the pipeline sets it"
+        return Shadows(self.state, self.reader, self.writer, self.texts, own)
 
     def _remember(self, id_: str, live: Live) -> None:
         """A conversation that turned private is written down at once; all else a moment later, once for many calls."""
@@ -316,6 +327,9 @@ class Program:
             )
             return
         self.state.take(config)
+        if config.settings.privacy != old.settings.privacy:
+            # Switched off means gone, now.
+            await self._tidy()
         await self.ask_engines()
 
     # --- engines ---
@@ -404,13 +418,18 @@ class Program:
         """What the first call would otherwise wait for; after the start, in a thread."""
         await asyncio.sleep(0.3)
         await asyncio.to_thread(self.mind.warm)
-        await self._tidy()
+        while True:
+            await self._tidy()
+            await asyncio.sleep(TIDY_S)
 
     async def _tidy(self) -> None:
         privacy = self.state.settings.privacy
         try:
             await self.writer.tidy(
-                keep_days=privacy.keep_days, max_mb=privacy.max_ledger_mb, now_ms=time.time_ns() // 1_000_000
+                keep_days=privacy.keep_days,
+                max_mb=privacy.max_ledger_mb,
+                now_ms=time.time_ns() // 1_000_000,
+                bodies_days=privacy.keep_bodies_days if privacy.store_bodies else 0,
             )
         except TurnoutError as error:
             log.warning("old calls could not be trimmed: %s", error)

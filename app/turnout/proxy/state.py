@@ -157,6 +157,8 @@ class Edges:
     """Kind, key, value: written down to outlive this run."""
     counted: Callable[[str], None] = lambda _: None
     """Something was learned of how this model's provider counts."""
+    keep_texts: Callable[[Call, bytes, Callable[[], str]], None] = lambda call, request, answer: None
+    """What a call said and was answered, for clients whose texts are kept."""
     grader_version: Callable[[RuleSet], str] = lambda _: ""
     """Weights, calibration and dials in force: another one, another intent cache."""
 

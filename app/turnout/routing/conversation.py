@@ -137,10 +137,10 @@ def _fresh(grading: Grading, facts: Facts) -> Graded:
     sure = grading.by == "llm" or grading.confidence >= facts.rules.grades.confidence
     grade = grading.grade if sure and grading.by != "none" else None
     why = grading.reason if grade is not None or grading.by == "none" else f"not sure: {grading.reason}"
-    return _by_difficulty(grading, Graded(grade, why, grading.score, grading.confidence))
+    return by_difficulty(grading, Graded(grade, why, grading.score, grading.confidence))
 
 
-def _by_difficulty(grading: Grading, of: Graded) -> Graded:
+def by_difficulty(grading: Grading, of: Graded) -> Graded:
     """What the user's own calls say within a kind of work. Labels compare the dear tier with the next one, so an easy HIGH may
     go to MEDIUM, but nothing goes to LOW by them; a hard one goes up, and an abstention that is hard is no longer one.
     """

@@ -11,7 +11,7 @@ import json
 import math
 import zlib
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from turnout.calls.units import Grade
@@ -174,6 +174,23 @@ class Grader:
             self._reason(seen, best),
             row,
             self.calibration.difficulty(row) if self.calibration else None,
+        )
+
+    def again(self, row: Sequence[float], *, safety: float, confidence: float) -> Grading | None:
+        """The grade that a kept row of features (`Grading.features`) gets with today's dials and calibration, without the text;
+        None where it was kept by another version."""
+        if len(row) != len(FEATURE_NAMES) + 2:
+            return None
+        low, high = row[-2], row[-1]
+        dialled = _softmax(low - safety, high + safety)
+        best = max(range(3), key=dialled.__getitem__)
+        return Grading(
+            _GRADES[best] if dialled[best] >= confidence else None,
+            round(_softmax(low, high)[2], 6),
+            round(dialled[best], 6),
+            "graded again",
+            tuple(row),
+            self.calibration.difficulty(tuple(row)) if self.calibration else None,
         )
 
     def logits(self, seen: Features) -> tuple[float, float]:

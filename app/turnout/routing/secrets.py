@@ -84,9 +84,38 @@ class SecretScanner:
                 kinds[rule.kind] = None
         return SecretVerdict(bool(kinds), tuple(kinds))
 
+    def masked(self, text: str) -> str:
+        """The text with every secret in it replaced by its kind in brackets; all of it where some cannot be told apart."""
+        body = text.encode("utf-8", "surrogatepass")
+        for rule, pattern in self._rules:
+            body = pattern.sub(_Mask(rule), body)
+        rule, pattern = self._assignment
+        body = pattern.sub(_Mask(rule, assigned=True), body)
+        clean = body.decode("utf-8", "replace")
+        verdict = self.scan((clean,))
+        return f"[{', '.join(verdict.kinds)}]" if verdict.found else clean
+
     def _add(self, pattern: str, owner: int) -> None:
         self._marks.Add(pattern.encode())
         self._owners.append(owner)
+
+
+class _Mask:
+    """A match of one rule with its secret struck out; matches that are none stay as they are."""
+
+    def __init__(self, rule: SecretRule, *, assigned: bool = False) -> None:
+        self._rule, self._assigned = rule, assigned
+
+    def __call__(self, found: "re2._Match") -> bytes:
+        whole: bytes = found.group(0)
+        mark = f"[{self._rule.kind}]".encode()
+        if self._assigned:
+            value: bytes = found.groups()[-1] or b""
+            return whole.replace(value, mark) if _looks_assigned(*found.groups()) and value else whole
+        if not self._rule.weighed:
+            return whole if _is_blank(whole) else mark
+        value = next(filter(None, found.groups()), b"")
+        return whole.replace(value, mark) if value and _looks_secret(value) else whole
 
 
 class NewTextMemo:

@@ -113,7 +113,9 @@ class _Reading:
         ours = {server.port, *server.also_listen} - {0}
         providers = {name: self._provider(name, d, ours) for name, d in self._named("providers")}
         privacy, desktop, savings = self._table("privacy"), self._table("desktop"), self._table("savings")
-        self._known(privacy, ("store_bodies", "keep_days", "max_ledger_mb"), "privacy")
+        self._known(
+            privacy, ("store_bodies", "body_clients", "keep_bodies_days", "keep_days", "max_ledger_mb"), "privacy"
+        )
         self._known(desktop, ("theme",), "desktop")
         self._known(savings, ("baseline",), "savings")
         developer = self._doc.get("developer", {})
@@ -136,6 +138,8 @@ class _Reading:
             clients=clients,
             privacy=Privacy(
                 self._value(privacy, "store_bodies", "privacy", bool, "true or false", False),
+                self._strings(privacy, "body_clients", "privacy"),
+                int(self._number(privacy, "keep_bodies_days", "privacy", 1, 3_650, 7)),
                 int(self._number(privacy, "keep_days", "privacy", 1, 36_500, 400)),
                 int(self._number(privacy, "max_ledger_mb", "privacy", 10, 1_000_000, 2_000)),
             ),

@@ -46,8 +46,15 @@ class ClientPort:
 @dataclass(frozen=True, slots=True)
 class Privacy:
     store_bodies: bool = False
+    body_clients: tuple[str, ...] = ()
+    """Whose texts are kept when they are; empty: every client's."""
+    keep_bodies_days: int = 7
     keep_days: int = 400
     max_ledger_mb: int = 2_000
+
+    def keeps(self, client: str) -> bool:
+        """Whether this client's requests and answers are kept."""
+        return self.store_bodies and (not self.body_clients or client in self.body_clients)
 
 
 @dataclass(frozen=True, slots=True)
