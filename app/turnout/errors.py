@@ -47,7 +47,8 @@ class TurnoutError(Exception):
     @property
     def said(self) -> str:
         """Message and hint as one text, for people."""
-        return f"{self.message} {self.hint}".strip()
+        end = "." if self.hint and self.message and self.message[-1] not in ".!?:" else ""
+        return f"{self.message}{end} {self.hint}".strip()
 
 
 class BadRequestError(TurnoutError):

@@ -13,7 +13,7 @@ from turnout.calls.units import Dialect, Json
 from turnout.control.codec import status_json
 from turnout.control.messages import BudgetLine
 from turnout.counting.corrections import Shape
-from turnout.errors import MethodError, NotFoundError
+from turnout.errors import BadRequestError, MethodError, NotFoundError
 from turnout.proxy import listings
 from turnout.proxy.admin import Admin, Clients, money
 from turnout.proxy.answer import Answer, Headers
@@ -74,10 +74,15 @@ class Answers:
             return listings.ps(line, at)
         if asked.endpoint is Endpoint.SHOW:
             doc = fields.obj(fields.load(body))
-            return listings.show(listings.find(line, fields.text_or(doc, "model") or fields.text_or(doc, "name")), at)
-        if asked.endpoint is Endpoint.GEMINI_MODELS:
+            name = fields.text_or(doc, "model") or fields.text_or(doc, "name")
+            if not name:
+                raise BadRequestError("model is required")
+            return listings.show(listings.find(line, name), at)
+        # Google's own clients ask at /v1/models too; only their key tells them apart.
+        google = asked.dialect is Dialect.GEMINI or b"x-goog-api-key" in names or b"key" in parse_qs(query)
+        if google and asked.endpoint in (Endpoint.MODELS, Endpoint.GEMINI_MODELS):
             return listings.gemini_models(line)
-        if asked.endpoint is Endpoint.GEMINI_MODEL:
+        if google:
             return listings.gemini_model(listings.find(line, asked.model))
         anthropic = b"anthropic-version" in names
         if asked.endpoint is Endpoint.MODEL:

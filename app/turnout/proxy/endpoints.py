@@ -55,6 +55,8 @@ _CALLS = {
 _POSTS = {path: Asked(Endpoint.CALL, dialect, legacy=path == "/api/embeddings") for path, dialect in _CALLS.items()} | {
     "/v1/messages/count_tokens": Asked(Endpoint.COUNT_ANTHROPIC, Dialect.ANTHROPIC),
     "/api/show": Asked(Endpoint.SHOW, Dialect.OLLAMA_CHAT),
+    # litellm 1.83 puts the path of one onto the other.
+    "/api/chat/api/show": Asked(Endpoint.SHOW, Dialect.OLLAMA_CHAT),
 }
 _GETS = {
     "/": Asked(Endpoint.ROOT, Dialect.OLLAMA_CHAT),

@@ -46,6 +46,12 @@ class Exchange:
         """The client speaks Ollama's own API."""
         return self.heard in (Dialect.OLLAMA_CHAT, Dialect.OLLAMA_GENERATE)
 
+    @property
+    def only_loads(self) -> bool:
+        """Ollama's way to load or unload a model: nothing is asked."""
+        outline = self.call.outline
+        return self.native and not any(outline.texts) and not outline.images
+
     def request(self) -> Request:
         """The whole request as nouns; read once, and only when something must be translated."""
         if self._request is None:

@@ -111,7 +111,7 @@ def find(line: list[Shown], name: str) -> Shown:
     """By shown name, by the model's own name, with or without `:latest`; raises NotFoundError as the vendors do."""
     plain = name.removesuffix(":latest")
     for one in line:
-        own = one.name.partition("/")[2]
+        own = one.name.partition("/")[2] or one.name
         if plain in (one.name.removesuffix(":latest"), own.removesuffix(":latest")):
             return one
     raise NotFoundError(f"model '{name}' not found", hint="`turnout models list` shows what there is.")

@@ -22,10 +22,11 @@ from turnout.calls.reply import (
     UsageSeen,
 )
 from turnout.calls.request import ServerTool, Tool, Written
-from turnout.calls.units import Dialect
+from turnout.calls.units import Dialect, Family
 from turnout.calls.values import frozen
 from turnout.engines.engine import Engine, Reply, read_whole, said_in_error, status_error
 from turnout.engines.headers import downstream
+from turnout.engines.ratelimits import translated
 from turnout.errors import (
     BadRequestError,
     EngineStatusError,
@@ -44,8 +45,10 @@ from turnout.routing.plan import Step
 from turnout.wire import fields
 from turnout.wire.codec import codec
 from turnout.wire.dialect import Codec, ReplyReader, ReplyWriter, Target
+from turnout.wire.json_array import WholeElements
 from turnout.wire.limit import with_limit, with_window
 from turnout.wire.offered import Offered
+from turnout.wire.ollama import load_reply
 from turnout.wire.repair import ToolRepair
 from turnout.wire.sniff import Sniffer, sniff_whole, sniffer
 from turnout.wire.splice import UsageStrip, WholeLines, with_include_usage, with_model
@@ -146,7 +149,7 @@ class Attempt:
         self._pinger: asyncio.Task[None] | None = None
         self._headers: Headers = []
         self._writer: ReplyWriter | None = None
-        self._lines: WholeLines | None = None
+        self._lines: WholeLines | WholeElements | None = None
 
     async def run(self) -> None:
         """Raises TurnoutError only when nothing was produced; GoneError never."""
@@ -186,6 +189,9 @@ class Attempt:
             self.seen.status = "aborted"
 
     async def _exchange(self, limits: Limits) -> None:
+        if self.exchange.only_loads and self.engine.family is not Family.OLLAMA:
+            self._loaded()
+            return
         while True:
             outgoing = prepare(self.exchange, self.step, self.engine, self.target)
             self.seen.dialect = outgoing.dialect
@@ -230,6 +236,18 @@ class Attempt:
             finally:
                 await reply.aclose()
 
+    def _loaded(self) -> None:
+        """An Ollama client warms a model up, or lets it go, with an empty request; a cloud has nothing to load."""
+        self.seen.ended = True
+        self._note_first_byte()
+        doc = self.exchange.doc
+        kept = isinstance(doc, dict) and doc.get("keep_alive") in (0, "0", "0s", "0m")
+        chat = self.exchange.heard is Dialect.OLLAMA_CHAT
+        self.whole = (
+            b"application/json; charset=utf-8",
+            load_reply(self._model(), self._now_s, chat=chat, unload=kept),
+        )
+
     async def _proved(self, reply: Reply) -> Reply | None:
         """The first answer of a provider that was only tried for /responses; None: it is none.
 
@@ -261,16 +279,20 @@ class Attempt:
             name, reply.status, message or f"answered with status {reply.status} and no readable error.", reply.headers
         )
         error.kind = kind
-        error.headers = downstream(reply.headers)
+        error.headers = self._relayed(outgoing, reply)
         if outgoing.fast and message:
             error.raw = body
         raise error
+
+    def _relayed(self, outgoing: Outgoing, reply: Reply) -> Headers:
+        told = downstream(reply.headers)
+        return told if outgoing.fast else [*told, *translated(told, self.exchange.heard.family, self._now_s)]
 
     # --- the answer ---
 
     async def _relay(self, outgoing: Outgoing, reply: Reply, limits: Limits) -> None:
         kind = next((value for name, value in reply.headers if name.lower() == b"content-type"), b"").lower()
-        self._headers = downstream(reply.headers)
+        self._headers = self._relayed(outgoing, reply)
         streamed = b"event-stream" in kind or b"ndjson" in kind or (self._array(outgoing) and b"json" in kind)
         if b"text/html" in kind:
             body = await read_whole(reply, WHOLE_LIMIT)
@@ -279,7 +301,10 @@ class Attempt:
                 hint="Check this provider's base_url in turnout.toml; something else may be listening there.",
             )
         if self.exchange.stream and streamed:
-            if outgoing.fast and not (outgoing.dialect is Dialect.OPENAI_RESPONSES and self._may_write_calls()):
+            anew = outgoing.dialect is Dialect.OPENAI_RESPONSES and self._may_write_calls()
+            # An engine that answers with SSE where an array was asked for.
+            anew = anew or (self.exchange.array and b"json" not in kind)
+            if outgoing.fast and not anew:
                 await self._stream_fast(outgoing, reply, limits)
             else:
                 await self._stream_translated(outgoing, reply, limits)
@@ -321,10 +346,9 @@ class Attempt:
     async def _stream_fast(self, outgoing: Outgoing, reply: Reply, limits: Limits) -> None:
         answer, seen = self.exchange.answer, self.seen
         strip = UsageStrip() if outgoing.strip_usage else None
-        smell = sniffer(outgoing.dialect)
+        smell = sniffer(outgoing.dialect, array=self.exchange.array)
         mender = self._mender(outgoing)
-        # Gemini's array has no lines to go by.
-        lines = None if self.exchange.array else WholeLines()
+        lines = WholeElements() if self.exchange.array else WholeLines()
         self._lines = lines
         size = 0
         try:
@@ -342,7 +366,7 @@ class Attempt:
                 out = chunk if strip is None else strip.feed(chunk)
                 if mender is not None:
                     out = mender.feed(out)
-                await answer.write(out if lines is None else lines.feed(out))
+                await answer.write(lines.feed(out))
                 if size > STREAM_LIMIT:
                     raise UpstreamError(f"{self.engine.provider.name}'s stream passed {STREAM_LIMIT // 1_000_000} MB.")
         finally:
@@ -358,7 +382,7 @@ class Attempt:
             )
         await self._begin()
         closing = b"" if mender is not None and mender.rewriting else smell.closing()
-        await answer.finish((lines.held if lines is not None else b"") + tail + closing)
+        await answer.finish(lines.held + tail + closing)
 
     def _may_write_calls(self) -> bool:
         """Tool calls written as text are only a local model's fault, and only where the client offered tools.
@@ -597,13 +621,18 @@ class Attempt:
             await self.exchange.answer.write(
                 self._lines.broken(framed=self.exchange.codec.stream_type == "text/event-stream")
             )
-        await tell_failure(self.exchange, self._made_writer(), error)
+        follows = isinstance(self._lines, WholeElements) and self._lines.told
+        await tell_failure(self.exchange, self._made_writer(), error, follows=follows)
 
 
-async def tell_failure(exchange: Exchange, writer: ReplyWriter, error: TurnoutError) -> None:
-    """The 200 is out: the failure becomes the dialect's own error event, and the stream is closed."""
+async def tell_failure(exchange: Exchange, writer: ReplyWriter, error: TurnoutError, *, follows: bool = False) -> None:
+    """The 200 is out: the failure becomes the dialect's own error event, and the stream is closed.
+
+    `follows`: elements of the engine's own array went out, which this writer knows nothing of.
+    """
     status = error.answer_status if isinstance(error, EngineStatusError) else error.status
-    await exchange.answer.write(writer.write(Failed(error.said, status=status)))
+    told = writer.write(Failed(error.said, status=status))
+    await exchange.answer.write(b",\r\n" + told[1:] if follows else told)
     await exchange.answer.finish()
 
 

@@ -760,7 +760,7 @@ class State:
             if not exchange.native or self._needs_window(exchange, candidate.name, need - room, pinned):
                 window = pinned or self.learned.window(candidate.name, need, candidate.context)
             if limit is not None and window is not None:
-                limit = max(256, min(limit, window - int(estimate)))
+                limit = min(limit, max(256, window - int(estimate)))
         elif candidate.max_output is not None and limit is not None:
             limit = min(limit, int(candidate.max_output))
         sealed = outline.sealed_by

@@ -68,6 +68,7 @@ from turnout.wire.fields import (
     text_or,
 )
 from turnout.wire.gemini_names import camel
+from turnout.wire.json_array import ArrayDecoder, Overflow
 from turnout.wire.outlining import Gatherer
 from turnout.wire.parts import chosen_name, flat_name, split_flat_name, unsaid, wire_name
 from turnout.wire.system import merged_system
@@ -586,7 +587,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._decoder = sse.Decoder()
-        self._array: list[bytes] | None = None
+        self._array: ArrayDecoder | None = None
         self._first = True
         self._began = False
         self._calls = 0
@@ -597,27 +598,24 @@ class Reader:
         if self._first and chunk.strip():
             self._first = False
             if chunk.lstrip()[:1] == b"[":
-                self._array = []
-        if self._array is not None:
-            self._array.append(chunk)
-            return []
+                self._array = ArrayDecoder()
         try:
+            if self._array is not None:
+                return [found for one in self._array.feed(chunk) for found in self._event(one)]
             events = self._decoder.feed(chunk)
-        except sse.Overflow:
+        except (sse.Overflow, Overflow):
             self._over = True
             return [Failed("one event of the stream is larger than 16 MB")]
         return [found for event in events for found in self._event(event.data)]
 
     def end(self) -> list[Event]:
         found: list[Event] = []
-        if self._array is not None:
-            found = self._event(b"".join(self._array))
-        else:
+        if self._array is None:
             found = [one for event in self._decoder.end() for one in self._event(event.data)]
         if self._over:
             return found
         self._over = True
-        if self._stop is None:
+        if self._stop is None or (self._array is not None and not self._array.closed):
             return [*found, Failed("the engine's stream was cut off before its end")]
         reason = StopReason.TOOLS if self._calls and self._stop is StopReason.END else self._stop
         return [*found, Ended(reason)]

@@ -198,9 +198,6 @@ class OllamaChat:
         if tools:
             body["tools"] = tools
         write_common(body, request, target, dropped)
-        # A prompt longer than the window is an error here, never cut in silence (measured: 6,011 tokens became 2,050).
-        body["truncate"] = False
-        body["shift"] = False
         return Written(dump(body), tuple(dict.fromkeys(dropped)))
 
     def reply_reader(self) -> "Reader":
@@ -303,6 +300,9 @@ def write_common(body: dict[str, Json], request: Request, target: Target, droppe
         if getattr(request, name):
             dropped.append(name)
     body["stream"] = request.stream
+    # A prompt longer than the window is an error here, never cut in silence (measured: 6,011 tokens became 2,050).
+    body["truncate"] = False
+    body["shift"] = False
 
 
 def _read_messages(found: list[Json]) -> tuple[Message, ...]:
@@ -524,6 +524,13 @@ class Reader:
             self._over = True
             found += [timed(doc), Ended(_reason(doc, self._calls > 0))]
         return found
+
+
+def load_reply(model: str, now_s: int, *, chat: bool, unload: bool) -> bytes:
+    """What answers a request without messages or prompt."""
+    empty: dict[str, Json] = {"message": {"role": "assistant", "content": ""}} if chat else {"response": ""}
+    reason = "unload" if unload else "load"
+    return dump({"model": model, "created_at": created_at(now_s), **empty, "done": True, "done_reason": reason})
 
 
 def created_at(now_s: int) -> str:

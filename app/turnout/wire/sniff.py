@@ -14,6 +14,7 @@ from turnout.calls.usage import Usage
 from turnout.wire.codec import codec
 from turnout.wire.dialect import ReplyReader
 from turnout.wire.fields import event_json
+from turnout.wire.json_array import ArrayDecoder, Overflow
 
 _MARKS: dict[Dialect, tuple[bytes, ...]] = {
     Dialect.OPENAI_CHAT: (
@@ -58,6 +59,8 @@ class Sniffer:
     ended: bool = False
     """The dialect's own end was seen; a chat stream also counts as ended with a finish_reason and no [DONE]."""
     failed: Failed | None = None
+    array: bool = False
+    """Gemini's stream as a JSON array."""
     model: str = ""
     busy_s: float = 0.0
     queue_s: float = 0.0
@@ -66,8 +69,12 @@ class Sniffer:
     _done_seen: bool = False
     _tail: bytes = b""
     _reader: ReplyReader | None = None
+    _array: ArrayDecoder | None = None
 
     def feed(self, chunk: bytes) -> None:
+        if self.array:
+            self._elements(chunk)
+            return
         marks = _MARKS[self.dialect]
         tail = self._tail
         data = tail + chunk if tail else chunk
@@ -91,7 +98,19 @@ class Sniffer:
         if len(self._tail) > 4_000_000:
             self._tail = b""
 
+    def _elements(self, chunk: bytes) -> None:
+        if self._array is None:
+            self._array = ArrayDecoder()
+        try:
+            for element in self._array.feed(chunk):
+                self._line(b"data:" + element.replace(b"\n", b" "))
+        except Overflow:
+            self.failed = Failed("one element of the stream is larger than 16 MB")
+
     def finish(self) -> None:
+        if self.array:
+            self.ended = self.ended and self._array is not None and self._array.closed
+            return
         rest, self._tail = self._tail, b""
         for line in rest.splitlines():
             self._line(line)
@@ -170,8 +189,8 @@ def _marked_lines(data: bytes, end: int, marks: tuple[bytes, ...]) -> list[bytes
     return [data[start : starts[start]].rstrip(b"\r") for start in sorted(starts)]
 
 
-def sniffer(dialect: Dialect) -> Sniffer:
-    return Sniffer(dialect)
+def sniffer(dialect: Dialect, *, array: bool = False) -> Sniffer:
+    return Sniffer(dialect, array=array)
 
 
 def sniff_whole(dialect: Dialect, doc: Json) -> Sniffer:
