@@ -249,10 +249,24 @@ def _keys(where: Paths) -> Iterator[Check]:
             yield Check("keys", State.BAD, f"{provider.name}: {other}", f"`turnout key set {provider.name}`")
 
 
+def known_tokens(where: Paths) -> frozenset[bytes] | None:
+    """Hashes; None: there is no ledger to ask."""
+    from turnout.ledger.reader import Reader
+
+    if not where.ledger.exists():
+        return None
+    reader = Reader(where.ledger)
+    try:
+        return frozenset(row.token_hash for row in reader.clients())
+    finally:
+        reader.close()
+
+
 def _clients(where: Paths) -> Iterator[Check]:
+    from turnout.cli.reach import base_url
     from turnout.connect.state import Stand, clients
 
-    for client in clients(where.backups):
+    for client in clients(where.backups, url=base_url(where), known=known_tokens(where)):
         if client.stand is Stand.CONNECTED:
             yield Check("client", State.GOOD, f"{client.title} is connected")
         elif client.stand is Stand.CHANGED:

@@ -68,9 +68,10 @@ def _known(name: str) -> "Client":
 
 
 def _list(where: "Paths", url: str, *, as_json: bool) -> None:
+    from turnout.cli.checkup import known_tokens
     from turnout.connect.state import Stand, clients
 
-    found = clients(where.backups, url=url)
+    found = clients(where.backups, url=url, known=known_tokens(where))
     if as_json:
         rows = [
             {
@@ -98,17 +99,29 @@ def _list(where: "Paths", url: str, *, as_json: bool) -> None:
 
 def _print(client: "Client", url: str, *, as_json: bool) -> None:
     from turnout.connect.apply import work_out
+    from turnout.connect.clients import Setup
     from turnout.connect.place import here
+    from turnout.errors import BadRequestError
 
     setup = client.setup(here(), url, "TOKEN")
-    changes = work_out(setup)
+    files: list[object] = []
+    for one in setup.files:
+        fault, before = "", None
+        try:
+            (change,) = work_out(Setup((one,)))
+            after, before = change.after, change.before
+        except BadRequestError as error:
+            # Then this is what its owner adds by hand.
+            fault, after = f"{error.message} {error.hint}", one.edit.done("").encode()
+        if as_json:
+            files.append({"path": str(one.path), "text": after.decode(), "fault": fault})
+            continue
+        if fault:
+            complain(fault)
+        say(f"{one.path}:", *(f"  {line}" for line in _added(before, after)), "")
     if as_json:
-        files = [{"path": str(change.path), "text": change.after.decode()} for change in changes]
         say_json({"client": client.name, "files": files, "steps": list(setup.steps), "token": "TOKEN"})
         return
-    for one, change in zip(setup.files, changes, strict=True):
-        say(f"{one.path}:")
-        say(*(f"  {line}" for line in _added(change.before, change.after)), "")
     say(*setup.steps)
     say("", f"`turnout connect {client.name} --apply` does it, with a token of its own in TOKEN's place.")
 

@@ -1,7 +1,7 @@
 """Making the changes and giving them back. Before a file is touched it is kept, byte for byte, with what it was.
 
 A file that nobody touched since goes back byte for byte; one that was changed meanwhile (clients write their own files) keeps
-those changes and loses ours. Files that hold a token become readable by their owner alone, until the undo.
+those changes and loses ours: line by line where ours still stand as they were written, else value by value. Files that hold a token become readable by their owner alone, until the undo.
 """
 
 import hashlib
@@ -9,11 +9,13 @@ import json
 import os
 import shutil
 import stat
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from turnout.connect.clients import Client, Setup
+from turnout.connect.edits import Edit
+from turnout.connect.merge import taken_back
 from turnout.connect.place import Place
 from turnout.errors import BadRequestError, NotFoundError, TurnoutError
 
@@ -30,6 +32,8 @@ class Kept:
     mode: int
     after: str
     """Hash of what we wrote."""
+    written: str = ""
+    """Name of a copy of that in the backup folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,10 @@ def read_record(backups: Path, client: str) -> Record | None:
     """None when there is none or it is damaged (the backups themselves stay)."""
     try:
         doc: Any = json.loads((backups / client / "record.json").read_bytes())
-        files = tuple(Kept(str(f["path"]), str(f["backup"]), int(f["mode"]), str(f["after"])) for f in doc["files"])
+        files = tuple(
+            Kept(str(f["path"]), str(f["backup"]), int(f["mode"]), str(f["after"]), str(f.get("written", "")))
+            for f in doc["files"]
+        )
         return Record(
             str(doc["client"]), str(doc["url"]), str(doc["token"]), files, tuple(str(f) for f in doc["folders"])
         )
@@ -90,6 +97,8 @@ def work_out(setup: Setup) -> tuple[Change, ...]:
         except TurnoutError as error:
             raise BadRequestError(f"{one.path}: {error.message}", hint=error.hint) from error
         mode = stat.S_IMODE(path.stat().st_mode) if before is not None else 0o600
+        if not mode & 0o200:
+            raise BadRequestError(f"{one.path} is read-only", hint=f"If it may be changed: chmod u+w {one.path}")
         changes.append(Change(path, before, after.encode(), mode))
     return tuple(changes)
 
@@ -110,13 +119,18 @@ def apply(client: Client, place: Place, url: str, token: str, backups: Path) -> 
         name = f"{number}-{change.path.name.lstrip('.')}" if change.before is not None else ""
         if change.before is not None:
             _write(folder / name, change.before, 0o600)
-        kept.append(Kept(str(change.path), name, change.mode, digest(change.after)))
+        _write(folder / f"{number}.written", change.after, 0o600)
+        kept.append(Kept(str(change.path), name, change.mode, digest(change.after), f"{number}.written"))
     record = Record(client.name, url, token, tuple(kept), tuple(dict.fromkeys(folders)))
     # On disk before the first file is touched: a crash in between can be undone.
     _save(folder / "record.json", record)
-    for change in changes:
-        change.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(change.path, change.after, change.mode & 0o700 | 0o600)
+    try:
+        for change in changes:
+            _make(change.path.parent)
+            _write(change.path, change.after, change.mode & 0o700 | 0o600)
+    except TurnoutError:
+        undo(client, place, backups)
+        raise
     return Done(tuple(change.path for change in changes), setup.steps)
 
 
@@ -126,30 +140,28 @@ def undo(client: Client, place: Place, backups: Path) -> Done:
     if record is None:
         raise NotFoundError(f"{client.title} was not connected by Turnout", hint="There is nothing to undo.")
     folder = backups / client.name
-    setup = client.setup(place, record.url, record.token)
-    edits = {str(_real(one.path)): one.edit for one in setup.files}
+    edits = edits_of(record, client.setup(place, record.url, record.token))
     changed, notes = [], []
-    for kept in reversed(record.files):
+    for kept, edit in reversed(list(zip(record.files, edits, strict=True))):
         path = Path(kept.path)
         now = _read(path)
         before = (folder / kept.backup).read_bytes() if kept.backup else None
         if now is None or digest(now) == kept.after:
-            if before is None:
-                path.unlink(missing_ok=True)
-            else:
-                path.parent.mkdir(parents=True, exist_ok=True)
+            if before is not None:
+                _make(path.parent)
                 _write(path, before, kept.mode)
-            changed.append(path)
+            elif now is not None:
+                path.unlink()
+            if now is not None or before is not None:
+                changed.append(path)
             continue
         if now == before or (now == b"" and before is None):
             continue
-        edit = edits.get(kept.path)
         aside = folder.parent / f"{client.name}.{path.name.lstrip('.')}.before-undo"
         _write(aside, now, 0o600)
-        if edit is None:
-            raise BadRequestError(f"{path} is not the file it was", hint=f"What was there before is in {folder}.")
+        ours = _read(folder / kept.written) if kept.written else None
         try:
-            text = edit.undone(_text(now, path), _text(before or b"", path))
+            text = _undone(edit, _text(before or b"", path), ours, _text(now, path))
         except TurnoutError as error:
             raise BadRequestError(f"{path}: {error.message}", hint=f"What was there before is in {folder}.") from error
         if before is None and text.strip() in ("", "{}"):
@@ -168,12 +180,45 @@ def undo(client: Client, place: Place, backups: Path) -> Done:
     return Done(tuple(changed), tuple(notes))
 
 
+def edits_of(record: Record, setup: Setup) -> list[Edit | None]:
+    """The edit behind each of the record's files: by its path, or, where the environment names another folder now, by order."""
+    by_path = {str(_real(one.path)): one.edit for one in setup.files}
+    in_order = [one.edit for one in setup.files]
+    if len(in_order) != len(record.files):
+        return [by_path.get(kept.path) for kept in record.files]
+    return [by_path.get(kept.path, edit) for kept, edit in zip(record.files, in_order, strict=True)]
+
+
+def _undone(edit: Edit | None, before: str, ours: bytes | None, now: str) -> str:
+    merged = taken_back(before, ours.decode(), now) if ours is not None else None
+    if merged is not None and (edit is None or not _holds(edit, merged)):
+        return merged
+    if edit is None:
+        raise BadRequestError("it is not the file it was", hint="")
+    return edit.undone(now, before)
+
+
+def _holds(edit: Edit, text: str) -> bool:
+    """Also when it cannot be read any more: line by line is no way then."""
+    try:
+        return edit.holds(text)
+    except TurnoutError:
+        return True
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadRequestError(f"{folder} cannot be made: {error.strerror}", hint="Check who owns it.") from error
+
+
 def _save(path: Path, record: Record) -> None:
     doc = {
         "client": record.client,
         "url": record.url,
         "token": record.token,
-        "files": [{"path": f.path, "backup": f.backup, "mode": f.mode, "after": f.after} for f in record.files],
+        "files": [asdict(kept) for kept in record.files],
         "folders": list(record.folders),
     }
     _write(path, json.dumps(doc, indent=1).encode(), 0o600)

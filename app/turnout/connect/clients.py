@@ -4,14 +4,17 @@ What they read was seen on the wire or in their documentation in November 2026. 
 the path (`/c/TOKEN`). Where the choice of model is the user's, it stays: whatever name a client asks for, the rules decide.
 """
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from turnout.calls.units import Json
 from turnout.connect import shell
-from turnout.connect.edits import Block, Edit, JsonEdit, Lines, TomlEdit, Whole, YamlItem
+from turnout.connect.edits import Block, Edit, JsonEdit, Lines, Whole
 from turnout.connect.place import Place
+from turnout.connect.tomledit import TomlEdit
+from turnout.connect.yamledit import YamlItem, YamlKeys
 
 WINDOW, OUTPUT = 200_000, 32_000
 """What clients are told of `auto`: the smallest window of the usual cloud models, so that none packs too much."""
@@ -60,8 +63,11 @@ def _codex(place: Place, url: str, token: str) -> Setup:
         "wire_api": "responses",
         "experimental_bearer_token": token,
     }
-    edit = TomlEdit((((("model_provider",), "turnout")), (("model_providers", "turnout"), provider)))
-    return Setup((FileEdit(folder / "config.toml", edit),), ("Start `codex` anew.",))
+    edit = TomlEdit(((("model_provider",), "turnout"), (("model_providers", "turnout"), provider)))
+    return Setup(
+        (FileEdit(folder / "config.toml", edit),),
+        ("Start `codex` anew. A profile with a model_provider of its own goes before this one.",),
+    )
 
 
 def _models() -> dict[str, Json]:
@@ -73,10 +79,13 @@ def _models() -> dict[str, Json]:
 
 
 def _opencode(place: Place, url: str, token: str) -> Setup:
-    folder = place.config / "opencode"
-    file = place.named("OPENCODE_CONFIG") or next(
-        (one for name in ("opencode.jsonc", "config.json") if (one := folder / name).exists()), folder / "opencode.json"
-    )
+    # Read one over the other in this order (1.18.33): ~/.config/opencode, OPENCODE_CONFIG, OPENCODE_CONFIG_DIR; and in a
+    # folder config.json, opencode.json, opencode.jsonc. The last one that is there is where a value is sure to count.
+    folder = place.named("OPENCODE_CONFIG_DIR")
+    file = None if folder is not None else place.named("OPENCODE_CONFIG")
+    folder = folder or place.config / "opencode"
+    names = ("opencode.jsonc", "opencode.json", "config.json")
+    file = file or next((one for name in names if (one := folder / name).exists()), folder / "opencode.json")
     provider: Json = {
         "npm": "@ai-sdk/openai-compatible",
         "name": "Turnout",
@@ -92,8 +101,9 @@ def _opencode(place: Place, url: str, token: str) -> Setup:
 
 
 def _gemini(place: Place, url: str, token: str) -> Setup:
-    folder = place.home / ".gemini"
-    env = Lines((("GOOGLE_GEMINI_BASE_URL", url), ("GEMINI_API_KEY", token)))
+    folder = (place.named("GEMINI_CLI_HOME") or place.home) / ".gemini"
+    # A GEMINI_API_KEY that the user's shell exports goes before this one: the token in the path is what counts then.
+    env = Lines((("GOOGLE_GEMINI_BASE_URL", f"{url}/c/{token}"), ("GEMINI_API_KEY", token)))
     auth = JsonEdit(((("security", "auth", "selectedType"), "gemini-api-key"),))
     return Setup(
         (FileEdit(folder / ".env", env), FileEdit(folder / "settings.json", auth)),
@@ -102,8 +112,10 @@ def _gemini(place: Place, url: str, token: str) -> Setup:
 
 
 def _qwen(place: Place, url: str, token: str) -> Setup:
-    folder = place.home / ".qwen"
-    env = Lines((("OPENAI_BASE_URL", f"{url}/v1"), ("OPENAI_API_KEY", token), ("OPENAI_MODEL", "auto")))
+    folder = place.named("QWEN_HOME") or place.home / ".qwen"
+    # An OPENAI_API_KEY that the user's shell exports goes before this one: the token in the path is what counts then.
+    base = f"{url}/c/{token}/v1"
+    env = Lines((("OPENAI_BASE_URL", base), ("OPENAI_API_KEY", token), ("OPENAI_MODEL", "auto")))
     auth = JsonEdit(((("security", "auth", "selectedType"), "openai"),))
     return Setup(
         (FileEdit(folder / ".env", env), FileEdit(folder / "settings.json", auth)),
@@ -122,7 +134,9 @@ def _continue(place: Place, url: str, token: str) -> Setup:
         ("roles", ["chat", "edit", "apply", "summarize"]),
         ("capabilities", ["tool_use"]),
     )
-    item = YamlItem("models", fields, ("name: Local Assistant", "version: 1.0.0", "schema: v1"))
+    head = ("name: Local Assistant", "version: 1.0.0", "schema: v1")
+    # Continue's command line writes the file anew when it finds keys of vendors: without our marks, in quotes of its own.
+    item = YamlItem("models", fields, head, same=("name", "apiBase"))
     return Setup((FileEdit(folder / "config.yaml", item),), ("Choose the model `Turnout` in Continue.",))
 
 
@@ -174,9 +188,8 @@ def _pi(place: Place, url: str, token: str) -> Setup:
 
 def _aider(place: Place, url: str, token: str) -> Setup:
     values = (("model", "openai/auto"), ("openai-api-base", f"{url}/v1"), ("openai-api-key", token))
-    edit = Lines(values, form="{key}: {value}")
     return Setup(
-        (FileEdit(place.home / ".aider.conf.yml", edit),),
+        (FileEdit(place.home / ".aider.conf.yml", YamlKeys(values)),),
         ("Start `aider` anew. A .aider.conf.yml of a repository goes before the one at home.",),
     )
 
@@ -192,7 +205,7 @@ def _llm(place: Place, url: str, token: str) -> Setup:
     )
     return Setup(
         (
-            FileEdit(folder / "extra-openai-models.yaml", YamlItem("", fields)),
+            FileEdit(folder / "extra-openai-models.yaml", YamlItem("", fields, same=("model_id", "api_base"))),
             FileEdit(folder / "keys.json", JsonEdit(((("turnout",), token),))),
         ),
         ("Try `llm -m turnout 'hello'`.",),
@@ -254,18 +267,39 @@ def _xcode(place: Place, url: str, token: str) -> Setup:
 
 def _shell(place: Place, url: str, token: str) -> Setup:
     """The values in a file of ours (0600), and one line in the shell's start file."""
-    name = place.env.get("SHELL", "")
+    name = "powershell" if place.platform == "win32" else Path(place.env.get("SHELL") or "sh").name
     set_ = shell.variables(url, token)
-    if name.endswith("fish"):
-        file = place.config / "fish" / "conf.d" / "turnout.fish"
-        return Setup((FileEdit(file, Whole("\n".join(shell.lines(set_, "fish")) + "\n")),), ("Open a new terminal.",))
+    again = ("Open a new terminal.",)
+    if name in ("fish", "powershell", "pwsh"):
+        kind = "fish" if name == "fish" else "powershell"
+        lines = shell.lines(set_, kind)
+        if kind == "fish":
+            return Setup((_whole(place.config / "fish" / "conf.d" / "turnout.fish", lines),), again)
+        folder = place.home / "Documents" if place.platform == "win32" else place.config
+        profile = folder / ("PowerShell" if place.platform == "win32" else "powershell") / "profile.ps1"
+        return Setup((FileEdit(profile, Block(tuple(lines))),), again)
+    start = _start_file(place, name)
+    if start is None:
+        return Setup(
+            steps=(f"{name} is a shell we do not know: set these in its start file.", *shell.lines(set_, "sh"))
+        )
     file = place.config / "turnout-env.sh"
-    start = (place.named("ZDOTDIR") or place.home) / ".zshrc" if name.endswith("zsh") else place.home / ".bashrc"
-    source = Block((f'[ -r "{file}" ] && . "{file}"',))
-    return Setup(
-        (FileEdit(file, Whole("\n".join(shell.lines(set_, "sh")) + "\n")), FileEdit(start, source)),
-        ("Open a new terminal.",),
-    )
+    quoted = shlex.quote(str(file))
+    source = Block((f"[ -r {quoted} ] && . {quoted}",))
+    return Setup((_whole(file, shell.lines(set_, "sh")), FileEdit(start, source)), again)
+
+
+def _whole(file: Path, lines: list[str]) -> FileEdit:
+    return FileEdit(file, Whole("\n".join(lines) + "\n"))
+
+
+def _start_file(place: Place, name: str) -> Path | None:
+    if name == "zsh":
+        return (place.named("ZDOTDIR") or place.home) / ".zshrc"
+    if name == "bash":
+        # A Mac's terminals start login shells, which do not read .bashrc.
+        return place.home / (".bash_profile" if place.platform == "darwin" else ".bashrc")
+    return place.home / ".profile" if name in ("sh", "dash", "ash", "ksh") else None
 
 
 def _nothing(place: Place, url: str, token: str) -> Setup:

@@ -1,17 +1,17 @@
 """What is changed in a client's file, as values, and each kind of file's way to take a change and to give it back.
 
 `done(text)` makes the change; `undone(text, before)` takes it out of a text that was changed by others meanwhile, and puts
-back what stood there before. On an untouched file nothing is undone: its backup is put back whole.
+back what stood there before. On an untouched file nothing is undone: its backup is put back whole; and where others left our
+lines alone, those are taken out as lines (`merge`). TOML and YAML have files of their own.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Protocol
 
 from turnout.calls.units import Json
 from turnout.connect import jsonc
-from turnout.errors import BadRequestError
+from turnout.connect.covers import covers
 
 BEGIN, END = "turnout: begin", "turnout: end"
 
@@ -39,95 +39,33 @@ class JsonEdit:
     def undone(self, text: str, before: str) -> str:
         for path, _ in self.values:
             there, old = jsonc.get(before, path)
-            text = jsonc.put(text, path, old) if there else jsonc.drop(text, path)
+            text = jsonc.put(text, path, old) if there else jsonc.drop(text, path, _there(before, path))
         return text
 
     def holds(self, text: str) -> bool:
         found = [jsonc.get(text, path) for path, _ in self.values]
-        return all(there and _covers(now, ours) for (there, now), (_, ours) in zip(found, self.values, strict=True))
+        return all(there and covers(now, ours) for (there, now), (_, ours) in zip(found, self.values, strict=True))
 
 
-def _covers(now: Json, ours: Json) -> bool:
-    """What we wrote still stands; the user may have added to it (a model of their own under our provider)."""
-    if isinstance(now, dict) and isinstance(ours, dict):
-        return all(key in now and _covers(now[key], value) for key, value in ours.items())
-    if isinstance(now, list) and isinstance(ours, list):
-        return all(any(_covers(one, value) for one in now) for value in ours)
-    return now == ours
-
-
-@dataclass(frozen=True, slots=True)
-class TomlEdit:
-    """Values at paths of keys, in TOML."""
-
-    values: tuple[tuple[tuple[str, ...], str | dict[str, str]], ...]
-
-    def done(self, text: str) -> str:
-        import tomlkit
-
-        doc = _toml(text)
-        for path, value in self.values:
-            table = doc
-            for key in path[:-1]:
-                if key not in table:
-                    table.add(key, tomlkit.table(is_super_table=True))
-                table = table[key]
-            table[path[-1]] = value
-        return tomlkit.dumps(doc)
-
-    def undone(self, text: str, before: str) -> str:
-        import tomlkit
-
-        doc, old = _toml(text), _toml(before)
-        for path, _ in self.values:
-            table, was = doc, old
-            for key in path[:-1]:
-                table = table.get(key, {})
-                was = was.get(key, {}) if hasattr(was, "get") else {}
-            if path[-1] in was:
-                table[path[-1]] = was[path[-1]]
-            elif path[-1] in table:
-                del table[path[-1]]
-            if len(path) > 1 and path[0] in doc and not doc[path[0]]:
-                del doc[path[0]]
-        return tomlkit.dumps(doc)
-
-    def holds(self, text: str) -> bool:
-        doc = _toml(text).unwrap()
-        for path, value in self.values:
-            found = doc
-            for key in path:
-                found = found.get(key) if isinstance(found, dict) else None
-            if not _covers(found, value):  # type: ignore[arg-type]  # plain values, as tomllib would give them
-                return False
-        return True
-
-
-def _toml(text: str):  # type: ignore[no-untyped-def]  # tomlkit's documents are dictionaries of its own items
-    import tomlkit
-
-    try:
-        return tomlkit.parse(text)
-    except Exception as error:
-        raise BadRequestError(f"it is not valid TOML: {error}", hint="Mend the file by hand first.") from error
+def _there(before: str, path: tuple[str, ...]) -> int:
+    """How many of the objects on the way were the owner's before us: those stay, even when they become empty."""
+    return sum(jsonc.get(before, path[:depth])[0] for depth in range(1, len(path)))
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """`KEY=value` or `key: value` lines; one that is there is replaced, others are added at the end."""
+    """`KEY=value` lines of a .env file; the value of one that is there is replaced, others are added at the end."""
 
     values: tuple[tuple[str, str], ...]
-    form: str = "{key}={value}"
 
     def done(self, text: str) -> str:
         newline = "\r\n" if "\r\n" in text else "\n"
         for key, value in self.values:
-            line = self.form.format(key=key, value=value)
             found = self._find(text, key)
             if found is not None:
-                text = text[: found.start()] + line + text[found.end() :]
+                text = text[: found.start("value")] + value + text[found.end("value") :]
             else:
-                text += ("" if not text or text.endswith("\n") else newline) + line + newline
+                text += ("" if not text or text.endswith("\n") else newline) + f"{key}={value}{newline}"
         return text
 
     def undone(self, text: str, before: str) -> str:
@@ -136,20 +74,22 @@ class Lines:
             if found is None:
                 continue
             if old is not None:
-                text = text[: found.start()] + old[0] + text[found.end() :]
+                text = text[: found.start("value")] + old["value"] + text[found.end("value") :]
             else:
-                after = found.end() + (2 if text.startswith("\r\n", found.end()) else 1)
-                text = text[: found.start()] + text[after:]
+                below = text.find("\n", found.end())
+                text = text[: found.start()] + (text[below + 1 :] if below >= 0 else "")
         return text
 
     def holds(self, text: str) -> bool:
-        lines = [line.rstrip("\r") for line in text.split("\n")]
-        return all(self.form.format(key=key, value=value) in lines for key, value in self.values)
+        found = [(self._find(text, key), value) for key, value in self.values]
+        return all(line is not None and line["value"] == value for line, value in found)
 
     def _find(self, text: str, key: str) -> "re.Match[str] | None":
-        """The last one counts: so it does for a shell and for YAML."""
-        sign = ":" if ":" in self.form else "="
-        found = list(re.finditer(rf"^(?:export[ \t]+)?{re.escape(key)}[ \t]*{sign}[^\r\n]*", text, re.MULTILINE))
+        """The last one counts, as for dotenv; a quoted value may have several lines, and `#` ends one that is not quoted."""
+        value = r"""(?P<value>"(?:\\.|[^"\\])*"|'[^']*'|`[^`]*`|[^\r\n#]*?(?=[ \t]*(?:[#\r\n]|\Z)))"""
+        found = list(
+            re.finditer(rf"^[ \t\ufeff]*(?:export[ \t]+)?{re.escape(key)}[ \t]*=[ \t]*{value}", text, re.MULTILINE)
+        )
         return found[-1] if found else None
 
 
@@ -176,54 +116,6 @@ def _without_block(text: str) -> str:
     return re.sub(
         rf"^[ \t]*# {BEGIN}[^\n]*\n.*?^[ \t]*# {END}[^\n]*(?:\n|\Z)", "", text, flags=re.MULTILINE | re.DOTALL
     )
-
-
-@dataclass(frozen=True, slots=True)
-class YamlItem:
-    """One entry of a YAML list: under a top-level `key`, or, with an empty key, of a file that is a list itself."""
-
-    key: str
-    fields: tuple[tuple[str, Json], ...]
-    head: tuple[str, ...] = ()
-    """What a new file begins with."""
-
-    def done(self, text: str) -> str:
-        newline = "\r\n" if "\r\n" in text else "\n"
-        text = _without_block(text)
-        if not text.strip():
-            text = "".join(line + newline for line in self.head)
-        if not self.key:
-            if re.search(r"^[^-#\s]", text, re.MULTILINE) and text.strip() not in ("", "[]"):
-                raise BadRequestError("it is no list in block style", hint="Add the snippet by hand: `--print`.")
-            text = "" if text.strip() == "[]" else text
-            return text + ("" if not text or text.endswith("\n") else newline) + self._entry("", newline)
-        found = re.search(rf"^{re.escape(self.key)}:[ \t]*(\[\][ \t]*)?(#[^\r\n]*)?\r?$", text, re.MULTILINE)
-        if found is None:
-            if re.search(rf"^{re.escape(self.key)}[ \t]*:", text, re.MULTILINE):
-                raise BadRequestError(
-                    f"{self.key} is not a list in block style", hint="Add the snippet by hand: `--print`."
-                )
-            text += "" if not text or text.endswith("\n") else newline
-            return text + f"{self.key}:{newline}" + self._entry("  ", newline)
-        if found[1]:
-            text = text[: found.start(1)].rstrip(" \t") + re.sub(r"\A#", " #", text[found.end(1) :])
-        at = text.find("\n", found.start())
-        if at < 0:
-            text, at = text + newline, len(text) + len(newline) - 1
-        first = re.match(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*([ \t]*)- ", text[at + 1 :])
-        indent = first[1] if first is not None else "  "
-        return text[: at + 1] + self._entry(indent, newline) + text[at + 1 :]
-
-    def _entry(self, indent: str, newline: str) -> str:
-        rows = [f"{key}: {json.dumps(value)}" for key, value in self.fields]
-        lines = [f"# {BEGIN}", f"- {rows[0]}", *(f"  {row}" for row in rows[1:]), f"# {END}"]
-        return "".join(f"{indent}{line}{newline}" for line in lines)
-
-    def undone(self, text: str, before: str) -> str:
-        return _without_block(text)
-
-    def holds(self, text: str) -> bool:
-        return BEGIN in text and all(f"{key}: {json.dumps(value)}" in text for key, value in self.fields)
 
 
 @dataclass(frozen=True, slots=True)

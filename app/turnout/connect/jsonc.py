@@ -166,22 +166,33 @@ def put(text: str, path: tuple[str, ...], value: Json) -> str:
     node = parse(text)
     unit = _unit(text)
     for depth, key in enumerate(path):
+        if node.members is None and depth and text[node.start : node.end] == "null":
+            nested = _nested(path[depth:], value)
+            return (
+                text[: node.start] + _rendered(nested, _indent_at(text, node.start), unit, newline) + text[node.end :]
+            )
         if node.members is None:
             where = ".".join(path[:depth]) or "the document"
             raise BadRequestError(f"{where} is no object", hint="Mend the file by hand first.")
         member = node.members.get(key)
         if member is None:
-            nested = value
-            for outer in reversed(path[depth + 1 :]):
-                nested = {outer: nested}
-            return _inserted(text, node, key, nested, unit, newline)
+            return _inserted(text, node, key, _nested(path[depth + 1 :], value), unit, newline)
         node = member.node
     rendered = _rendered(value, _indent_at(text, node.start), unit, newline)
     return text[: node.start] + rendered + text[node.end :]
 
 
-def drop(text: str, path: tuple[str, ...]) -> str:
-    """The text without the value at `path`, and without objects that become empty by that; unchanged when it is not there."""
+def _nested(path: tuple[str, ...], value: Json) -> Json:
+    for outer in reversed(path):
+        value = {outer: value}
+    return value
+
+
+def drop(text: str, path: tuple[str, ...], keep: int = 0) -> str:
+    """The text without the value at `path`, and without objects that become empty by that; unchanged when it is not there.
+
+    The first `keep` objects on the way stay, empty or not.
+    """
     node = parse(text)
     for key in path[:-1]:
         if node.members is None or key not in node.members:
@@ -189,8 +200,8 @@ def drop(text: str, path: tuple[str, ...]) -> str:
         node = node.members[key].node
     if node.members is None or path[-1] not in node.members:
         return text
-    if len(node.members) == 1 and len(path) > 1:
-        return drop(text, path[:-1])
+    if len(node.members) == 1 and len(path) - 1 > keep:
+        return drop(text, path[:-1], keep)
     names = list(node.members)
     at = names.index(path[-1])
     member = node.members[path[-1]]
@@ -200,9 +211,11 @@ def drop(text: str, path: tuple[str, ...]) -> str:
     own = re.match(r"[ \t]*,", tail)
     tail = tail[own.end() :] if own is not None else tail
     if not at:
-        return (
-            text[: node.start + 1] + text[node.start + 1 : member.start].strip() + tail.strip() + text[node.end - 1 :]
-        )
+        inside = text[node.start + 1 : member.start].rstrip() + tail.rstrip()
+        if inside.strip():
+            # Comments: a brace on the line of one would be part of it.
+            inside += ("\r\n" if "\r\n" in text else "\n") + _indent_at(text, node.start)
+        return text[: node.start + 1] + inside + text[node.end - 1 :]
     before = node.members[names[at - 1]].node.end
     gap = text[before : member.start]
     if own is None:

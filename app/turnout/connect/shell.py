@@ -11,6 +11,8 @@ def variables(url: str, token: str) -> dict[str, str]:
         "OPENAI_API_KEY": token,
         "ANTHROPIC_BASE_URL": url,
         "ANTHROPIC_AUTH_TOKEN": token,
+        # What knows only this one would send the user's own key here, or none.
+        "ANTHROPIC_API_KEY": token,
         "OLLAMA_HOST": f"{url}/c/{token}",
         "OLLAMA_API_BASE": f"{url}/c/{token}",
         "GOOGLE_GEMINI_BASE_URL": url,

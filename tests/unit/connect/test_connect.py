@@ -242,7 +242,12 @@ def test_every_block_shape_of_continues_list_takes_an_entry(text: str, place: Pl
         ("claude-code", ".claude/settings.json", "{broken"),
         ("claude-code", ".claude/settings.json", "[]"),
         ("codex", ".codex/config.toml", "= nonsense"),
-        ("continue", ".continue/config.yaml", "models: [{name: a}]\n"),
+        ("codex", ".codex/config.toml", "model_providers = 3\n"),
+        ("continue", ".continue/config.yaml", "models: {a: b}\n"),
+        ("continue", ".continue/config.yaml", "models: &m\n  - name: a\nother: *m\n"),
+        ("continue", ".continue/config.yaml", 'name: "open\n'),
+        ("aider", ".aider.conf.yml", "- a\n"),
+        ("aider", ".aider.conf.yml", "model: &m opus\nweak-model: *m\n"),
         ("llm", ".config/io.datasette.llm/extra-openai-models.yaml", "not: a list\n"),
     ],
 )
@@ -250,7 +255,7 @@ def test_a_file_we_cannot_edit_is_left_alone_and_named(
     name: str, file: str, text: str, place: Place, backups: Path
 ) -> None:
     path = place.home / file
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
 
     with pytest.raises(BadRequestError, match=path.name):
