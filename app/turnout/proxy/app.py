@@ -22,7 +22,7 @@ from turnout.proxy.answer import Answer, Headers, Message, Receive, Send
 from turnout.proxy.answers import JSON, Answers, constant
 from turnout.proxy.attribution import session_of
 from turnout.proxy.body import LeftError, read_body
-from turnout.proxy.endpoints import Asked, Endpoint, asked, dialect_of
+from turnout.proxy.endpoints import Asked, Endpoint, asked, dialect_of, usual
 from turnout.proxy.exchange import Exchange
 from turnout.proxy.gate import Gate
 from turnout.proxy.guard import OPEN, Door, Refused, guard, masked, plain_path, same, split_token, token_of, without_key
@@ -97,6 +97,7 @@ class App:
                 answer, Refused(404, "There is no such path: send it plain, without //, ; or escaped dots."), target
             )
             return
+        path = usual(path)
         entry = Entry(
             method, path, scope["query_string"], headers, token_of(headers, scope["query_string"], in_path), port
         )

@@ -68,7 +68,19 @@ _GETS = {
     "/api/ps": Asked(Endpoint.PS, Dialect.OLLAMA_CHAT),
     "/api/version": Asked(Endpoint.VERSION, Dialect.OLLAMA_CHAT),
 }
+_VERSIONED = {path[len("/v1") :] for path in (*_POSTS, *_GETS) if path.startswith("/v1/")}
+_TWICE = ("/v1/v1/", "/v1/api/", "/v1/v1beta/")
 _GEMINI = {"generateContent": False, "streamGenerateContent": True}
+
+
+def usual(path: str) -> str:
+    """The path that was meant where a base URL was given without /v1, or with one where the client adds its own.
+
+    `@ai-sdk/anthropic` reads the ANTHROPIC_BASE_URL that Anthropic's own SDKs read, and asks for /messages (3.0.140).
+    """
+    if path in _VERSIONED:
+        return f"/v1{path}"
+    return path[len("/v1") :] if path.startswith(_TWICE) else path
 
 
 def dialect_of(path: str) -> Dialect:
