@@ -35,6 +35,7 @@ from tests.clients.programs import PROGRAMS, UNTRIED, Program  # noqa: E402
 from tests.clients.scene import (  # noqa: E402
     LOOP,
     NAMED,
+    OWN_KEYS,
     SIDE,
     TRACKS,
     Case,
@@ -81,7 +82,8 @@ def install(package: str, folder: Path) -> Path:
     """Where its programs are; raises RuntimeError saying why it cannot be installed. A pinned version is installed once."""
     pins = tomllib.loads(PINS.read_text())
     npm = package in pins["npm"]
-    specs = [pins["npm"][package]] if npm else list(pins["pypi"][package])
+    pinned = pins["npm" if npm else "pypi"][package]
+    specs = [pinned] if isinstance(pinned, str) else list(pinned)
     where = folder / ("npm" if npm else "py") / package
     done = where / ".installed"
     binaries = where / ("node_modules/.bin" if npm else "bin")
@@ -114,18 +116,18 @@ def _run(command: list[str], folder: Path) -> None:
 class Sitting:
     """One client in a home of its own."""
 
-    def __init__(self, scene: Scene, program: Program, binaries: Path, home: Path) -> None:
+    def __init__(self, scene: Scene, program: Program, binaries: Path, home: Path, own: dict[str, str]) -> None:
         self.scene, self.program, self.home = scene, program, home
         home.mkdir(parents=True)
         (home / "tmp").mkdir()
-        self.environment = clean_environment(home, binaries) | dict(program.environment)
+        self.environment = clean_environment(home, binaries) | dict(program.environment) | own
         # Programs may share a client: what the one before has done is not this one's.
         self._seen = {str(row["id"]) for row in scene.rows(program.client)}
         self._sessions: dict[str, str] = {}
         self._connect()
         ours = self._mentions()
-        if program.add_models is not None:
-            program.add_models(home)
+        if program.prepare is not None:
+            self.environment |= program.prepare(home, self.environment)
         self._added = {file: count - ours[file] for file, count in self._mentions().items()}
         """Lines that the user wrote after `connect`, by hand: `--undo` leaves them."""
 
@@ -136,6 +138,11 @@ class Sitting:
 
     def _connect(self) -> None:
         """By hand where the client keeps no file that could be edited: the steps are followed to the letter."""
+        self._written: list[Path] = []
+        if self.program.unknown:
+            made = json.loads(self._turnout("client", "add", self.program.client, "--json"))
+            self.environment |= {"TURNOUT_URL": self.scene.turnout.url, "TURNOUT_TOKEN": str(made["token"])}
+            return
         done = json.loads(self._turnout("connect", self.program.client, "--apply", "--json"))
         self._written = [Path(file) for file in done["files"]]
         if not done["by_hand"]:
@@ -155,7 +162,7 @@ class Sitting:
         folder = self.home / "work" / case.id
         folder.mkdir(parents=True)
         (folder / agent.NOTE).write_text(f"secret-{case.secret}\n")
-        if case.named and self.program.name == "continue":
+        if case.named and self.program.client == "continue":
             config = f".continue-{case.track.name}.yaml"
             shutil.copy(self.home / config, folder / config)
         code, out, err = self._program(self.program.command(case), folder, TURN_S)
@@ -212,7 +219,10 @@ class Sitting:
         billed = [one for name, one in heard if not (name == "chat" and one.path.endswith("/responses"))]
         if len(rows) != len(billed):
             faults.append(f"{len(rows)} rows for {len(billed)} calls upstream")
-        if sum(_streamed(one.doc, one.target) for name, one in heard if name == case.track.name) < need:
+        if (
+            self.program.streams
+            and sum(_streamed(one.doc, one.target) for name, one in heard if name == case.track.name) < need
+        ):
             faults.append("not streamed")
         for row in main:
             faults += _faults(row, case)
@@ -250,6 +260,8 @@ class Sitting:
 
     def undo(self) -> list[str]:
         """The home was clean, so nothing of ours may be left; what the client itself wrote into its file may."""
+        if self.program.unknown:
+            return []
         listed = json.loads(self._turnout("connect", "--json"))["clients"]
         stand = next(row for row in listed if row["name"] == self.program.client)
         faults = [] if stand["state"] in ("connected", "changed") else [f"it stands as {stand['state']}"]
@@ -288,7 +300,7 @@ def _prompt(row: Doc) -> int:
 # --- all of it ---
 
 
-def sit(scene: Scene, program: Program, cases: list[Case], folder: Path, tally: Tally) -> None:
+def sit(scene: Scene, program: Program, cases: list[Case], folder: Path, tally: Tally, own: dict[str, str]) -> None:
     try:
         binaries = install(program.package or program.name, folder)
     except (RuntimeError, subprocess.TimeoutExpired) as error:
@@ -296,9 +308,9 @@ def sit(scene: Scene, program: Program, cases: list[Case], folder: Path, tally: 
             tally.add(program.name, str(case), Verdict.SKIPPED, f"not installed: {error}")
         return
     try:
-        sitting = Sitting(scene, program, binaries, scene.folder / "homes" / program.name)
+        sitting = Sitting(scene, program, binaries, scene.folder / "homes" / f"a home of {program.name}", own)
     except (AssertionError, OSError, KeyError, ValueError) as error:
-        tally.add(program.name, f"{program.name:<20} connect", Verdict.FAILED, str(error))
+        tally.add(program.name, f"{program.name:<22} connect", Verdict.FAILED, str(error))
         return
     for case in cases:
         why = _left_out(program, case)
@@ -315,7 +327,7 @@ def sit(scene: Scene, program: Program, cases: list[Case], folder: Path, tally: 
     except (AssertionError, OSError, ValueError) as error:
         faults = [f"{type(error).__name__}: {error}"]
     verdict = Verdict.FAILED if faults else Verdict.PASSED
-    tally.add(program.name, f"{program.name:<20} connect, then undo", verdict, "; ".join(faults))
+    tally.add(program.name, f"{program.name:<22} connect, then undo", verdict, "; ".join(faults))
 
 
 def cases_of(program: Program, tracks: list[Track]) -> list[Case]:
@@ -341,6 +353,7 @@ def main() -> int:
     parser.add_argument("--upstream", default="", help=", ".join(track.name for track in TRACKS))
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "turnout-clients")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
+    parser.add_argument("--own-keys", action="store_true", help="the user's shell exports keys of vendors already")
     parser.add_argument("--keep", action="store_true", help="keep homes, outputs and the ledger of this run")
     given = parser.parse_args()
     only, upstream = _list(given.only), _list(given.upstream)
@@ -361,7 +374,7 @@ def main() -> int:
     def play(programs: list[Program]) -> None:
         for program in programs:
             cases = cases_of(program, tracks)
-            sit(scene, program, cases, given.folder, tally)
+            sit(scene, program, cases, given.folder, tally, OWN_KEYS if given.own_keys else {})
 
     with Scene(run) as scene, ThreadPoolExecutor(max(1, given.jobs)) as pool:
         for future in [pool.submit(play, programs) for programs in groups.values()]:

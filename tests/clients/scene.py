@@ -42,7 +42,7 @@ SIDE, NAMED, LOOP = "side requests go cheap", "a model asked for by name", "a to
 RULES = f"""
 [signals]
 side  = {{ kind = "housekeeping" }}
-named = {{ kind = "model", is = "points-*" }}
+named = {{ kind = "model", is = "*points-*" }}
 loop  = {{ kind = "tool-loop" }}
 @signals
 
@@ -109,7 +109,7 @@ class Case:
         return agent.proof(self.id, self.secret) if self.turn is Turn.TOOL else agent.sentence(self.id)
 
     def __str__(self) -> str:
-        return f"{self.client:<20} {self.track.name:<10} {'named' if self.named else 'auto':<6} {self.turn.value}"
+        return f"{self.client:<22} {self.track.name:<10} {'named' if self.named else 'auto':<6} {self.turn.value}"
 
 
 class Scene:
@@ -191,6 +191,15 @@ def _rules() -> str:
 
 def rule_of(track: Track) -> str:
     return f"asks for {track.name} go there"
+
+
+OWN_KEYS = {
+    "OPENAI_API_KEY": "sk-own",
+    "ANTHROPIC_API_KEY": "sk-ant-own",
+    "GEMINI_API_KEY": "AIza-own",
+    "GOOGLE_API_KEY": "AIza-own",
+}
+"""What a developer's shell exports already."""
 
 
 def clean_environment(home: Path, binaries: Path) -> dict[str, str]:

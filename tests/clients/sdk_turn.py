@@ -1,6 +1,6 @@
-"""One streamed turn with a vendor's own Python SDK, configured by the environment alone. Run by `tests/clients/run.py`.
+"""One streamed turn with a Python SDK or framework, configured by the environment alone. Run by `tests/clients/run.py`.
 
-`sdk_turn.py openai|responses|anthropic|ollama|gemini MODEL text|tool PROMPT`; the answer's text goes to stdout.
+`sdk_turn.py KIND MODEL text|tool PROMPT`, KIND one of TURNS; the answer's text goes to stdout.
 """
 
 import json
@@ -122,12 +122,72 @@ def gemini(model: str, prompt: str, *, tool: bool) -> str:
     return "".join(chunk.text or "" for chunk in chat.send_message_stream(prompt))
 
 
+def agents(model: str, prompt: str, *, tool: bool) -> str:
+    import asyncio
+
+    import agents as sdk
+
+    sdk.set_tracing_disabled(True)
+
+    async def run() -> str:
+        agent = sdk.Agent(name="Points", model=model, tools=[sdk.function_tool(read_note)] if tool else [])
+        result = sdk.Runner.run_streamed(agent, prompt)
+        async for _ in result.stream_events():
+            pass
+        return str(result.final_output)
+
+    return asyncio.run(run())
+
+
+def _litellm(prefix: str) -> Callable[..., str]:
+    def turn(model: str, prompt: str, *, tool: bool) -> str:
+        import litellm as sdk
+
+        messages: list[Any] = [{"role": "user", "content": prompt}]
+        function = {"type": "function", "function": {"name": NAME, "description": ABOUT, "parameters": SCHEMA}}
+        given: Any = {"tools": [function]} if tool else {}
+        while True:
+            chunks = list(sdk.completion(model=f"{prefix}/{model}", messages=messages, stream=True, **given))
+            said = sdk.stream_chunk_builder(chunks, messages=messages).choices[0].message
+            if not said.tool_calls:
+                return str(said.content)
+            messages.append(said.model_dump())
+            for call in said.tool_calls:
+                content = read_note(**json.loads(call.function.arguments))
+                messages.append({"role": "tool", "tool_call_id": call.id, "name": NAME, "content": content})
+
+    return turn
+
+
+def langchain(model: str, prompt: str, *, tool: bool) -> str:
+    from langchain_core.messages import HumanMessage, ToolMessage
+    from langchain_core.tools import tool as as_tool
+    from langchain_openai import ChatOpenAI
+
+    chat: Any = ChatOpenAI(model=model, stream_usage=True)
+    if tool:
+        chat = chat.bind_tools([as_tool(read_note)])
+    messages: list[Any] = [HumanMessage(prompt)]
+    while True:
+        said: Any = None
+        for chunk in chat.stream(messages):
+            said = chunk if said is None else said + chunk
+        if not said.tool_calls:
+            return str(said.text)
+        messages.append(said)
+        messages += [ToolMessage(read_note(**call["args"]), tool_call_id=call["id"]) for call in said.tool_calls]
+
+
 TURNS: dict[str, Callable[..., str]] = {
     "openai": openai,
     "responses": responses,
     "anthropic": anthropic,
     "ollama": ollama,
     "gemini": gemini,
+    "agents": agents,
+    "litellm": _litellm("openai"),
+    "litellm_ollama": _litellm("ollama_chat"),
+    "langchain": langchain,
 }
 
 if __name__ == "__main__":
