@@ -58,9 +58,6 @@ class Learned:
             self._sums[client] = found
         return found
 
-    def has_window(self, model: str) -> bool:
-        return model in self._windows
-
     def window(self, model: str, need: int, trained: int | None) -> int:
         """`num_ctx` for a local model: every change reloads it and loses its prefix cache, so one size serves all clients
         and grows only when a prompt would not fit. Never past what the model was trained for."""

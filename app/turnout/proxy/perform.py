@@ -308,12 +308,13 @@ class Attempt:
                 await self._stream_fast(outgoing, reply, limits)
             else:
                 await self._stream_translated(outgoing, reply, limits)
-        elif self.exchange.stream:
+        elif self.exchange.stream and not (outgoing.fast and self.exchange.native and b"json" in kind):
             await self._whole_to_stream(outgoing, reply)
         elif streamed and not self._array(outgoing):
             await self._stream_to_whole(outgoing, reply, limits)
         else:
-            await self._whole(outgoing, reply)
+            # To an Ollama client one object is a stream of one line (what loading a model is answered with).
+            await self._whole(outgoing, reply, kind if b"json" in kind else b"application/json")
 
     def _array(self, outgoing: Outgoing) -> bool:
         return self.exchange.array and outgoing.fast
@@ -523,7 +524,7 @@ class Attempt:
         events += reader.end()
         await self._tell_whole(outgoing, events)
 
-    async def _whole(self, outgoing: Outgoing, reply: Reply) -> None:
+    async def _whole(self, outgoing: Outgoing, reply: Reply, kind: bytes) -> None:
         body = await read_whole(reply, WHOLE_LIMIT)
         if outgoing.fast and not self._mends(outgoing, body):
             try:
@@ -537,7 +538,6 @@ class Attempt:
                 raise UpstreamError(f"{self.engine.provider.name}: {self.seen.failed.message}")
             self.seen.raw, self.seen.raw_size = [body], len(body)
             self._note_first_byte()
-            kind = b"application/json"
             await self._tell(kind, body)
             return
         await self._tell_whole(outgoing, self._read_events(codec(outgoing.dialect), body))

@@ -757,7 +757,7 @@ class State:
             room = min(int(wanted or 4_096), 8_192)
             pinned = self.settings.providers[candidate.provider].num_ctx
             need = int(estimate * 1.1) + room + 256
-            if not exchange.native or self._needs_window(exchange, candidate.name, need - room, pinned):
+            if not exchange.native or _needs_window(exchange, need - room, pinned):
                 window = pinned or self.learned.window(candidate.name, need, candidate.context)
             if limit is not None and window is not None:
                 limit = min(limit, max(256, window - int(estimate)))
@@ -775,14 +775,6 @@ class State:
             include_usage=True,
             legacy_max_tokens="api.openai.com" not in self.settings.providers[candidate.provider].base_url,
         )
-
-    def _needs_window(self, exchange: Exchange, model: str, prompt: int, pinned: int | None) -> bool:
-        """Whether a native Ollama request gets `num_ctx` from us: its own stands; without one the engine cuts in silence what
-        is longer than its default, and reloads a model that others run in another window."""
-        options = said(exchange.doc, "options")
-        if isinstance(options, dict) and options.get("num_ctx") is not None:
-            return False
-        return pinned is not None or prompt > SMALLEST_WINDOW - ROOM or self.learned.has_window(model)
 
     def _without_down(self, roster: Roster) -> Roster:
         now = time.monotonic()
@@ -876,3 +868,12 @@ def refused_by(refusal: Refusal) -> str:
 
 
 EMBEDS = frozenset({Dialect.OPENAI_EMBEDDINGS, Dialect.OLLAMA_EMBED})
+
+
+def _needs_window(exchange: Exchange, prompt: int, pinned: int | None) -> bool:
+    """Whether a native Ollama request gets `num_ctx` from us: its own stands; without one the engine cuts in silence what
+    is longer than its default. A provider's own `num_ctx` is for every call, for each other window reloads the model."""
+    options = said(exchange.doc, "options")
+    if isinstance(options, dict) and options.get("num_ctx") is not None:
+        return False
+    return pinned is not None or prompt > SMALLEST_WINDOW - ROOM

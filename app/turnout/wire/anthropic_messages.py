@@ -275,7 +275,8 @@ class AnthropicMessages:
         return Reader()
 
     def read_reply(self, doc: Json) -> list[Event]:
-        if said_text(doc, "type") == "error" or said(doc, "content") is None:
+        # Ollama answers an empty message with `content: null`.
+        if said_text(doc, "type") == "error" or (said(doc, "content") is None and said_text(doc, "type") != "message"):
             return [Failed(_error_text(doc), said_text(doc, "error", "type") or "api_error")]
         found: list[Event] = [Began(said_text(doc, "id"), said_text(doc, "model"))]
         index = 0
