@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from difflib import get_close_matches
 from functools import lru_cache
 
 import re2
@@ -160,6 +161,9 @@ def _field(value: object) -> object:
         return name
     if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", name):
         raise ArgError(f"{name!r} is neither {', '.join(FIELDS)} nor a header's name", said=name, choices=FIELDS)
+    if get_close_matches(name.lower(), FIELDS, n=1, cutoff=0.8):
+        # `lastask` would be the name of a header that no client sends, and the signal silently never true.
+        raise ArgError(f"{name!r} is a slip of one of {', '.join(FIELDS)}", said=name, choices=FIELDS)
     return name.lower()
 
 

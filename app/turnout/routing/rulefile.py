@@ -9,16 +9,18 @@ import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from difflib import get_close_matches
 
 from turnout.calls.units import Tier, Tokens
 from turnout.errors import SettingsError
 from turnout.routing import expression
+from turnout.routing.budget import PERIODS
 from turnout.routing.checks import MOST, Table, nearest
 from turnout.routing.firstrules import default_rules_text
 from turnout.routing.kinds import KINDS, ArgError
 from turnout.routing.limitfile import LimitTaking
-from turnout.routing.places import Path, Places, places
-from turnout.routing.rules import Context, Expression, Grades, Probe, Rule, RuleSet, Signal
+from turnout.routing.places import Path, Place, Places, places
+from turnout.routing.rules import Budget, Context, Expression, Grades, Probe, Rule, RuleSet, Signal
 from turnout.routing.signals import compiled
 
 __all__ = ["Checked", "check_rules", "default_rules_text", "read_rules", "rules_hash"]
@@ -26,6 +28,7 @@ __all__ = ["Checked", "check_rules", "default_rules_text", "read_rules", "rules_
 ROUTES = ("high", "fast", "local", "grade", "pinned", "asked", "block")
 ON_FAILURE = ("next", "up", "down", "refuse")
 MODES = ("enforce", "observe")
+_FIGURES = re.compile(r"\d+")
 TIERS = tuple(tier.value for tier in Tier)
 LONGEST = 1_000_000
 
@@ -115,10 +118,13 @@ class _Reader(LimitTaking):
         grades = self._grade_table()
         signals = self._signals()
         rules = self._rules(signals)
+        budgets = self.budgets()
+        for signal in signals.values():
+            self._names_something(signal, budgets)
         found = RuleSet(
             rules=rules,
             signals=signals,
-            budgets=self.budgets(),
+            budgets=budgets,
             loops=self.loops(),
             grades=grades,
             context=self._context(),
@@ -147,10 +153,36 @@ class _Reader(LimitTaking):
             abstain=abstain,
             confidence=self.number(table, path, "confidence", default.confidence, most=1),
             safety=self.number(table, path, "safety", default.safety, most=10),
-            llm=self.text(table, path, "llm", default.llm),
+            llm=self._llm(table, path, default.llm),
             llm_timeout_s=self.number(table, path, "llm_timeout_s", default.llm_timeout_s, most=600),
             plus=self.flag(table, path, "plus", default.plus),
         )
+
+    def _llm(self, table: Table, path: Path, default: str) -> str:
+        said = self.text(table, path, "llm", default)
+        place = self.at.value(*path, "llm")
+        if "/" in said:
+            self._model("llm", said, place)
+        elif said not in ("off", "local"):
+            self.error(f'llm: {said!r} is neither "off", "local" nor a model', place, nearest(said, ("off", "local")))
+        return said
+
+    def _model(self, what: str, name: str, place: Place) -> None:
+        """A provider serves more models than the tiers list, so an unlisted name is no slip by itself: a near one is.
+
+        Names that differ in figures alone are taken for sizes or versions of one model (`qwen3:8b`, `qwen3:14b`).
+        """
+        if not self.roster or name in self.roster:
+            return
+        providers = {one.partition("/")[0] for one in self.roster}
+        if name.partition("/")[0] not in providers:
+            self.error(f"{what}: no provider here has {name!r}", place, nearest(name, self.roster))
+            return
+        close = get_close_matches(name.lower(), self.roster, n=1, cutoff=0.8)
+        if close and _FIGURES.sub("0", close[0]) != _FIGURES.sub("0", name):
+            self.error(f"{what}: no provider here has {name!r}", place, nearest(name, self.roster))
+        else:
+            self.warn(f"{name!r} is in no tier; it is taken for a model of that provider", place)
 
     def _context(self) -> Context:
         table, path = self.table("context"), ("context",)
@@ -248,6 +280,26 @@ class _Reader(LimitTaking):
         if low is not None and high is not None and low > high:
             self.error(f"signal {name} can never be true: its bounds exclude each other", self.at.key(*path))
 
+    def _names_something(self, signal: Signal, budgets: Sequence[Budget]) -> None:
+        """A slip in a name would make a signal that is silently never true."""
+        path: Path = ("signals", signal.name)
+        used, model = signal.args.get("used"), signal.args.get("model")
+        if isinstance(used, str):
+            names = [*PERIODS, *(one.name for one in budgets)]
+            place = self.at.value(*path, "used")
+            if used not in names:
+                self.error(f"used: {used!r} is neither a period nor a budget's name", place, nearest(used, names))
+            elif not any(used in (one.per, one.name) for one in budgets):
+                self.warn(f"no [[budget]] is per {used}, so signal {signal.name} has nothing to read", place)
+        if isinstance(model, str):
+            self._model("model", model, self.at.value(*path, "model"))
+        known = {name.partition("/")[0] for name in self.roster}
+        providers = signal.args.get("provider")
+        for one in providers if known and isinstance(providers, tuple) else ():
+            if one not in known and not {"*", "?"} & set(one):
+                place = self.at.value(*path, "provider")
+                self.warn(f"provider: no model here is {one}'s", place, nearest(one, known))
+
     # --- [[rule]] ---
 
     def _rules(self, signals: Mapping[str, Signal]) -> tuple[Rule, ...]:
@@ -324,8 +376,8 @@ class _Reader(LimitTaking):
         if route not in ROUTES:
             if "/" not in route:
                 self.error(f"unknown route {route!r}", place, nearest(route, [*ROUTES, *self.roster]))
-            elif self.roster and route not in self.roster:
-                self.error(f"impossible route: no provider here has {route!r}", place, nearest(route, [*self.roster]))
+            else:
+                self._model("impossible route", route, place)
         if private and route == "high":
             self.error(
                 "impossible route: a private rule cannot go to tier high, which is a cloud's",

@@ -178,6 +178,16 @@ RULE = '[[rule]]\nname = "r"\n'
         ('[signals]\na = { kind = "time", weekday = "mon-fry" }\n', 2, 32, "'fry' is no day", "fri"),
         ('[signals]\na = { kind = "engine", health = "upp" }\n', 2, 33, "'upp'", "up"),
         ('[signals]\na = { kind = "budget", used = "day", gte = inf }\n', 2, 44, "not inf", ""),
+        ('[signals]\na = { kind = "budget", used = "dayy", gte = 1 }\n', 2, 31, "neither a period nor", "day"),
+        (
+            '[signals]\na = { kind = "budget", used = "teams", gte = 1 }\n[[budget]]\nname = "team"\nusd = 1\n',
+            2,
+            31,
+            "neither a period nor",
+            "team",
+        ),
+        ('[signals]\na = { kind = "match", field = "lastask", regex = "x" }\n', 2, 31, "a slip of one", "last_ask"),
+        ('[grade]\nllm = "of"\n', 2, 7, "neither", "off"),
         (RULE + 'route = "grade"\n', 1, 1, "needs `when`", ""),
         (RULE + 'when = "true"\n', 1, 1, "needs `route`", ""),
         (RULE + 'when = "true"\nroute = "hgih"\n', 4, 9, "unknown route 'hgih'", "high"),
@@ -276,6 +286,27 @@ def test_an_impossible_model_names_the_nearest_and_an_unknown_roster_judges_noth
     assert (error.line, error.column) == (4, 9)
     assert "anthropic/claude-haiku" in error.hint
     assert told(text) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "fine"),
+    [("local/qwen3:8b", True), ("local/gemma3:4b", True), ("locl/qwen3:14b", False), ("local/qwne3:14b", False)],
+)
+@pytest.mark.parametrize(
+    "text",
+    [
+        RULE + 'when = "true"\nroute = "NAME"\n',
+        '[grade]\nllm = "NAME"\n',
+        '[signals]\nfits = { kind = "context-fit", model = "NAME" }\n',
+    ],
+)
+def test_a_model_that_no_tier_lists_is_let_through_unless_its_name_is_a_slip(text: str, name: str, fine: bool) -> None:
+    checked = check_rules(text.replace("NAME", name), ("local", "local/qwen3:14b"))
+    assert (checked.rules is not None) == fine
+    if fine:
+        assert "is in no tier" in checked.warnings[0].message
+    else:
+        assert "local/qwen3:14b" in checked.errors[0].hint
 
 
 def test_all_errors_are_told_at_once_in_order_and_read_rules_raises_the_first() -> None:

@@ -36,7 +36,7 @@ test_of.__test__ = False  # type: ignore[attr-defined]  # the product's noun, no
 
 
 def value(args: str, asked: Any = None, **known: Any) -> Truth:
-    found = read_rules(f"[signals]\ns = {{ {args} }}\n")
+    found = read_rules(f'[signals]\ns = {{ {args} }}\n[[budget]]\nname = "mine"\nusd = 1\n')
     return Reading(asked if asked is not None else call(), facts(rules=found, **known)).truth(Name("s"))
 
 
