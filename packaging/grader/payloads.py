@@ -14,12 +14,21 @@ NAMES = words(
 CITIES = words("Paris Tokyo Berlin Austin Lima Oslo Cairo Mumbai Seoul Toronto Lisbon Nairobi Prague Boston Denver")
 THINGS = words(
     "orders users invoices sessions payments events metrics tickets builds deployments messages products reports"
-    " bookings shipments comments accounts devices sensors articles"
+    " bookings shipments comments accounts devices sensors articles invites refunds tasks notes photos tags carts coupons"
+    " feeds jobs logs alerts widgets layers markers tiles playlists documents versions roles policies snapshots replicas"
+    " tenants vehicles routes menus quizzes scores players levels files folders threads channels"
 )
-LANGUAGES = words("Python TypeScript Go Rust Java C# SQL Bash Kotlin C++ JavaScript Ruby PHP Swift Scala")
+LANGUAGES = words(
+    "Python TypeScript Go Rust Java C# SQL Bash Kotlin C++ JavaScript Ruby PHP Swift Scala Dart Elixir Haskell Lua R Perl"
+    " Zig Julia Clojure F# OCaml PowerShell Solidity"
+)
 LIBRARIES = words(
     "FastAPI React Django asyncio pandas SQLAlchemy Kubernetes Terraform Redis gRPC pytest Express Vue Next.js Spring"
-    " Flask NumPy Kafka PostgreSQL Docker GraphQL Celery"
+    " Flask NumPy Kafka PostgreSQL Docker GraphQL Celery SwiftUI Svelte Angular Nuxt Remix Astro Vite Tailwind Electron Tauri"
+    " Qt Unity Godot Flutter Laravel Rails Phoenix Symfony NestJS Fastify Hono Prisma Drizzle MongoDB MySQL SQLite DynamoDB"
+    " Elasticsearch RabbitMQ NATS Airflow dbt Spark Polars PyTorch TensorFlow scikit-learn OpenCV Playwright Cypress Jest"
+    " Vitest Webpack Nginx Envoy Istio Helm Ansible Pulumi Lambda CloudFront S3 Datadog Prometheus Grafana Sentry Stripe"
+    " Firebase Supabase Three.js D3 Leaflet Mapbox jQuery Redux Zustand Spark Hadoop"
 )
 ERRORS = (
     "KeyError: 'user_id'",
@@ -79,6 +88,24 @@ _MORE = (
     "{b} disagreed and left the meeting early.",
     "Sales dropped by {n} per cent in the last quarter.",
     "There was a long silence, and then the lights came back.",
+    "In 20{n} the old site handled {n}0,000 visitors, mostly from {c}. Since then the number has fallen every year.",
+    '"We could have opened with two lines instead of {k}, but nobody wanted that," {a} said.',
+    "If the talks fail, all contracts would have to be signed again before the end of the year.",
+    "Some fear that customers will leave for good; others expect that the delay gives them time.",
+    "The regional government, which carries {n} per cent of the cost, asked for a report by the {k}th.",
+    "A study concluded that a new road alone would not be enough, since half of the traffic comes from {d}.",
+    "Neither side wanted to say what the correction will cost, but {b} estimates {k} million euros and {n} months.",
+    "Its lawyer called the accusation absurd and demanded an apology.",
+    "Only two of the {k} towns voted against, and both of them must pay more from next year.",
+    '"It was not our fault," insists the supplier, a family firm from {c}, "the drawings were wrong."',
+    "Those who had lived through {k} years of building work formed a group that wants the night shift banned.",
+    "Every third shop in the centre has closed because rents rose faster than sales.",
+    "The judge did not accept that argument: whoever signs must have read what he signs.",
+    "They bought {n} tons of paper at {k} dollars each, twice as much as the year before.",
+    "We then walked for three hours, the first two of them uphill, and reached the hut at {k} in the evening.",
+    "My father, who was {n} at the time, never told anyone except his sister.",
+    "Although no one could prove it, most people in {c} believed that {a} had written the letter.",
+    "Doctors recommend at least {k} hours of sleep, yet a third of adults get less than that.",
 )
 
 _GOOD = (
@@ -111,6 +138,74 @@ _DOCS = (
     "You are given a string of words. Return the longest one.", "Write a function that takes a matrix and returns its transpose.",
     "Count how often each key occurs, ignoring case.", "Return the smallest missing positive integer.",
 )  # fmt: skip
+_HEADINGS = (
+    "Overview", "Goals", "What to choose", "Targets", "Threats, and what each one gets", "Measured", "Open questions",
+    "Design", "Data model", "Limits", "Migration", "Release checklist", "Bottom line", "Interfaces", "Costs", "Risks",
+    "Acceptance", "Storage", "Notes from the review", "Timeline", "Alternatives", "Rig, cost and packaging",
+)  # fmt: skip
+_REMARKS = (
+    "The {t} service keeps {number} MB in memory and answers within {n} ms.",
+    "{id} must hold also when the {u} table is locked.",
+    "Measured on two cores with {f} {number}: p50 {k} ms, p99 {n} ms.",
+    "{f} was chosen over {g}, because it needs no server.",
+    "Never write {t} before the lock is taken; see {id}.",
+    "A call that fails is tried {k} times, then refused with a reason.",
+    "If the queue is longer than {n}, the oldest {t} are dropped.",
+    "Not decided yet: whether {t} may be deleted by their owner.",
+    "The limit is {n} per minute; a burst of {k} is let through.",
+    "Keys stay in the keyring and never reach a log.",
+    "`{t}.{u}` is read once at start; changes need a restart.",
+    "{a} owns this part; {b} reviews it.",
+    "Do not pin {f} below {number}, it leaks file handles.",
+    "Everything here was run, except where it says inferred.",
+    "Costs {number} cents per thousand {t}.",
+    "The table below holds what was seen in week {n}.",
+    "Users see a warning, operators a line in the log.",
+    "Anything older than {n} days goes to cold storage.",
+)
+_TROUBLES = (
+    "Saving {t} fails with {e} when the list is empty.",
+    "After upgrading, {f} ignores the timeout that is set in the config.",
+    "`get_{t}()` returns a copy on the first call, but a view on the second.",
+    "The {t} filter gives wrong results if two {u} share a name.",
+    "When the server restarts, open connections hang until they are killed.",
+    "{f} raises {e} on {l} files with a byte order mark.",
+    "Sorting {t} by date is not stable, so pages overlap.",
+    "Passing None for {t} is documented, but crashes.",
+    "The memory of the {t} worker grows by {n} MB an hour.",
+    "Ordering by a nested field drops rows where it is null.",
+)
+_STEPS = (
+    "Create two {t}", "Open the {t} page", "Run `{t} sync --all`", "Delete the first one", "Reload", "Wait {k} seconds",
+    "Set the timeout to {n}", "Call it twice", "Switch to another branch", "Look at the log",
+)  # fmt: skip
+_TASKS = (
+    "You are given an array of n integers. In one move you may add 1 to any element. Find the least number of moves so that all"
+    " elements are different.",
+    "There are n cities and m roads. {a} wants to go from city 1 to city n paying at most k tolls. Print the shortest time.",
+    "{a} and {b} play a game with a pile of n stones. In a turn a player takes 1, 3 or 4 stones; who takes the last one wins."
+    " {a} starts. Both play optimally. Who wins?",
+    "Given a string s of lower case letters, you may delete any number of characters. What is the longest palindrome you can get?",
+    "A grid of h rows and w columns holds walls and free cells. Count the ways from the top left to the bottom right corner"
+    " modulo 998244353.",
+    "You have n tasks with a duration and a deadline each. What is the largest number that can be finished in time?",
+    "For each query l, r print the number of distinct values among a_l..a_r.",
+    "A tree with n vertices is given. Choose k of them so that the sum of pairwise distances is as large as possible.",
+    "A binary string is good if no two ones are adjacent. Count good strings of length n with exactly k ones.",
+    "{a} has n coins of different values. Which sums can be paid exactly?",
+)
+_INPUTS = (
+    "The first line holds t, the number of test cases. Each case is a line with n and k.",
+    "The first line contains two integers n and m. The second line contains n integers a_i.",
+    "A single line with the string s.",
+    "Input is given from standard input in the following format: N, then A_1 A_2 ... A_N",
+)
+_OUTPUTS = (
+    "For each test case print one number.",
+    "Print the answer, or -1 if there is none.",
+    "Print YES or NO.",
+    "Output a single integer.",
+)
 _LABEL_HEADS = words(
     "card account order book cancel play set show refund balance transfer pin weather flight hotel alarm report change"
     " update delivery payment top_up reset meal traffic insurance tax warranty invoice password"
@@ -287,6 +382,88 @@ class Maker:
                 f'#!/bin/bash\nset -e\nfor f in /var/{thing}/*.gz; do\n  gunzip -c "$f" | grep -c {self.pick(NAMES).lower()} >> out.txt\ndone',
                 f".{thing}-card {{\n  display: flex;\n  padding: {self.number(2, 24)}px;\n  color: #3{self.number(10, 99)};\n}}",
             )
+        )
+
+    def trace(self) -> str:
+        """What a program says as it dies, with the frames that led there."""
+        error, frames = self.pick(ERRORS), self.number(1, 6)
+        names = [(self.pick(THINGS), self.pick(("run", "load", "handle", "main", "parse"))) for _ in range(frames)]
+        kind = self.number(0, 2)
+        if kind == 0:
+            body = "\n".join(
+                f'  File "/srv/app/{file}.py", line {self.number(3, 400)}, in {name}\n    {name}_{file}(item)'
+                for file, name in names
+            )
+            return f"Traceback (most recent call last):\n{body}\n{error}"
+        if kind == 1:
+            body = "\n".join(
+                f"    at {name} (/app/src/{file}.ts:{self.number(3, 400)}:{self.number(1, 60)})" for file, name in names
+            )
+            return f"{error}\n{body}"
+        body = "\n".join(
+            f"\tat com.acme.{file}.{name.title()}.{name}({name.title()}.java:{self.number(3, 400)})"
+            for file, name in names
+        )
+        return f'Exception in thread "main" {error}\n{body}'
+
+    def remark(self) -> str:
+        """A sentence as technical documents have it."""
+        return self.fill(
+            self.pick(_REMARKS)
+            .replace("{number}", f"{self.number(1, 99)}.{self.number(0, 9)}")
+            .replace("{id}", self.mark())
+        )
+
+    def mark(self) -> str:
+        return f"{self.pick(('T', 'R', 'ADR-', 'REQ-', 'S'))}{self.number(1, 40):02d}"
+
+    def document(self, sections: int) -> str:
+        """A technical document in markdown: headings, prose, bullets, tables, figures."""
+        parts = [f"# {self.pick(_HEADINGS)}"]
+        for at in range(sections):
+            parts.append(f"{'#' * self.number(2, 3)} {at + 1}. {self.pick(_HEADINGS)}")
+            kind = self.number(0, 3)
+            if kind == 0:
+                rows = "\n".join(
+                    f"| {self.mark()} | {self.pick(LIBRARIES)} | {self.number(1, 900)} ms | {self.remark()} |"
+                    for _ in range(self.number(2, 8))
+                )
+                parts.append(f"| id | part | p99 | note |\n|---|---|---|---|\n{rows}")
+            elif kind == 1:
+                parts.append("\n".join(f"- {self.remark()}" for _ in range(self.number(2, 7))))
+            elif kind == 2:
+                parts.append("\n".join(f"{n}. {self.remark()}" for n in range(1, self.number(3, 6))))
+            parts.append(" ".join(self.remark() for _ in range(self.number(1, 5))))
+        return "\n\n".join(parts)
+
+    def issue(self) -> str:
+        """A report as people file it: what happens, how to see it, what was expected."""
+        trouble = self.fill(self.pick(_TROUBLES))
+        steps = "\n".join(f"{n}. {self.fill(self.pick(_STEPS))}" for n in range(1, self.number(3, 5)))
+        version = f"{self.number(0, 9)}.{self.number(0, 20)}.{self.number(0, 9)}"
+        return self.pick(
+            (
+                f"### Describe the bug\n{trouble}\n\n### To reproduce\n{steps}\n\n### Expected behavior\n{self.remark()}\n\n"
+                f"### Environment\n- version: {version}\n- OS: {self.pick(('macOS', 'Ubuntu', 'Windows'))}",
+                f"{trouble}\n\nSteps to reproduce:\n{steps}\n\nActual result:\n{self.trace()}\n",
+                f"{trouble} Since {version}.\n\n```\n{self._function()}\n```\n\nThis used to work in earlier versions. {self.remark()}",
+                f"Description\n\t\n(last modified by {self.pick(NAMES)})\n{trouble} {self.remark()} {self.remark()}\n{self._function()}",
+            )
+        )
+
+    def statement(self) -> str:
+        """A task of a programming contest."""
+        examples = "\n".join(f"{self.number(1, 99)} {self.number(1, 99)}" for _ in range(self.number(1, 3)))
+        return (
+            f"{self.fill(self.pick(_TASKS))}\n\nInput\n{self.pick(_INPUTS)}\n\nOutput\n{self.pick(_OUTPUTS)}\n\n"
+            f"{self.pick(('Example', 'Sample Input 1', 'Examples'))}\n{examples}\n\n"
+            f"{self.pick(('Output', 'Sample Output 1'))}\n{self.number(0, 99)}\n\nConstraints: 1 <= n <= 10^{self.number(3, 6)}"
+        )
+
+    def tables(self) -> str:
+        return "\n".join(
+            f"CREATE TABLE {thing} (id INT PRIMARY KEY, {self.pick(THINGS)}_id INT, name TEXT, amount NUMERIC, created DATE);"
+            for thing in self.random.sample(THINGS, self.number(1, 3))
         )
 
     def html(self) -> str:

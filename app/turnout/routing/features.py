@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-from turnout.routing.lexicon import CLASS_NAMES, CLASSES, LEADS
+from turnout.routing.lexicon import CLASS_NAMES, CLASSES, LEADS, WEAK_LEADS
 
 _HEAD, _TAIL = 1_600, 800
 _TOKENS = 520
@@ -261,6 +261,8 @@ def _instruction(sentences: list[list[str]], marks: list[str]) -> list[list[str]
         rank = 0.0
         if sentence[0] in LEADS:
             rank += 2
+        elif sentence[0] in WEAK_LEADS:
+            rank += 0.8
         elif not LEADS.isdisjoint(sentence[1:4]):
             rank += 0.5
         mark = marks[index]

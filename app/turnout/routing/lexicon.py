@@ -125,8 +125,14 @@ _LEADS = (
     " draft compose imagine pretend act format sort parse return output count detect check verify validate correct edit"
     " improve shorten expand document comment test name define state read consider use draw plot set get fetch update"
     " delete remove rename move run call is are does do did can could should would will what who when where which why"
-    " how please help if given based let suppose assume your you i we set up turn book play remind schedule open"
-    " enable disable change search look investigate migrate deploy install configure report conclude infer in the"
+    " how please help set turn book play remind schedule open"
+    " enable disable change search look investigate migrate deploy install configure report conclude infer"
+    " tl tldr recap condense polish proofread simplify adapt reply reproduce resolve wire hook bump swap replace extract"
+    " scaffold split merge use same short sum retell argue come think boil put turn say"
 )
 LEADS: frozenset[str] = frozenset(_LEADS.split())
 """Words that begin a request; a sentence led by one is taken for the instruction."""
+WEAK_LEADS: frozenset[str] = frozenset(
+    ["if", "given", "based", "let", "suppose", "assume", "your", "you", "i", "we", "my", "up", "in", "the", "there"]
+)
+"""Words that begin a request as well as a sentence of any story."""

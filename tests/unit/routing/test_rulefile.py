@@ -441,9 +441,9 @@ def test_t26_any_type_anywhere_is_told_and_never_a_crash(value: str) -> None:
     ],
 )
 def test_t26_hostile_files_are_told_quickly(text: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     accepted_or_told(text)
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 # --- places ---

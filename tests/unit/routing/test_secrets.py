@@ -66,9 +66,9 @@ def test_nothing_to_scan_holds_no_secret() -> None:
 )
 def test_t23_200_kb_are_scanned_in_20_ms(text: str) -> None:
     def once() -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         SCANNER.scan([text[:200_000]])
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     assert min(once() for _ in range(5)) < 0.02
 
@@ -78,9 +78,9 @@ def test_t23_text_strewn_with_every_mark_stays_linear() -> None:
 
     def once(size: int) -> float:
         text = (marks * 400)[:size]
-        start = time.perf_counter()
+        start = time.process_time()
         SCANNER.scan([text])
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     assert min(once(200_000) for _ in range(3)) < 8 * max(min(once(50_000) for _ in range(3)), 0.004)
 
