@@ -708,7 +708,8 @@ def _write_thinking(body: dict[str, Json], request: Request, target: Target, lim
         dropped.append("reasoning")
         return False
     budget = int(asked.budget) if asked.budget is not None else _BUDGETS.get(asked.effort, 8_192)
-    budget = min(budget, limit - 1_024 if limit > 2_048 else limit - 1)
+    if not same or budget >= limit:
+        budget = min(budget, limit - 1_024 if limit > 2_048 else limit - 1)
     if budget < 1_024:
         dropped.append("reasoning")
         return False

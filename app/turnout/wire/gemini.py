@@ -568,12 +568,14 @@ def _write_config(request: Request, target: Target, dropped: list[str]) -> dict[
             config["responseJsonSchema"] = request.shape.schema
     asked = request.reasoning
     if asked is not None and target.thinks and (asked.enabled is not None or asked.effort):
-        budget = int(asked.budget) if asked.budget is not None else _BUDGETS.get(asked.effort, -1)
-        config["thinkingConfig"] = {
-            "thinkingBudget": 0 if asked.enabled is False else budget,
-            "includeThoughts": asked.enabled is not False
-            and (request.dialect is not Dialect.GEMINI or bool(asked.summary)),
-        }
+        shows = asked.enabled is not False and (request.dialect is not Dialect.GEMINI or bool(asked.summary))
+        thinking: dict[str, Json] = {"includeThoughts": shows}
+        if request.dialect is Dialect.GEMINI and asked.effort and asked.budget is None:
+            thinking["thinkingLevel"] = asked.effort.upper()
+        else:
+            budget = int(asked.budget) if asked.budget is not None else _BUDGETS.get(asked.effort, -1)
+            thinking["thinkingBudget"] = 0 if asked.enabled is False else budget
+        config["thinkingConfig"] = thinking
     if request.service_tier:
         dropped.append("service_tier")
     return config

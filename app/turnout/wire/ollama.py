@@ -162,13 +162,9 @@ class OllamaChat:
         for i, one in enumerate(items_or(body, "tools")):
             path = f"tools[{i}]"
             function = obj(obj(one, path).get("function"), f"{path}.function")
-            tools.append(
-                Tool(
-                    text(function, "name", path),
-                    text_or(function, "description", path),
-                    obj_or(function, "parameters", path),
-                )
-            )
+            namespace, name = split_flat_name(text(function, "name", path))
+            about, schema = text_or(function, "description", path), obj_or(function, "parameters", path)
+            tools.append(Tool(name, about, schema, namespace=namespace))
         return read_common(body, Dialect.OLLAMA_CHAT, messages, tuple(tools))
 
     def write_request(self, request: Request, target: Target) -> Written:

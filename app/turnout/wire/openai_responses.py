@@ -1,6 +1,7 @@
 """OpenAI responses: /v1/responses. Codex speaks only this; without `response.completed` it sends every turn again."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import orjson
 
@@ -59,7 +60,7 @@ from turnout.wire.openai_chat import effort_of
 from turnout.wire.outlining import Gatherer
 from turnout.wire.parts import data_url, image_of, result_text, split_data_url, unsaid
 from turnout.wire.responses_stream import Reader, Writer, read_output, usage_of, whole
-from turnout.wire.system import without_billing
+from turnout.wire.system import system_texts
 
 _KNOWN = frozenset(
     [
@@ -82,6 +83,8 @@ _KNOWN = frozenset(
         "previous_response_id",
     ]
 )
+_ABOUT = "namespace.description"
+"""Of a namespace, kept at its first tool."""
 _CALLS = ("function_call", "custom_tool_call")
 _RESULTS = ("function_call_output", "custom_tool_call_output")
 
@@ -389,9 +392,10 @@ def _read_tools(body: dict[str, Json]) -> tuple[Tool | ServerTool, ...]:
         tool = obj(one, path)
         kind = text(tool, "type", path)
         if kind == "namespace":
-            name = text(tool, "name", path)
+            name, about = text(tool, "name", path), text_or(tool, "description", path)
             for k, inner in enumerate(items_or(tool, "tools", path)):
-                found.append(_read_tool(obj(inner, f"{path}.tools[{k}]"), f"{path}.tools[{k}]", name))
+                made = _read_tool(obj(inner, f"{path}.tools[{k}]"), f"{path}.tools[{k}]", name)
+                found.append(replace(made, extras={**made.extras, _ABOUT: about}) if about and k == 0 else made)
         elif kind in ("function", "custom"):
             found.append(_read_tool(tool, path, ""))
         else:
@@ -436,7 +440,8 @@ def _read_reasoning(reasoning: dict[str, Json] | None) -> Reasoning | None:
     if reasoning is None:
         return None
     effort = text_or(reasoning, "effort", "reasoning")
-    return Reasoning(enabled=effort != "none", effort=effort, summary=text_or(reasoning, "summary", "reasoning"))
+    said_on = effort != "none" if effort else None
+    return Reasoning(enabled=said_on, effort=effort, summary=text_or(reasoning, "summary", "reasoning"))
 
 
 # --- writing requests ---
@@ -446,11 +451,9 @@ def _write_input(request: Request, target: Target, dropped: list[str]) -> list[J
     found: list[Json] = []
     for message in request.messages:
         if message.role is Role.SYSTEM:
-            words = without_billing(message)
-            if words:
-                found.append(
-                    {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": words}]}
-                )
+            content: list[Json] = [{"type": "input_text", "text": words} for words in system_texts(message)]
+            if content:
+                found.append({"type": "message", "role": "developer", "content": content})
             continue
         if message.role is Role.USER:
             found += _write_user(message, dropped)
@@ -554,14 +557,17 @@ def _write_tools(request: Request, dropped: list[str]) -> list[Json]:
         if tool.description:
             one["description"] = tool.description
         if tool.custom:
-            one |= tool.extras
+            one |= {key: value for key, value in tool.extras.items() if key != _ABOUT}
         else:
             one["parameters"] = tool.schema if tool.schema is not None else {"type": "object", "properties": {}}
             one["strict"] = bool(tool.strict)
         if tool.namespace:
             if tool.namespace not in spaces:
                 spaces[tool.namespace] = []
-                found.append({"type": "namespace", "name": tool.namespace, "tools": spaces[tool.namespace]})
+                space: dict[str, Json] = {"type": "namespace", "name": tool.namespace}
+                if _ABOUT in tool.extras:
+                    space["description"] = tool.extras[_ABOUT]
+                found.append({**space, "tools": spaces[tool.namespace]})
             spaces[tool.namespace].append(one)
         else:
             found.append(one)

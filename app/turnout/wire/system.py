@@ -6,13 +6,18 @@ from turnout.calls.request import Message, Request, Role, Text
 _BILLING = "x-anthropic-billing-header:"
 
 
-def without_billing(message: Message) -> str:
-    """The text of one system message; blocks are joined by a blank line."""
-    return "\n\n".join(
+def system_texts(message: Message) -> list[str]:
+    """The blocks of one system message."""
+    return [
         part.text
         for part in message.parts
         if isinstance(part, Text) and part.text and not part.text.startswith(_BILLING)
-    )
+    ]
+
+
+def without_billing(message: Message) -> str:
+    """The text of one system message; blocks are joined by a blank line."""
+    return "\n\n".join(system_texts(message))
 
 
 def merged_system(request: Request) -> str:
