@@ -202,6 +202,23 @@ def test_an_audit_asks_two_tiers_side_by_side_and_keeps_the_verdict(start: Start
         }
 
 
+def test_a_budget_that_is_used_up_asks_and_the_waiting_call_goes_on_when_raised(desk: Desk, start: Start) -> None:
+    with Engine() as engine:
+        app = start(two_tiers(engine.url, engine.url), ASK_RULES)
+        app.go("budgets")
+        token = app.client("waiting-client")
+        answers: list[int] = []
+        call = threading.Thread(target=lambda: answers.append(app.chat(token, LONG_ASK)[0]))
+        call.start()
+        app.see("waiting-client is waiting for you")
+        app.until(lambda: any("Let it go on" in note["actions"] for note in desk.notes()), "a notification")  # type: ignore[operator]
+        assert answers == []
+        app.press("Allow waiting-client $1 more")
+        call.join(30)
+        assert answers == [200]
+        app.gone("waiting-client is waiting for you")
+
+
 def test_a_button_of_the_notification_answers_too(desk: Desk, start: Start) -> None:
     with Engine() as engine:
         app = start(two_tiers(engine.url, engine.url), ASK_RULES)
@@ -241,11 +258,11 @@ def test_a_key_goes_to_the_systems_keyring_and_out_again(desk: Desk, start: Star
 def test_a_killed_proxy_comes_back_and_so_do_the_figures(start: Start) -> None:
     app = start()
     app.go("overview")
-    app.see("Auto on 127.0.0.1", part=True)
+    app.see("127.0.0.1:", part=True)
     first = app.control.status().pid
     os.kill(first, signal.SIGKILL)
     app.until(lambda: _pid(app.home) not in (0, first), "another proxy")
-    app.see("Auto on 127.0.0.1", part=True)
+    app.see("127.0.0.1:", part=True)
     assert app.control.status().pid != first
 
 

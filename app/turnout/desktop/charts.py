@@ -4,6 +4,7 @@ A chart is a QLabel without text: Qt gives a bare widget the role "filler", whic
 name and description. Left and right move through the values, and the description follows.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -127,11 +128,17 @@ class StackedBars(Chart):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def set_bars(
-        self, series: Sequence[Series], bars: Sequence[Stack], axis: Callable[[float], str], summary: str
+        self,
+        series: Sequence[Series],
+        bars: Sequence[Stack],
+        axis: Callable[[float], Callable[[float], str]],
+        summary: str,
     ) -> None:
+        """`axis` gets the top of the scale and answers what its lines are called."""
         self.series, self.bars = series, bars
         self._top = nice_top(max((sum(bar.values.values()) for bar in bars), default=0.0))
-        self._axis = [axis(self._top * i / 4) for i in range(5)]
+        called = axis(self._top)
+        self._axis = [called(self._top * i / 4) for i in range(5)]
         self.hot = min(self.hot, len(bars) - 1)
         self._summary = summary
         self.setAccessibleDescription(summary if self.hot < 0 else self.said(self.hot))
@@ -217,7 +224,7 @@ class StackedBars(Chart):
         t = theme.now()
         step = r.width() / len(self.bars)
         width = max(1.0, min(px(26), step * 0.64 if step > 4 else step))
-        every = max(1, -(-len(self.bars) * px(46) // max(1, int(r.width()))))
+        every = max(1, -(-len(self.bars) * px(52) // max(1, int(r.width()))))
         gap = 1.0 if step > 6 else 0.0
         drawn = [(series.key, QColor(t.named(series.color))) for series in self.series]
         for i, bar in enumerate(self.bars):
@@ -331,13 +338,13 @@ class Donut(Chart):
 
 
 class Gauge(Chart):
-    """A half ring: what is left; the tick shows where the pace so far would end."""
+    """A half ring: what is left; the bead shows where the pace so far would end."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self._left: float | None = None
         self._pace: float | None = None
-        self.setFixedSize(px(104), px(64))
+        self.setFixedSize(px(100), px(54))
 
     def set_value(self, left: float | None, pace: float | None, said: str, description: str) -> None:
         """Shares of one; `left` None draws an empty track, `pace` is the share left when the window ends."""
@@ -358,8 +365,11 @@ class Gauge(Chart):
             p.setPen(QPen(QColor(color), w, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
             p.drawArc(box, 180 * 16, -round(180 * 16 * self._left * self.grow))
         if self._pace is not None:
-            p.setPen(QPen(QColor(t.text), w + px(3), Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap))
-            p.drawArc(box, round((180 - 180 * min(1.0, max(0.0, self._pace))) * 16) - 12, 24)
+            angle = math.pi * (1 - min(1.0, max(0.0, self._pace)))
+            at = box.center() + QPointF(math.cos(angle), -math.sin(angle)) * (box.width() / 2)
+            p.setPen(QPen(QColor(t.text), 1.5))
+            p.setBrush(QColor(t.card))
+            p.drawEllipse(at, w * 0.36, w * 0.36)
         p.setPen(QColor(t.text))
         p.setFont(theme.font(17, 600, -0.3))
         p.drawText(QRectF(0, self.height() - px(30), self.width(), px(28)), CENTER, self._said)
@@ -410,10 +420,12 @@ class Spark(Chart):
         if len(self.values) < 2:
             return
         p = self.begin()
-        top, n = max(self.values) or 1.0, len(self.values) - 1
+        low, n = min(0.0, *self.values), len(self.values) - 1
+        span = (max(0.0, *self.values) - low) or 1.0
         points = [
             QPointF(
-                1 + (self.width() - 2) * i / n, self.height() - 2 - (self.height() - 6) * max(0.0, v) / top * self.grow
+                1 + (self.width() - 2) * i / n,
+                self.height() - 2 - (self.height() - 6) * (v - low) / span * self.grow,
             )
             for i, v in enumerate(self.values)
         ]

@@ -5,7 +5,7 @@ from functools import partial
 from importlib import import_module
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from turnout.desktop import text, theme
@@ -53,10 +53,10 @@ class Window(QWidget):
         self.desk = desk
         self.setObjectName("root")
         self.setWindowTitle("Turnout")
-        self.resize(px(1240), px(820))
-        self.setMinimumSize(px(900), px(560))
+        self._fit(QGuiApplication.primaryScreen().availableGeometry().size())
         self._pages: dict[str, Page] = {}
         self._nav: dict[str, Nav] = {}
+        self._narrow = False
         self.stack = QStackedWidget()
         self.stack.setObjectName("pages")
         self.note = Note()
@@ -85,6 +85,12 @@ class Window(QWidget):
         self.stack.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.stack.setFocus()
 
+    def _fit(self, screen: QSize) -> None:
+        """Never larger than the screen, title bar included: on 1024 by 700, and where text is set to 200 %."""
+        bar = px(34)
+        self.resize(min(px(1240), screen.width()), min(px(820), screen.height() - bar))
+        self.setMinimumSize(min(px(640), screen.width()), min(px(460), screen.height() - bar))
+
     # -- parts
 
     def _side(self) -> QFrame:
@@ -99,7 +105,10 @@ class Window(QWidget):
         commands = Button(
             "", "command", "bare", name=tr("Commands"), tip=tr("Commands (Ctrl+K)"), pressed=self.open_palette
         )
-        box.addLayout(row(self._mark, label("Turnout", 15, 600), None, commands, spacing=9, margins=(8, 0, 0, 10)))
+        name = label("Turnout", 15, 600)
+        self._wide = [name, commands]
+        """What the sidebar shows only while there is room for words."""
+        box.addLayout(row(self._mark, name, None, commands, spacing=9, margins=(8, 0, 0, 10)))
         group = QButtonGroup(self)
         names = titles()
         for number, (key, icon, _) in enumerate(PAGES, 1):
@@ -107,7 +116,7 @@ class Window(QWidget):
                 box.addStretch(1)
                 box.addLayout(self._foot())
             button = Nav(names[key], icon)
-            button.setToolTip(tr("Alt+{n}").format(n=number % 10))
+            button.setToolTip(f"{names[key]} ({tr('Alt+{n}').format(n=number % 10)})")
             # Not `clicked`: assistive technology toggles without clicking. `go` checks it too, hence the guard there.
             button.toggled.connect(partial(self._nav_toggled, key))
             group.addButton(button)
@@ -122,7 +131,9 @@ class Window(QWidget):
         self._dot = Dot("faint", 8, round_=True)
         self._where = Elided("", 12, 500)
         self._what = Elided("", 12, 400, "faint")
-        return column(row(self._dot, self._where, spacing=8), self._what, spacing=3, margins=(10, 8, 4, 10))
+        self._wide += [self._where, self._what]
+        self._foot_box = column(row(self._dot, self._where, spacing=8), self._what, spacing=3, margins=(10, 8, 4, 10))
+        return self._foot_box
 
     def _shortcuts(self) -> None:
         for number, (key, *_) in enumerate(PAGES, 1):
@@ -132,6 +143,19 @@ class Window(QWidget):
         self._on("Ctrl+W", self.close)
         self._on("Ctrl+Q", lambda: self.desk.act("quit"))
         self._on("Ctrl+,", lambda: self.go("settings"))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = self.width() < px(900)
+        if narrow == self._narrow:
+            return
+        self._narrow = narrow
+        self._side_frame.setFixedWidth(px(60 if narrow else 212))
+        self._foot_box.setContentsMargins(px(0 if narrow else 10), px(8), px(0 if narrow else 4), px(10))
+        for part in self._wide:
+            part.setVisible(not narrow)
+        for button in self._nav.values():
+            button.show_title(not narrow)
 
     def open_palette(self) -> None:
         names = titles()
@@ -247,6 +271,7 @@ class Nav(QPushButton):
 
     def __init__(self, title: str, icon: str) -> None:
         super().__init__("  " + title)
+        self._title = title
         self.setObjectName("nav")
         self.setCheckable(True)
         self.setAutoExclusive(True)
@@ -258,6 +283,9 @@ class Nav(QPushButton):
         self.toggled.connect(self.restyle)
         theme.look().changed.connect(self.restyle)
         self.restyle()
+
+    def show_title(self, on: bool) -> None:
+        self.setText("  " + self._title if on else "")
 
     def restyle(self) -> None:
         t = theme.now()

@@ -130,7 +130,7 @@ class Admin:
             settings_error=state.config.settings_error,
             engines=self.engine_lines(),
             budgets=budgets,
-            running=tuple(state.running.values()),
+            running=state.under_way(),
             waiting=tuple(ask.waiting for ask in state.asks.values()),
             stopped=self._stopped(),
             notices=tuple(state.notices)[-50:],
@@ -385,6 +385,8 @@ class Admin:
                     "context": int(one.context) if one.context is not None else None,
                     "input_usd_per_million": usd(price.uncached) if price is not None else None,
                     "output_usd_per_million": usd(price.output) if price is not None else None,
+                    "cache_read_usd_per_million": usd(price.cache_read) if price is not None else None,
+                    "cache_write_usd_per_million": usd(price.cache_write_5m) if price is not None else None,
                     "price_source": price.source if price is not None else "unpriced",
                     **counting_row(state.edges.corrections.models.get(one.name)),
                 }

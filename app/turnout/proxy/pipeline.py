@@ -150,7 +150,7 @@ class Pipeline:
         attempt = Attempt(exchange, step, engine, target, drain_s=state.settings.drain_s, now_s=now_ms() // 1000)
         progress.seen, progress.last = attempt.seen, attempt
         begun = time.monotonic()
-        state.began(exchange.call, step)
+        state.began(exchange.call, step, attempt.seen)
         try:
             await attempt.run()
         finally:

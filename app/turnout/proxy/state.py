@@ -40,6 +40,7 @@ from turnout.proxy.exchange import Exchange, Seen
 from turnout.proxy.graders import Graders
 from turnout.proxy.intents import Intents
 from turnout.proxy.learned import ROOM, SMALLEST_WINDOW, Learned
+from turnout.proxy.meter import Meter
 from turnout.proxy.roster import Catalogue, Known, build
 from turnout.proxy.sessions import Live, Sessions
 from turnout.proxy.settling import Settled
@@ -185,6 +186,7 @@ class State:
         self.mode = Mode.AUTO
         self.paused_until_ms: int | None = None
         self.running: dict[str, Running] = {}
+        self._meters: dict[str, Meter] = {}
         self.asks: dict[str, Ask] = {}
         self.notices: deque[Notice] = deque(maxlen=200)
         self.clients_seen: dict[str, int] = {}
@@ -585,6 +587,7 @@ class State:
     def settled(self, call: Call, row: CallRecord, held: bool, decided: Decided | None, now_ms: int) -> None:
         """Exactly once per call; a call that never got a hold is only written down."""
         self.running.pop(call.id, None)
+        self._meters.pop(call.id, None)
         if held:
             tokens = Tokens(row.usage.prompt + row.usage.produced)
             self.books.settle(call.id, Amount(row.cost, tokens))
@@ -809,7 +812,8 @@ class State:
     def reached(self, provider: str) -> None:
         self._down.pop(provider, None)
 
-    def began(self, call: Call, step: Step) -> None:
+    def began(self, call: Call, step: Step, seen: Seen) -> None:
+        self._meters[call.id] = Meter(seen)
         self.running[call.id] = Running(
             id=call.id,
             client=call.client.name,
@@ -818,6 +822,10 @@ class State:
             started_ms=time.time_ns() // 1_000_000,
             session=call.session,
         )
+
+    def under_way(self) -> tuple[Running, ...]:
+        """Each with what has streamed so far."""
+        return tuple(replace(one, output_tokens=self._meters[id_].tokens()) for id_, one in self.running.items())
 
     def learn(
         self, call: Call, candidate: Candidate, settled: Settled, seen: Seen, estimate: Tokens, *, exact: bool

@@ -1,9 +1,9 @@
 """From the ledger's sums to what the overview draws: pure, tested as values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from turnout.calls.units import USD_NANOS, Tier
 from turnout.desktop import text
@@ -164,6 +164,38 @@ class Savings:
 
 def savings(rows: "Sequence[SpendRow]") -> Savings:
     return Savings(sum(row.cost for row in rows), sum(row.baseline for row in rows), sum(row.all_fast for row in rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the prompts of a range cost, at today's prices per bucket."""
+
+    nanos: int
+    saved: int
+    """By reading from the provider's cache instead of sending anew, net of what writing it cost."""
+    partial: bool
+    """Some model has no known price and is left out."""
+
+
+def context(rows: "Sequence[SpendRow]", priced: "Sequence[Mapping[str, Any]]") -> Context | None:
+    """`rows` by model, `priced` as the proxy lists its models; None where no price is known."""
+    prices = {str(one.get("model", "")): one for one in priced if one.get("input_usd_per_million") is not None}
+    nanos = saved = 0
+    known = partial = False
+    for row in rows:
+        price = prices.get(row.name)
+        if price is None:
+            partial = partial or bool(row.cost)
+            continue
+        known = True
+        fresh, read, written = (
+            text.nanos_of(str(price.get(f"{name}_usd_per_million") or "0"))
+            for name in ("input", "cache_read", "cache_write")
+        )
+        millionths = row.uncached * fresh + row.cache_read * read + row.cache_write * written
+        nanos += millionths // 1_000_000
+        saved += (row.cache_read * (fresh - read) - row.cache_write * (written - fresh)) // 1_000_000
+    return Context(nanos, saved, partial) if known and (nanos or saved) else None
 
 
 def total(rows: "Sequence[SpendRow]", field: str) -> int:

@@ -173,7 +173,7 @@ class CallDetail(QFrame):
         digits = 2 if min((way.nanos for way in ways if way.nanos), default=0) >= USD_NANOS // 10 else 4
         box = column(spacing=9)
         for way in ways:
-            said = cost(call) if way.paid else text.money(way.nanos, digits)
+            said = cost(call) if way.paid else text.money(way.nanos, digits) if way.nanos else tr("Free")
             meter = Meter(way.name, 5)
             meter.set_parts([(way.nanos / top if top else 0.0, way.color)], f"{way.name}: {said}")
             model = Elided(text.one_line(way.model, 60), 12, 400, "faint")

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QStackedWidget
 
 from turnout.calls.record import CallRecord
@@ -49,9 +49,9 @@ class Calls(Page):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.table)
         self.stack.addWidget(self.empty)
-        card = Card(self.stack, margins=(10, 8, 4, 6))
+        self.card = Card(self.stack, margins=(10, 8, 4, 6))
         both = row(spacing=14)
-        both.addWidget(card, 1)
+        both.addWidget(self.card, 1)
         both.addWidget(self.detail)
         self.body.addLayout(both, 1)
         # One question when typing rests, not one a key.
@@ -99,6 +99,7 @@ class Calls(Page):
     def show_call(self, call_id: str) -> None:
         self._shown = call_id
         self.detail.show()
+        self._share_room()
         self.desk.ledger.run(
             lambda ledger: (ledger.call(call_id), ledger.thumbs().get(call_id)),
             lambda got: self._got_call(*got),
@@ -113,8 +114,20 @@ class Calls(Page):
             return
         self._shown = ""
         self.detail.hide()
+        self._share_room()
         self.table.clearSelection()
         self.table.setFocus()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._share_room()
+
+    def _share_room(self) -> None:
+        """Where both do not fit, the detail stands in the table's place until it is closed."""
+        narrow = self.width() < px(700)
+        self.card.setVisible(not narrow or self.detail.isHidden())
+        self.detail.setMinimumWidth(px(372))
+        self.detail.setMaximumWidth(16_777_215 if narrow else px(372))
 
     def _refresh(self) -> None:
         self.model.refresh()

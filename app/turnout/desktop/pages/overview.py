@@ -1,10 +1,12 @@
 """What is spent and saved, where it goes, and what runs now."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from turnout.calls.units import USD_NANOS
 from turnout.desktop import text
@@ -48,6 +50,11 @@ class Overview(Page):
         self.pause = Button(tr("Pause routing"), "circle-pause")
         super().__init__(desk, self.pill, None, self.ranges, self.pause)
         self._spend: Spend | None = None
+        self._models = Spend("model")
+        self._placed = (True, True)
+        self._sides: list[QHBoxLayout] = []
+        """Pairs that stand one below the other where there is no room."""
+        self._priced: Sequence[Mapping[str, Any]] = ()
         self._kinds: Sequence[Series] = ()
         self._first = self._last = datetime.now().astimezone().date()
         self._counting = False
@@ -70,6 +77,24 @@ class Overview(Page):
 
     # -- parts
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place(three=self.width() >= px(720), pairs=self.width() >= px(880))
+
+    def _place(self, *, three: bool, pairs: bool) -> None:
+        """`three` figures in a row or one above two; `pairs` side by side or one above the other."""
+        if (three, pairs) == self._placed:
+            return
+        self._placed = three, pairs
+        way = QBoxLayout.Direction.LeftToRight if pairs else QBoxLayout.Direction.TopToBottom
+        for both in self._sides:
+            both.setDirection(way)
+        self._mix.setMinimumWidth(px(236))
+        self._mix.setMaximumWidth(px(236) if pairs else 16_777_215)
+        for n, card in enumerate(self._cards):
+            self._grid.addWidget(card, *((0, n, 1, 1) if three else (0, 0, 1, 2) if n == 0 else (1, n - 1, 1, 1)))
+        self._grid.setColumnStretch(2, 1 if three else 0)
+
     def _figures(self) -> QGridLayout:
         self.gauge = Gauge(tr("Credit left"))
         self.today_line = Spark(tr("Spend, last two weeks"), "accent")
@@ -78,8 +103,9 @@ class Overview(Page):
         self.today, self.today_note = label("–", 26, 600), Elided("", 12, 400, "faint")
         self.saved, self.saved_note = label("–", 26, 600), Elided("", 12, 500, "good")
         self.credit_title = Elided(tr("Credit left"), 13, 500, "muted")
-        grid = QGridLayout()
+        grid = self._grid = QGridLayout()
         grid.setSpacing(px(14))
+        self._cards = []
         for n, (title, value, note, picture) in enumerate(
             (
                 (self.credit_title, self.credit, self.credit_note, self.gauge),
@@ -87,7 +113,9 @@ class Overview(Page):
                 (Elided(tr("Saved"), 13, 500, "muted"), self.saved, self.saved_note, self.saved_line),
             )
         ):
-            grid.addWidget(_figure(title, value, note, picture), 0, n)
+            card = _figure(title, value, note, picture)
+            self._cards.append(card)
+            grid.addWidget(card, 0, n)
             grid.setColumnStretch(n, 1)
         return grid
 
@@ -125,9 +153,11 @@ class Overview(Page):
             spacing=8,
         )
         mix.setFixedWidth(px(236))
+        self._mix = mix
         both = row(spacing=14)
         both.addWidget(chart, 1)
         both.addWidget(mix)
+        self._sides.append(both)
         return both
 
     def _below(self) -> QHBoxLayout:
@@ -144,6 +174,7 @@ class Overview(Page):
         both = row(spacing=14)
         both.addWidget(who, 3)
         both.addLayout(right, 2)
+        self._sides.append(both)
         return both
 
     # -- asking
@@ -151,6 +182,15 @@ class Overview(Page):
     def refresh(self) -> None:
         self.state_changed()
         self._ask()
+        self._ask_prices()
+
+    def _ask_prices(self) -> None:
+        self.desk.pool.run(lambda: self.desk.link.client().models(), self._got_prices, lambda _: None, owner=self)
+
+    def _got_prices(self, priced: Sequence[Mapping[str, Any]]) -> None:
+        self._priced = priced
+        if self._spend is not None:
+            self._draw_facts(self._spend)
 
     def ledger_changed(self) -> None:
         if not self._soon.isActive():
@@ -164,12 +204,13 @@ class Overview(Page):
         since, until = _ms(first), min(_ms(last + timedelta(days=1)), int(now.timestamp() * 1000) + 60_000)
         fortnight = _ms(now.date() - timedelta(days=13))
 
-        def work(ledger: Ledger) -> tuple[Spend, Spend, Spend]:
+        def work(ledger: Ledger) -> tuple[Spend, Spend, Spend, Spend]:
             chart = ledger.spend(stacked, since, until, int(midnight.timestamp() * 1000))
             named = chart if by == stacked else ledger.spend(by, since, until, until)
+            models = named if by == "model" else ledger.spend("model", since, until, until)
             # The small lines show the last two weeks whatever the range is.
             recent = chart if since <= fortnight and last == now.date() else ledger.spend("tier", fortnight, _END, _END)
-            return chart, named, recent
+            return chart, named, models, recent
 
         self.desk.ledger.run(work, lambda got: self._got(*got), self.failed, key="overview", owner=self)
 
@@ -178,9 +219,9 @@ class Overview(Page):
 
     # -- answers
 
-    def _got(self, chart: Spend, named: Spend, recent: Spend) -> None:
+    def _got(self, chart: Spend, named: Spend, models: Spend, recent: Spend) -> None:
         self.note.say("")
-        self._spend = chart
+        self._spend, self._models = chart, models
         self._draw(chart)
         self._draw_mix(chart)
         self._draw_shares(named)
@@ -254,7 +295,7 @@ class Overview(Page):
         self.saved_note.setText(saving.note)
         retone(self.saved_note, "good" if saving.saved > 0 else "faint")
         saved = {day.name: (day.baseline - day.cost) / USD_NANOS for day in recent.by_day}
-        self.saved_line.set_values([max(0.0, saved.get(day, 0.0)) for day in fortnight], saving.note)
+        self.saved_line.set_values([saved.get(day, 0.0) for day in fortnight], saving.note)
 
     def _draw_facts(self, spend: Spend) -> None:
         clear(self.facts)
@@ -274,13 +315,7 @@ class Overview(Page):
             ),
         ]
         if cached + fresh:
-            facts.append(
-                (
-                    tr("Context sent"),
-                    tr("{n} tokens").format(n=text.compact(cached + fresh)),
-                    tr("{share} read from provider caches").format(share=text.percent(cached / (cached + fresh))),
-                )
-            )
+            facts.append(self._context_fact(cached, fresh))
         status = self.desk.state.status
         hits = status.intent_cache.get("hits", 0) if status else 0
         misses = status.intent_cache.get("misses", 0) if status else 0
@@ -302,13 +337,28 @@ class Overview(Page):
                 )
             )
         for title, value, why in facts:
-            words = column(Elided(title, 13), *([label(why, 12, 400, "faint")] if why else []), spacing=1)
+            below = Elided(why, 12, 400, "faint")
+            below.setToolTip(plain(why))
+            words = column(Elided(title, 13), *([below] if why else []), spacing=1)
             figure = label(value, 13, 500)
             figure.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
             line = row(spacing=10)
             line.addLayout(words, 1)
             line.addWidget(figure)
             self.facts.addLayout(line)
+
+    def _context_fact(self, cached: int, fresh: int) -> tuple[str, str, str]:
+        sent = tr("{n} tokens").format(n=text.compact(cached + fresh))
+        read = tr("{share} from caches").format(share=text.percent(cached / (cached + fresh)))
+        found = overview.context(self._models.rows, self._priced)
+        if found is None:
+            return tr("Context sent"), sent, read
+        if found.saved > 0:
+            read = tr("{share} from caches, which saved {usd}").format(
+                share=text.percent(cached / (cached + fresh)), usd=text.money(found.saved)
+            )
+        amount = text.money(found.nanos)
+        return tr("Cost of context"), tr("over {n}").format(n=amount) if found.partial else amount, f"{sent}, {read}"
 
     # -- the proxy's status
 
@@ -330,11 +380,10 @@ class Overview(Page):
         self.pause.setText(tr("Resume routing") if paused else tr("Pause routing"))
         self.pause.setAccessibleName(self.pause.text())
         self.pause.set_icon("circle-play" if paused else "circle-pause")
-        where = status.url.removeprefix("http://")
         if paused:
             repill(self.pill, tr("Paused"), "warn")
         else:
-            repill(self.pill, tr("{mode} on {where}").format(mode=text.mode(status.mode), where=where), "good")
+            repill(self.pill, text.mode(status.mode), "good")
         self._draw_credit()
         self.running.show_running(status.running)
 
@@ -416,24 +465,34 @@ def _ms(day: date) -> int:
 
 
 def _figure(title: QLabel, value: QLabel, note: QLabel, picture: Chart) -> Card:
-    if isinstance(picture, Gauge):
-        both = row(spacing=12)
-        both.addLayout(column(title, value, note, spacing=3), 1)
-        both.addWidget(picture, 0, Qt.AlignmentFlag.AlignVCenter)
-        card = Card(both)
+    """Title, value and note stand at one height in every card; the picture beside them."""
+    gauge = isinstance(picture, Gauge)
+    grid = QGridLayout()
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setHorizontalSpacing(px(12))
+    grid.setVerticalSpacing(px(3))
+    grid.addWidget(title, 0, 0, 1, 2 if gauge else 1)
+    grid.addWidget(value, 1, 0)
+    grid.addWidget(note, 2, 0, 1, 1 if gauge else 2)
+    if gauge:
+        grid.addWidget(picture, 1, 1, 2, 1, Qt.AlignmentFlag.AlignBottom)
     else:
-        both = row(spacing=12)
-        both.addLayout(column(title, value, spacing=3), 1)
-        both.addWidget(picture, 1, Qt.AlignmentFlag.AlignVCenter)
-        card = Card(both, note, spacing=3)
+        grid.addWidget(picture, 0, 1, 2, 1)
+    grid.setRowStretch(3, 1)
+    grid.setColumnStretch(0, 1)
+    grid.setColumnStretch(1, 0 if gauge else 1)
+    card = Card(grid)
     card.setFixedHeight(px(112))
     card.setMinimumWidth(px(170))  # or the widest words would decide how the three share the row
     return card
 
 
-def _money_axis(value: float) -> str:
-    return f"${value:,.2f}" if 0 < value < 1 else f"${value:,.4g}"
+def _money_axis(top: float) -> Callable[[float], str]:
+    """As many digits on every line of the axis."""
+    steps = [top * n / 4 for n in range(5)]
+    digits = next((n for n in range(3) if all(abs(step - round(step, n)) < 1e-9 for step in steps)), 2)
+    return lambda value: text.money(round(value * USD_NANOS), digits)
 
 
-def _calls_axis(value: float) -> str:
-    return text.compact(round(value)) if value >= 1 or value == 0 else f"{value:g}"
+def _calls_axis(_: float) -> Callable[[float], str]:
+    return lambda value: text.compact(round(value)) if value >= 1 or value == 0 else f"{value:g}"

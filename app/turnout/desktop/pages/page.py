@@ -1,7 +1,8 @@
 """What every page has: the desk, a head with title and tools, a note for what went wrong, and a body."""
 
+from PySide6.QtCore import QEvent
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QSpacerItem, QWidget
+from PySide6.QtWidgets import QBoxLayout, QSpacerItem, QWidget
 
 from turnout.desktop.desk import Desk
 from turnout.desktop.theme import px
@@ -21,17 +22,36 @@ class Page(QWidget):
         self.setAccessibleName(self.heading())
         self.note = Note()
         self.caption = page_title(self.heading())
-        self.head = row(self.caption, *tools, spacing=12)
+        at = tools.index(None) if None in tools else len(tools)
+        self.head = row(self.caption, *tools[:at], None, spacing=12)
+        self._tools = row(*tools[at + 1 :], None, spacing=12)
+        self._top = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._top.setSpacing(px(10))
+        self._top.addLayout(self.head, 1)
+        self._top.addLayout(self._tools)
         self.body = column(self.note, spacing=14)
-        outer = column(self.head, spacing=0, margins=(26, 20, 12, 20))
-        self.head.setContentsMargins(0, 0, px(14), px(14))
+        outer = column(self._top, spacing=0, margins=(26, 20, 12, 20))
+        self._top.setContentsMargins(0, 0, px(14), px(14))
         self.body.setContentsMargins(0, 0, px(14), 0)
         self.head.insertSpacerItem(0, QSpacerItem(0, px(30)))
         outer.addLayout(self.body, 1)
         self.setLayout(outer)
-        self.setMinimumWidth(px(560))
+        self.setMinimumWidth(px(520))
         desk.state_changed.connect(self._state_changed)
         desk.ledger_changed.connect(self._ledger_changed)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest):
+            self._place_tools()
+        return super().event(event)
+
+    def _place_tools(self) -> None:
+        """Beside the title, or below it where they do not fit: large type, a small screen."""
+        need = self.head.minimumSize().width() + self._tools.minimumSize().width() + px(62)
+        wide = need <= self.width()
+        way = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
+        if self._top.direction() != way:
+            self._top.setDirection(way)
 
     def bleed(self) -> None:
         """The body scrolls up to the window's edges: what scrolls keeps the gutter, and the air at its end, itself."""

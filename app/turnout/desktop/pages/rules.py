@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QFileSystemWatcher, QTimer
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from turnout.desktop import text as words
 from turnout.desktop.commands import Doc
@@ -156,13 +156,25 @@ class Rules(Page):
         aside = QWidget()
         aside.setObjectName("clear")
         aside.setLayout(column(self.preview, self.try_card, None, spacing=14))
-        beside = Scroll(aside)
-        beside.setFixedWidth(px(372) + GUTTER)
+        self.beside = Scroll(aside)
         self.bleed()
-        both = row(spacing=0)
-        both.addWidget(self.stack, 1)
-        both.addWidget(beside)
-        self.body.addLayout(both, 1)
+        self._both = row(spacing=0)
+        self._both.addWidget(self.stack, 3)
+        self._both.addWidget(self.beside, 2)
+        self.body.addLayout(self._both, 1)
+        self._place_beside()
+
+    def _place_beside(self) -> None:
+        """Beside the rules where there is room, else below them."""
+        wide = self.width() >= px(980)
+        self._both.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
+        self._both.setSpacing(0 if wide else px(14))
+        self.beside.setMinimumWidth(px(372) + GUTTER if wide else 0)
+        self.beside.setMaximumWidth(px(372) + GUTTER if wide else 16_777_215)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_beside()
 
     # -- the file
 
@@ -511,6 +523,8 @@ class Rules(Page):
         self.desk.commands.ask(["rules", "check"], self._probed, lambda _: None, key="check", owner=self)
 
     def _probed(self, doc: Doc) -> None:
+        if self._theirs is not None:
+            return  # a question stands there meanwhile
         broken = [str(one) for one in doc.get("probes_failed", ())]
         if broken:
             self.note.say(

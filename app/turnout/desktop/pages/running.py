@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from turnout.calls.units import Tier
@@ -32,6 +33,7 @@ class _Row:
 class RunningCard(Card):
     def __init__(self) -> None:
         self._rows: dict[str, _Row] = {}
+        self._running: Sequence[Running] = ()
         self._box = QVBoxLayout()
         self._box.setSpacing(px(10))
         self._count = label("", 12, 400, "faint")
@@ -42,9 +44,18 @@ class RunningCard(Card):
         )
         self._more.hide()
         self.setAccessibleName(tr("Running now"))
+        # A call that waits for its first byte changes nothing that the proxy would tell of, but its time goes on.
+        self._clock = QTimer(self)
+        self._clock.setInterval(500)
+        self._clock.timeout.connect(self._tick)
 
     def show_running(self, running: Sequence[Running], now_ms: int | None = None) -> None:
         now = now_ms if now_ms is not None else int(time.time() * 1000)
+        self._running = running
+        if running:
+            self._clock.start()
+        else:
+            self._clock.stop()
         self._count.setText(text.number(len(running)) if running else "")
         self._nothing.setVisible(not running)
         shown = {one.id: one for one in running[:SHOWN]}
@@ -61,6 +72,12 @@ class RunningCard(Card):
             self._update(line_, one, now)
         self._more.setVisible(len(running) > SHOWN)
         self._more.setText(tr("and {n} more").format(n=text.number(len(running) - SHOWN)))
+
+    def _tick(self) -> None:
+        if self.isVisible():
+            now = int(time.time() * 1000)
+            for one in self._running[:SHOWN]:
+                self._update(self._rows[one.id], one, now)
 
     def _made(self, one: Running, now: int) -> _Row:
         words = label("", 12, 400, "faint")

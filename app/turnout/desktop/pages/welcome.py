@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from turnout.desktop import text, theme
 from turnout.desktop.commands import Doc
@@ -64,11 +64,10 @@ class Step(QFrame):
         self.setObjectName("card")
         self.setAccessibleName(title)
         self._number = number
-        self._mark = QLabel(str(number))
+        self._mark = label(str(number), 13, 600)
         self._mark.setObjectName("step")
         self._mark.setFixedSize(px(26), px(26))
         self._mark.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._mark.setFont(theme.font(13, 600))
         self._state = pill("")
         self._state.hide()
         inside = column(

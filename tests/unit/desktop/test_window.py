@@ -1,0 +1,152 @@
+"""The whole window over a real ledger, page by page: nothing slow on the UI thread, nothing from outside as rich text."""
+
+import asyncio
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QEventLoop, QObject, Qt
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from pytestqt.qtbot import QtBot
+from shiboken6 import delete
+from tests.support.proxy import Turnout
+from tests.support.records import settled
+
+from turnout.calls.units import Nanos, Status
+from turnout.desktop.desk import Desk
+from turnout.desktop.window import PAGES, Window
+from turnout.ledger.writer import Writer
+from turnout.settings.paths import paths
+
+HOSTILE = '<img src="http://127.0.0.1:9/x">'
+RULES = f"""
+[signals]
+loop = {{ kind = "tool-loop" }}
+
+[[rule]]
+name = '{HOSTILE}'
+when = "loop"
+route = "fast"
+
+[[rule]]
+name = "{"long " * 800}"
+when = "true"
+route = "grade"
+"""
+FORBIDDEN = ("sqlite3.connect", "socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system")
+"""What blocks for as long as somebody else likes. A connection opened elsewhere refuses to be used here: SQLite checks."""
+caught: list[str] = []
+watching = threading.Event()
+
+
+def _audit(event: str, arguments: tuple[object, ...]) -> None:
+    if watching.is_set() and event in FORBIDDEN and threading.current_thread() is threading.main_thread():
+        caught.append(f"{event} {arguments!r:.120}")
+
+
+def written(ledger: Path, count: int) -> None:
+    ledger.parent.mkdir(parents=True, exist_ok=True)
+
+    async def run() -> None:
+        writer = Writer(ledger, asyncio.get_running_loop())
+        for n in range(count):
+            writer.settle(
+                settled(
+                    id=f"c{n:04d}",
+                    client=HOSTILE,
+                    developer=HOSTILE,
+                    department=HOSTILE,
+                    project=HOSTILE,
+                    session=f"{HOSTILE}{n % 3}",
+                    model=HOSTILE,
+                    asked_model=HOSTILE,
+                    rule=HOSTILE,
+                    reason=HOSTILE,
+                    error=HOSTILE,
+                    status=Status.FAILED if n % 5 == 0 else Status.SETTLED,
+                    cost=Nanos(1_000_000),
+                    signals={HOSTILE: True},
+                )
+            )
+        await writer.flush()
+        writer.close()
+
+    asyncio.run(run())
+
+
+@pytest.fixture(scope="module")
+def window(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
+    home = tmp_path_factory.mktemp("home")
+    written(home / "data" / "ledger.db", 40)
+    sys.addaudithook(_audit)  # for good: Python takes none back
+    with pytest.MonkeyPatch.context() as patch, Turnout(home, settings="", rules=RULES) as proxy:
+        patch.setenv("TURNOUT_HOME", str(home))
+        patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+        desk = Desk(paths(), [sys.executable, "-c", ""])
+        desk.start()
+        known = QEventLoop()
+        desk.state_changed.connect(lambda: known.quit() if desk.state.status is not None else None)
+        known.exec()
+        made = Window(desk, tray=True)
+        made.show()
+        yield made
+        desk.end()
+        delete(made)
+        assert proxy.control.status().pid
+
+
+def everything(top: QObject) -> list[QWidget]:
+    return top.findChildren(QWidget)
+
+
+def test_no_page_asks_a_database_a_socket_or_another_program_on_the_ui_thread(window: Window, qtbot: QtBot) -> None:
+    caught.clear()
+    watching.set()
+    try:
+        for key, *_ in (*PAGES, ("welcome", "", "")):
+            window.go(key)
+            page = window.page(key)
+            assert page is not None
+            qtbot.waitUntil(page.isVisible, timeout=5_000)
+            page.refresh()
+            page.state_changed()
+            page.ledger_changed()
+        window.go("calls/c0001")
+        calls = window.page("calls")
+        assert calls is not None
+        qtbot.waitUntil(lambda: _open(calls), timeout=10_000)
+    finally:
+        watching.clear()
+    assert caught == []
+
+
+def test_t22_names_from_outside_are_plain_text_on_every_page(window: Window, qtbot: QtBot) -> None:
+    window.go("calls/c0001")
+    calls = window.page("calls")
+    assert calls is not None
+    qtbot.waitUntil(lambda: _open(calls), timeout=10_000)
+    for key, *_ in PAGES:
+        window.go(key)
+        page = window.page(key)
+        assert page is not None
+        if key == "overview":
+            qtbot.waitUntil(lambda page=page: _shows(page, HOSTILE), timeout=15_000)
+    seen = 0
+    for widget in everything(window):
+        if isinstance(widget, QLabel):
+            assert widget.textFormat() is Qt.TextFormat.PlainText or not widget.text(), widget.text()
+            assert not widget.openExternalLinks()
+            seen += HOSTILE in widget.text()
+        tip = widget.toolTip()
+        assert "<img" not in tip, tip  # a tooltip guesses at HTML: ours are escaped
+    assert seen > 3
+
+
+def _open(calls: QWidget) -> bool:
+    return any(isinstance(one, QLabel) and one.text() == "Why it went there" for one in everything(calls))
+
+
+def _shows(page: QWidget, part: str) -> bool:
+    return any(isinstance(one, QLabel) and part in one.text() for one in everything(page))
