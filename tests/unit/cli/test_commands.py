@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from turnout.calls.record import CallRecord
 from turnout.calls.units import Grade, Nanos, Tier
 from turnout.cli import _plain_serve
 from turnout.cli.commands import run
-from turnout.cli.spending import disarmed
+from turnout.cli.exporting import disarmed
 from turnout.ledger.recover import recover
 from turnout.ledger.schema import connect
 from turnout.ledger.writer import write_settled
@@ -485,6 +486,17 @@ def test_a_focus_export_adds_up_to_the_ledger(settled_home: Path, turnout: Shell
     assert round(sum(float(row["BilledCost"]) for row in rows), 9) == 0.071
     assert {row["BillingPeriodStart"] for row in rows} == {"2026-11-01T00:00:00Z"}
     assert {row["BillingPeriodEnd"] for row in rows} == {"2026-12-01T00:00:00Z"}
+
+
+def test_a_focus_export_has_decimal_quantities_whose_price_is_its_cost(settled_home: Path, turnout: Shell) -> None:
+    """What focus-validator 2.0.1 found: whole numbers are no decimals, and an id of digits is no string."""
+    for row in csv.DictReader(io.StringIO(turnout("export", "focus", "-o", "-").out)):
+        assert "." in row["PricingQuantity"]
+        assert "." in row["ConsumedQuantity"]
+        assert not row["ResourceId"].isdigit()
+        priced = Decimal(row["ListUnitPrice"]) * Decimal(row["PricingQuantity"])
+        assert abs(priced - Decimal(row["ListCost"])) < Decimal("0.000000002")
+        assert row["PricingCurrencyEffectiveCost"] == row["EffectiveCost"] == row["BilledCost"]
 
 
 def test_a_jsonl_export_is_the_rows_of_calls(settled_home: Path, turnout: Shell) -> None:
