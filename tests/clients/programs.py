@@ -124,7 +124,7 @@ def _copilot_by(**given: str) -> Callable[[Path, Kept], Kept]:
 
 
 def _cline(case: Case) -> Argv:
-    return ["cline", "--auto-approve", "true", "-P", "openai", "-m", case.model, case.prompt]
+    return ["cline", "--auto-approve", "true", "-m", case.model, case.prompt]
 
 
 def _pi(case: Case) -> Argv:

@@ -265,7 +265,7 @@ class Sitting:
         listed = json.loads(self._turnout("connect", "--json"))["clients"]
         stand = next(row for row in listed if row["name"] == self.program.client)
         faults = [] if stand["state"] in ("connected", "changed") else [f"it stands as {stand['state']}"]
-        if "no longer" in stand["detail"]:
+        if "is gone" in stand["detail"] and self.program.prepare is None:
             faults.append(stand["detail"])
         self._turnout("connect", self.program.client, "--undo", "--json")
         left = self._mentions()

@@ -1,6 +1,5 @@
 """What a call consumed and what that costs. Integers only: a float never touches money."""
 
-
 from turnout.calls.units import Nanos, Tokens
 from turnout.calls.values import frozen
 

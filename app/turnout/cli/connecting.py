@@ -123,7 +123,8 @@ def _print(client: "Client", url: str, *, as_json: bool) -> None:
         say_json({"client": client.name, "files": files, "steps": list(setup.steps), "token": "TOKEN"})
         return
     say(*setup.steps)
-    say("", f"`turnout connect {client.name} --apply` does it, with a token of its own in TOKEN's place.")
+    does = "shows this" if client.by_hand else "does it"
+    say("", f"`turnout connect {client.name} --apply` {does} with a token of its own in TOKEN's place.")
 
 
 def _added(before: bytes | None, after: bytes) -> list[str]:
@@ -166,7 +167,8 @@ def _apply(client: "Client", where: "Paths", url: str, *, as_json: bool) -> None
     if done.changed:
         say(f"{client.title} points to {url} now: {', '.join(map(str, done.changed))}")
     say(*done.notes)
-    say(f"`turnout connect {client.name} --undo` takes it back.")
+    back = "makes its token invalid" if client.by_hand else "takes it back"
+    say(f"`turnout connect {client.name} --undo` {back}.")
 
 
 def _undo(client: "Client", where: "Paths", *, as_json: bool) -> None:
@@ -180,6 +182,9 @@ def _undo(client: "Client", where: "Paths", *, as_json: bool) -> None:
         door.client_remove(client.name)
     if as_json:
         say_json({"client": client.name, "files": [str(file) for file in done.changed], "notes": list(done.notes)})
+        return
+    if client.by_hand:
+        say(f"{client.title}'s token is no longer valid: take out by hand what you set there.")
         return
     files = ", ".join(map(str, done.changed))
     say(f"{client.title} is as it was before" + (f": {files}." if files else "."), *done.notes)

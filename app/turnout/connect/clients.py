@@ -136,7 +136,7 @@ def _continue(place: Place, url: str, token: str) -> Setup:
     )
     head = ("name: Local Assistant", "version: 1.0.0", "schema: v1")
     # Continue's command line writes the file anew when it finds keys of vendors: without our marks, in quotes of its own.
-    item = YamlItem("models", fields, head, same=("name", "apiBase"))
+    item = YamlItem("models", fields, head, same="name")
     return Setup((FileEdit(folder / "config.yaml", item),), ("Choose the model `Turnout` in Continue.",))
 
 
@@ -157,15 +157,31 @@ def _copilot_cli(place: Place, url: str, token: str) -> Setup:
 
 
 def _cline(place: Place, url: str, token: str) -> Setup:
-    command = f"cline auth --provider openai --apikey {token} --modelid auto --baseurl {url}/v1"
-    return Setup(
-        steps=(
-            "Cline keeps its provider in a store of its own. In a terminal, run:",
-            command,
-            "In the editor: Cline > settings > API provider `OpenAI Compatible`, and paste",
-            f"Base URL {url}/v1   API key {token}   Model ID auto",
-        )
+    """Its command line's own file, as `cline auth` writes it (3.0.65); the editor's extension keeps its own."""
+    data = place.named("CLINE_DATA_DIR") or (place.named("CLINE_DIR") or place.home / ".cline") / "data"
+    file = place.named("CLINE_PROVIDER_SETTINGS_PATH") or data / "settings" / "providers.json"
+    name = "openai-compatible"
+    provider = ("providers", name)
+    edit = JsonEdit(
+        (
+            (("lastUsedProvider",), name),
+            ((*provider, "settings", "provider"), name),
+            ((*provider, "settings", "apiKey"), token),
+            ((*provider, "settings", "baseUrl"), f"{url}/v1"),
+        ),
+        besides=(
+            (("version",), 1),
+            ((*provider, "settings", "model"), "auto"),
+            ((*provider, "updatedAt"), "2026-01-01T00:00:00.000Z"),
+            ((*provider, "tokenSource"), "manual"),
+        ),
     )
+    steps = (
+        "Start `cline` anew.",
+        "In the editor: Cline > settings > API provider `OpenAI Compatible`, and paste",
+        f"Base URL {url}/v1   API key {token}   Model ID auto",
+    )
+    return Setup((FileEdit(file, edit),), steps)
 
 
 def _pi(place: Place, url: str, token: str) -> Setup:
@@ -205,7 +221,7 @@ def _llm(place: Place, url: str, token: str) -> Setup:
     )
     return Setup(
         (
-            FileEdit(folder / "extra-openai-models.yaml", YamlItem("", fields, same=("model_id", "api_base"))),
+            FileEdit(folder / "extra-openai-models.yaml", YamlItem("", fields, same="model_id")),
             FileEdit(folder / "keys.json", JsonEdit(((("turnout",), token),))),
         ),
         ("Try `llm -m turnout 'hello'`.",),
@@ -329,7 +345,7 @@ CLIENTS = {
         Client("qwen-code", "Qwen Code", _command("qwen", folder=".qwen"), _qwen),
         Client("continue", "Continue", _command("cn", folder=".continue"), _continue),
         Client("copilot-cli", "Copilot CLI", _command("copilot", folder=".copilot"), _copilot_cli, by_hand=True),
-        Client("cline", "Cline", _command("cline", folder=".cline"), _cline, by_hand=True),
+        Client("cline", "Cline", _command("cline", folder=".cline"), _cline),
         Client("pi", "pi", _command("pi", folder=".pi"), _pi),
         Client("aider", "aider", _command("aider", folder=".aider"), _aider),
         Client("llm", "llm", _command("llm"), _llm),

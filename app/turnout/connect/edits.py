@@ -30,14 +30,18 @@ class JsonEdit:
     """Values at paths of keys, in JSON with comments."""
 
     values: tuple[tuple[tuple[str, ...], Json], ...]
+    besides: tuple[tuple[tuple[str, ...], Json], ...] = ()
+    """What is needed too, set only where there is nothing yet; its owner may change it and still be connected."""
 
     def done(self, text: str) -> str:
         for path, value in self.values:
             text = jsonc.put(text, path, value)
+        for path, value in self.besides:
+            text = text if jsonc.get(text, path)[0] else jsonc.put(text, path, value)
         return text
 
     def undone(self, text: str, before: str) -> str:
-        for path, _ in self.values:
+        for path, _ in (*self.values, *self.besides):
             there, old = jsonc.get(before, path)
             text = jsonc.put(text, path, old) if there else jsonc.drop(text, path, _there(before, path))
         return text

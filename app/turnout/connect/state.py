@@ -65,7 +65,7 @@ def _since(client: Client, place: Place, record: Record) -> str:
         try:
             data = Path(kept.path).read_bytes()
         except OSError:
-            gone.append(f"{kept.path} is gone")
+            gone.append(f"{kept.path} (deleted)")
             continue
         if digest(data) == kept.after:
             continue
@@ -75,5 +75,5 @@ def _since(client: Client, place: Place, record: Record) -> str:
             holds = False
         (touched if holds else gone).append(kept.path)
     if gone:
-        return f"it no longer points here: {', '.join(gone)}"
+        return f"what points it here was changed or is gone: {', '.join(gone)}"
     return f"its file was changed since (it still points here): {', '.join(touched)}" if touched else ""

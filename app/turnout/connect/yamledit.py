@@ -27,8 +27,8 @@ class YamlItem:
     fields: Fields
     head: tuple[str, ...] = ()
     """What a new file begins with."""
-    same: tuple[str, ...] = ()
-    """The fields by which our entry is known again, however its file was written anew."""
+    same: str = ""
+    """The field by which our entry is known again, however its file was written anew and whatever was changed in it."""
 
     def done(self, text: str) -> str:
         if not text.strip("\ufeff \t\r\n"):
@@ -89,7 +89,10 @@ class YamlItem:
         pair = _pair(root, self.key) if self.key and root is not None else None
         listed: Node = pair[1] if pair is not None else root if not self.key else None
         items = listed.value if listed is not None and isinstance(listed.value, list) else []
-        ours = [number for number, item in enumerate(items) if self._is_ours(item)]
+        own = _plain(_root(before))
+        own = own.get(self.key) if isinstance(own, dict) else own
+        theirs = own if isinstance(own, list) else []
+        ours = [number for number, item in enumerate(items) if self._is_ours(item) and _plain(item) not in theirs]
         for number in reversed(ours):
             if len(items) == 1 and pair is not None and _pair(_root(before), self.key) is None:
                 start, end = pair[0].start_mark.index, listed.end_mark.index
@@ -100,7 +103,7 @@ class YamlItem:
 
     def _is_ours(self, item: Node) -> bool:
         found = _plain(item)
-        return isinstance(found, dict) and all(found.get(name) == dict(self.fields)[name] for name in self.same)
+        return isinstance(found, dict) and found.get(self.same) == dict(self.fields).get(self.same)
 
     def holds(self, text: str) -> bool:
         doc = _plain(_root(text))

@@ -1,6 +1,5 @@
 """What to book when a call ended: the provider's own figures where they can be believed, else our count. Pure."""
 
-
 from turnout.calls.units import Nanos, Tokens
 from turnout.calls.usage import Price, Usage, cost
 from turnout.calls.values import frozen

@@ -8,7 +8,6 @@ that it will, and the next boundary asks again with a longer answer at hand. Wit
 A sovereign engine costs no money, so there time is the guard: prefill and answer within LOCAL_LIMIT_S.
 """
 
-
 from turnout.calls.units import Nanos, Tokens
 from turnout.calls.usage import FREE, Price
 from turnout.calls.values import frozen

@@ -28,6 +28,7 @@ OWN = {
     ".qwen/settings.json": "{}",
     ".continue/config.yaml": "name: Mine\nversion: 0.0.1\nschema: v1\n\nmodels:\n  - name: GPT  # mine\n    provider: openai\n    model: gpt-6\n\nrules:\n  - be kind\n",
     ".pi/agent/models.json": '{"providers": {"corp": {"baseUrl": "https://corp.example"}}}\n',
+    ".cline/data/settings/providers.json": '{"version": 1, "lastUsedProvider": "cline", "providers": {"cline": {"settings": {}}}}',
     ".aider.conf.yml": "# aider\nmodel: opus   # mine\nauto-commits: false\n",
     ".config/io.datasette.llm/extra-openai-models.yaml": "- model_id: corp\n  model_name: corp\n",
     ".config/io.datasette.llm/keys.json": '{"openai": "sk-mine"}',
@@ -327,9 +328,9 @@ def test_the_state_tells_absent_present_connected_and_changed(place: Place, back
     assert stand(place, backups, "codex")[0] is Stand.CHANGED
     assert "still points here" in stand(place, backups, "codex")[1]
     changed(file, URL, "https://elsewhere.example")
-    assert "no longer points here" in stand(place, backups, "codex")[1]
+    assert "was changed or is gone" in stand(place, backups, "codex")[1]
     file.unlink()
-    assert "is gone" in stand(place, backups, "codex")[1]
+    assert "(deleted)" in stand(place, backups, "codex")[1]
 
 
 def test_the_state_tells_that_turnout_moved(place: Place, backups: Path) -> None:

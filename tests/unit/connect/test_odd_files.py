@@ -200,6 +200,19 @@ def test_a_yaml_file_that_its_client_wrote_anew_is_still_connected_and_loses_onl
     assert left["name"] == "Mine"
 
 
+def test_what_cline_changes_in_its_file_at_every_start_leaves_it_connected(place: Place, backups: Path) -> None:
+    apply(CLIENTS["cline"], place, URL, TOKEN, backups)
+    file = place.home / ".cline/data/settings/providers.json"
+    text = file.read_text().replace("2026-01-01", "2026-11-25").replace('"model": "auto"', '"model": "fast"')
+    file.write_text(text.replace("{", '{"modes": {},', 1))
+
+    stand = next(one for one in clients(backups, place, URL) if one.name == "cline")
+    undo(CLIENTS["cline"], place, backups)
+
+    assert "still points here" in stand.detail
+    assert jsonc.read(file.read_text()) == {"modes": {}}
+
+
 def test_a_token_that_was_removed_or_rotated_is_told(place: Place, backups: Path) -> None:
     apply(CLIENTS["codex"], place, URL, TOKEN, backups)
 
@@ -228,6 +241,8 @@ def test_undo_finds_its_files_when_the_environment_names_another_folder_now(plac
         ("GEMINI_CLI_HOME", "gemini-cli", ".gemini/.env"),
         ("QWEN_HOME", "qwen-code", ".env"),
         ("CONTINUE_GLOBAL_DIR", "continue", "config.yaml"),
+        ("CLINE_DIR", "cline", "data/settings/providers.json"),
+        ("CLINE_DATA_DIR", "cline", "settings/providers.json"),
         ("PI_CODING_AGENT_DIR", "pi", "models.json"),
         ("LLM_USER_PATH", "llm", "extra-openai-models.yaml"),
     ],
