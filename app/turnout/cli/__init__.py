@@ -16,9 +16,32 @@ def main(args: list[str] | None = None) -> None:
         from turnout.settings.paths import paths
 
         sys.exit(serve(paths(), port=plain.port, host=plain.host, parent_stdin=plain.parent_stdin))
+    if given in ([], ["--window"]):
+        code = _plain_tray(window=bool(given))
+        if code is not None:
+            sys.exit(code)
     from turnout.cli.commands import run
 
     sys.exit(run(given))
+
+
+def _plain_tray(*, window: bool) -> int | None:
+    """The tray without the command line's modules: it stays for days, and they are 12 MB. None: there can be none here, and
+    the command says why."""
+    from turnout.cli.reach import has_screen
+
+    if not has_screen():
+        return None
+    try:
+        from turnout.desktop.app import run
+    except ImportError:
+        return None
+    try:
+        return run(home=None, window=window)
+    except Exception as error:  # noqa: BLE001  boundary of the process, as in `commands.run`
+        from turnout.cli.commands import ended
+
+        return ended(error)
 
 
 @dataclass

@@ -72,25 +72,28 @@ def tray(
 def run(args: list[str]) -> int:
     try:
         app(args, prog_name="turnout", standalone_mode=True)
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else FAILED
-    except TurnoutError as error:
-        complain(error.message, error.hint)
-        return exit_code(error)
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else FAILED
     except KeyboardInterrupt:
         return 130
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001  boundary of the process: an error is a message and an exit code
+        return ended(error)
+    return 0
+
+
+def ended(error: Exception) -> int:
+    """Says what went wrong; the exit code."""
+    if isinstance(error, TurnoutError):
+        complain(error.message, error.hint)
+        return exit_code(error)
+    if isinstance(error, OSError):
         if error.errno == errno.EPIPE:
             # Whoever read us (`| head`) has enough; the interpreter's own flush at exit must not complain either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return FAILED
         complain(f"{error.strerror or type(error).__name__}: {error.filename or ''}".rstrip(": "))
         return FAILED
-    except Exception as error:
-        if os.environ.get("TURNOUT_DEBUG"):
-            raise
-        complain(
-            f"an error of Turnout's own ({type(error).__name__}).", "Set TURNOUT_DEBUG=1 to see where, and report it."
-        )
-        return FAILED
-    return 0
+    if os.environ.get("TURNOUT_DEBUG"):
+        raise error
+    complain(f"an error of Turnout's own ({type(error).__name__}).", "Set TURNOUT_DEBUG=1 to see where, and report it.")
+    return FAILED

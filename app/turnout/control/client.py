@@ -1,12 +1,12 @@
-"""Talking to a running proxy, over the standard library alone: the tray stays small with it."""
+"""Talking to a running proxy."""
 
-import http.client
 import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from turnout.control.codec import nodes_of, status_of
+from turnout.control.loopback import Answer
 from turnout.control.messages import Node, Status
 from turnout.control.runtime import Runtime
 from turnout.errors import ControlError
@@ -25,19 +25,16 @@ class ControlClient:
         self._timeout_s = timeout_s
 
     def ask(self, method: str, path: str, body: Doc | None = None, timeout_s: float | None = None) -> Doc:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout_s or self._timeout_s)
+        data = json.dumps(body).encode() if body is not None else (b"{}" if method == "POST" else b"")
         try:
-            data = json.dumps(body).encode() if body is not None else (b"{}" if method == "POST" else None)
-            connection.request(method, f"/_control/v1/{path}", data, self._headers())
-            answer = connection.getresponse()
-            doc = json.loads(answer.read() or b"{}")
-        except (OSError, ValueError, http.client.HTTPException) as error:
+            with Answer(self._host, self._port, timeout_s or self._timeout_s) as answer:
+                answer.send(method, f"/_control/v1/{path}", self._headers(), data)
+                doc = json.loads(answer.body() or b"{}")
+        except (OSError, ValueError) as error:
             raise ControlError(
                 f"The proxy does not answer ({type(error).__name__}).",
                 hint="Start it: `turnout serve`, or `turnout` for the tray.",
             ) from error
-        finally:
-            connection.close()
         if answer.status >= 400 or not isinstance(doc, dict):
             raise _refused(doc, answer.status)
         return doc
@@ -50,19 +47,16 @@ class ControlClient:
 
     def events(self) -> Iterator[Status]:
         """A Status on every change, and one every 15 s without; ends when the proxy does."""
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=40)
         try:
-            connection.request("GET", "/_control/v1/events", headers=self._headers())
-            answer = connection.getresponse()
-            if answer.status != 200:
-                raise ControlError(f"The proxy answered with status {answer.status}.")
-            for line in answer:
-                if line.startswith(b"data: "):
-                    yield status_of(json.loads(line[6:]))
-        except (OSError, ValueError, http.client.HTTPException) as error:
+            with Answer(self._host, self._port, 40.0) as answer:
+                answer.send("GET", "/_control/v1/events", self._headers())
+                if answer.status != 200:
+                    raise ControlError(f"The proxy answered with status {answer.status}.")
+                for line in answer.lines():
+                    if line.startswith(b"data: "):
+                        yield status_of(json.loads(line[6:]))
+        except (OSError, ValueError) as error:
             raise ControlError(f"The proxy's events broke off ({type(error).__name__}).") from error
-        finally:
-            connection.close()
 
     def clients(self) -> list[Doc]:
         found: list[Doc] = self.ask("GET", "clients")["clients"]
@@ -148,26 +142,25 @@ class ControlClient:
 
     def models_pull(self, name: str, provider: str = "") -> Iterator[Doc]:
         """Lines of progress {"status", "completed", "total"} as the local engine tells them, until it is done."""
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=600)
+        wanted = json.dumps({"name": name} | ({"provider": provider} if provider else {})).encode()
         try:
-            wanted = json.dumps({"name": name, "provider": provider}).encode()
-            connection.request("POST", "/_control/v1/models/pull", wanted, self._headers())
-            answer = connection.getresponse()
-            if answer.status >= 400:
-                raise _refused(json.loads(answer.read() or b"{}"), answer.status)
-            for line in answer:
-                if line.strip():
-                    doc = json.loads(line)
-                    if "error" in doc:
-                        raise _refused(doc, 502)
-                    yield doc
-        except (OSError, ValueError, http.client.HTTPException) as error:
+            with Answer(self._host, self._port, 600.0) as answer:
+                answer.send("POST", "/_control/v1/models/pull", self._headers(), wanted)
+                if answer.status >= 400:
+                    raise _refused(json.loads(answer.body() or b"{}"), answer.status)
+                for line in answer.lines():
+                    if line.strip():
+                        doc = json.loads(line)
+                        if "error" in doc:
+                            raise _refused(doc, 502)
+                        yield doc
+        except (OSError, ValueError) as error:
             raise ControlError(f"The pull broke off ({type(error).__name__}).", hint="Run it again.") from error
-        finally:
-            connection.close()
 
     def models_remove(self, name: str, provider: str = "") -> Doc:
-        return self.ask("DELETE", f"models/{quote(name, safe='')}", {"provider": provider}, timeout_s=70)
+        return self.ask(
+            "DELETE", f"models/{quote(name, safe='')}", {"provider": provider} if provider else None, timeout_s=70
+        )
 
     def models_load(self, name: str, provider: str = "", *, on: bool = True) -> Doc:
         """Into the engine's memory, or out of it; a large model takes minutes."""

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,21 @@ from turnout.desktop.bubbles import Bubbles
 from turnout.desktop.desk import Desk
 from turnout.desktop.models.news import QUIET_MS, Letter, News
 from turnout.desktop.single import Single
-from turnout.desktop.theme import look
+from turnout.desktop.theme import load_fonts, look
 from turnout.desktop.tray import Tray
 from turnout.settings.paths import Paths, paths
 
 if TYPE_CHECKING:
     from turnout.desktop.window import Window
+
+
+AHEAD = (
+    "PySide6.QtSvg",
+    *(f"turnout.desktop.{name}" for name in ("charts", "widgets", "palette", "window", "pages.overview")),
+)
+"""What the window needs and an idle tray can afford: 5 MB, and half of the first click's wait."""
+AHEAD_MS = 1_500
+"""Between two of them; the first only after the start has settled."""
 
 
 class App(QObject):
@@ -45,6 +55,10 @@ class App(QObject):
         self.bubbles.pressed.connect(self.desk.act)
         self.bubbles.refused.connect(self._bubble)
         self.tray.message_clicked.connect(lambda: self.desk.act("open", self._unclicked))
+        self._ahead = list(AHEAD)
+        self._idle = QTimer(self)
+        self._idle.setInterval(AHEAD_MS)
+        self._idle.timeout.connect(self._look_ahead)
         self._single = single
         single.wished.connect(self._wished)
         self.desk.open_wanted.connect(self.open)
@@ -54,6 +68,7 @@ class App(QObject):
         fresh = self.desk.fresh  # before the proxy that we start makes a ledger
         self.tray.show()
         self.desk.start()
+        self._idle.start()
         if fresh:
             self.open("welcome")
         elif window or not Tray.available():
@@ -88,11 +103,20 @@ class App(QObject):
             self._unclicked = letter.place
             self.tray.say(letter.title, letter.text, urgent=letter.urgent)
 
+    def _look_ahead(self) -> None:
+        """A module at a time, while nothing happens: the click that opens the window then finds them loaded."""
+        if self._ahead and self.window is None:
+            import_module(self._ahead.pop(0))
+            return
+        self._idle.stop()
+        load_fonts()
+
     def quit(self) -> None:
         QApplication.quit()
 
     def end(self) -> None:
         self._later.stop()
+        self._idle.stop()
         self.bubbles.end()
         self.desk.end()
         self.tray.end()
@@ -125,6 +149,7 @@ def run(*, home: Path | None, window: bool = False, command: list[str] | None = 
     where.make()
     # Before there is an application: it tells the accessibility bus its name as soon as it is made.
     QApplication.setApplicationName("turnout")
+    _lean()
     application = QApplication([sys.argv[0]])
     application.setApplicationDisplayName("Turnout")
     application.setDesktopFileName("turnout")
@@ -150,6 +175,12 @@ def run(*, home: Path | None, window: bool = False, command: list[str] | None = 
     heartbeat.stop()
     app.end()
     return int(code)
+
+
+def _lean() -> None:
+    """No GTK in our process (20 MB of it): all that we took from its theme is light or dark, and `portal` asks for that itself."""
+    if sys.platform.startswith("linux") and "KDE" not in os.environ.get("XDG_CURRENT_DESKTOP", ""):
+        os.environ.setdefault("QT_QPA_PLATFORMTHEME", "generic")
 
 
 def _nothing() -> None:

@@ -21,8 +21,8 @@ from turnout.desktop.supervisor import Supervisor
 from turnout.desktop.tasks import Lane, Pool
 from turnout.desktop.theme import look
 from turnout.errors import TurnoutError
-from turnout.settings.files import edit_settings, read_settings
 from turnout.settings.paths import Paths
+from turnout.settings.theme import read_theme
 
 WELCOMED = "welcomed"
 """A file in the state folder that says the first steps were seen."""
@@ -59,7 +59,7 @@ class Desk(QObject):
         self.feed.ledger_changed.connect(self.ledger_changed)
 
     def start(self) -> None:
-        self.pool.run(lambda: read_settings(self.places.settings).theme, look().choose, lambda _: None, owner=self)
+        self.pool.run(lambda: read_theme(self.places.settings), look().choose, lambda _: None, owner=self)
         self.supervisor.start()
         self.feed.start()
 
@@ -103,7 +103,12 @@ class Desk(QObject):
                 doc.add("desktop", tomlkit.table())
             doc["desktop"]["theme"] = choice
 
-        self.pool.run(lambda: edit_settings(self.places.settings, change), lambda _: None, self._not_acted, owner=self)
+        def write() -> None:
+            from turnout.settings.files import edit_settings
+
+            edit_settings(self.places.settings, change)
+
+        self.pool.run(write, lambda _: None, self._not_acted, owner=self)
 
     def end(self) -> None:
         self.feed.end()

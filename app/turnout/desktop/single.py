@@ -4,10 +4,9 @@ The lock is the operating system's on an open file (QLockFile), so one left by a
 way; the socket beside it carries the wish ("open", "open calls/ID").
 """
 
-import hashlib
 from pathlib import Path
 
-from PySide6.QtCore import QLockFile, QObject, Signal
+from PySide6.QtCore import QCryptographicHash, QLockFile, QObject, Signal
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 LIMIT = 4_096
@@ -21,7 +20,9 @@ class Single(QObject):
         super().__init__()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # A socket's path may hold 108 bytes on Linux, and a home can be deep: a short name in the system's own place.
-        self._name = "turnout-" + hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+        # By Qt's own hash: hashlib would load OpenSSL, 3 MB for a name.
+        digest = QCryptographicHash.hash(str(folder.resolve()).encode(), QCryptographicHash.Algorithm.Sha256)
+        self._name = "turnout-" + bytes(digest.toHex().data()).decode()[:16]
         self._lock = QLockFile(str(folder / "desktop.lock"))
         self._lock.setStaleLockTime(0)  # only a dead owner's lock is stale, never an old one
         self.first = self._lock.tryLock(0)

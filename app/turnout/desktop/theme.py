@@ -221,7 +221,8 @@ def pixmap(name: str, color: str, size: int, ratio: float = 1.0) -> QPixmap:
 
 def icon(name: str, color: str, size: int = 16) -> QIcon:
     made = QIcon()
-    for ratio in (1.0, 2.0, 3.0):
+    # For the screens there are: each picture costs a millisecond, and a first window has a dozen icons.
+    for ratio in sorted({1.0, *(screen.devicePixelRatio() for screen in QGuiApplication.screens())}):
         made.addPixmap(pixmap(name, color, size, ratio))
     return made
 

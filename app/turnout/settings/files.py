@@ -18,9 +18,9 @@ from turnout.calls.units import Family, Tier
 from turnout.errors import SettingsError
 from turnout.settings.atomic import read_own, replace_file
 from turnout.settings.model import ClientPort, PriceOverride, Privacy, Server, Settings
+from turnout.settings.theme import THEMES
 
 _TOP = ("server", "developer", "clients", "providers", "tiers", "prices", "privacy", "desktop", "savings")
-_THEMES = ("system", "light", "dark")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")
 
@@ -125,8 +125,8 @@ class _Reading:
         elif not isinstance(developer, str):
             raise self._fail("developer", "developer must be a table with a name", hint="Write [developer].")
         theme = self._value(desktop, "theme", "desktop", str, "a string", "system")
-        if theme not in _THEMES:
-            raise self._fail("theme", f"unknown theme {theme!r}", "desktop", f"One of {', '.join(_THEMES)}.")
+        if theme not in THEMES:
+            raise self._fail("theme", f"unknown theme {theme!r}", "desktop", f"One of {', '.join(THEMES)}.")
         clients = tuple(self._client(name, d) for name, d in self._named("clients"))
         self._distinct_ports(server, clients)
         return Settings(
