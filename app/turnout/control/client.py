@@ -142,7 +142,7 @@ class ControlClient:
 
     def models_pull(self, name: str, provider: str = "") -> Iterator[Doc]:
         """Lines of progress {"status", "completed", "total"} as the local engine tells them, until it is done."""
-        wanted = json.dumps({"name": name} | ({"provider": provider} if provider else {})).encode()
+        wanted = json.dumps({"name": name, "provider": provider}).encode()
         try:
             with Answer(self._host, self._port, 600.0) as answer:
                 answer.send("POST", "/_control/v1/models/pull", self._headers(), wanted)
