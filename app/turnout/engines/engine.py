@@ -116,7 +116,7 @@ class Engine:
         return self._sent_key.decode("latin-1")
 
     def scrubbed(self, said: bytes) -> bytes:
-        """What this engine said of an error, without our key: some vendors repeat a key that they do not accept (T09)."""
+        """What this engine said, without our key: some vendors repeat a key that they do not accept, in a stream too (T09)."""
         return said.replace(self._sent_key, b"[key]") if self._sent_key else said
 
     async def get(

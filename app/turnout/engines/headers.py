@@ -33,6 +33,8 @@ _STAY = frozenset(
         b"transfer-encoding",
         b"upgrade",
         b"via",
+        b"x-host",
+        b"x-http-method-override",
         b"x-api-key",
         b"x-goog-api-key",
         b"x-real-ip",
@@ -47,6 +49,12 @@ _STAY_PREFIXES = (
     b"sec-",
     b"cf-",
     b"x-base-",
+    b"x-custom-",
+    b"x-original-",
+    b"x-proxy-",
+    b"x-rewrite-",
+    b"x-target-",
+    b"x-upstream",
     b"access-control-",
 )
 _RELAYED = (b"anthropic-", b"openai-", b"x-ratelimit-", b"ratelimit", b"x-goog-", b"x-groq-", b"cf-ray")
@@ -68,7 +76,13 @@ def upstream(
     """The request's headers but for Host and Content-Length, which the transport sets. `key` empty: none is sent."""
     sent: Headers = []
     if same_dialect:
-        sent = [(name, value) for name, value in client if name not in _STAY and not name.startswith(_STAY_PREFIXES)]
+        given = list(client)
+        hop_by_hop = {one.strip().lower() for name, value in given if name == b"connection" for one in value.split(b",")}
+        sent = [
+            (name, value)
+            for name, value in given
+            if name not in _STAY and name not in hop_by_hop and not name.startswith(_STAY_PREFIXES)
+        ]
     names = {name for name, _ in sent}
     sent.append((b"content-type", b"application/json"))
     # Relayed bytes are read on the way (usage): asking for plain ones costs nothing on a loopback and little elsewhere.

@@ -45,6 +45,7 @@ from turnout.routing.plan import Step
 from turnout.wire import fields
 from turnout.wire.codec import codec
 from turnout.wire.dialect import Codec, ReplyReader, ReplyWriter, Target
+from turnout.wire.gemini import model_path
 from turnout.wire.json_array import WholeElements
 from turnout.wire.limit import with_limit, with_window
 from turnout.wire.offered import Offered
@@ -107,7 +108,7 @@ def _passed_through(exchange: Exchange, step: Step, target: Target) -> Outgoing:
     dropped: tuple[str, ...] = ()
     if heard is Dialect.GEMINI:
         verb = "streamGenerateContent" if exchange.stream else "generateContent"
-        path = f"models/{target.model}:{verb}" + ("?alt=sse" if exchange.stream and not exchange.array else "")
+        path = model_path(target.model, verb) + ("?alt=sse" if exchange.stream and not exchange.array else "")
     else:
         body = with_model(body, doc, target.model)
     if step.max_output is not None:
@@ -353,7 +354,8 @@ class Attempt:
         self._lines = lines
         size = 0
         try:
-            async for chunk in reply:
+            async for came in reply:
+                chunk = self.engine.scrubbed(came)
                 limits.beat()
                 size += len(chunk)
                 seen.size = size
@@ -429,7 +431,8 @@ class Attempt:
         writer = self._made_writer()
         lens = self._lens(outgoing)
         size = 0
-        async for chunk in reply:
+        async for came in reply:
+            chunk = self.engine.scrubbed(came)
             limits.beat()
             size += len(chunk)
             self.seen.chunks += 1
@@ -500,7 +503,7 @@ class Attempt:
 
     async def _whole_to_stream(self, outgoing: Outgoing, reply: Reply) -> None:
         """Plain JSON to a streaming client breaks eight of ten clients, so it is told as a stream."""
-        events = self._read_events(codec(outgoing.dialect), await read_whole(reply, WHOLE_LIMIT))
+        events = self._read_events(codec(outgoing.dialect), self.engine.scrubbed(await read_whole(reply, WHOLE_LIMIT)))
         writer = self._made_writer()
         out = self._turn(events, writer, self._lens(outgoing), last=True)
         if self.seen.failed is not None:
@@ -513,7 +516,8 @@ class Attempt:
         reader: ReplyReader = codec(outgoing.dialect).reply_reader()
         events: list[Event] = []
         size = 0
-        async for chunk in reply:
+        async for came in reply:
+            chunk = self.engine.scrubbed(came)
             limits.beat()
             size += len(chunk)
             if size > WHOLE_LIMIT:
@@ -525,7 +529,7 @@ class Attempt:
         await self._tell_whole(outgoing, events)
 
     async def _whole(self, outgoing: Outgoing, reply: Reply, kind: bytes) -> None:
-        body = await read_whole(reply, WHOLE_LIMIT)
+        body = self.engine.scrubbed(await read_whole(reply, WHOLE_LIMIT))
         if outgoing.fast and not self._mends(outgoing, body):
             try:
                 doc = fields.load_reply(body)

@@ -31,6 +31,7 @@ from turnout.proxy.owncalls import OwnCalls
 from turnout.proxy.perform import Attempt, StoppedError, may_fall_back, tell_failure
 from turnout.proxy.settling import Counted, Settled, doubtful, settle
 from turnout.proxy.state import Decided, State, refused_by
+from turnout.proxy.unsaid import without_echo
 from turnout.routing.plan import Plan, Step
 from turnout.wire import fields
 from turnout.wire.codec import codec
@@ -191,8 +192,12 @@ class Pipeline:
             usage=settled.usage,
             first_byte_ms=seen.first_byte_ms,
             duration_ms=duration_ms,
-            error=seen.error[:500],
+            error=self._written(exchange, seen.error),
         )
+
+    def _written(self, exchange: Exchange, said: str) -> str:
+        """An error as the ledger may keep it."""
+        return without_echo(said, exchange.call.outline.texts)[:500] if said else ""
 
     def _counted(self, exchange: Exchange, progress: Progress, attempt: Attempt) -> Counted:
         state, seen = self._state, attempt.seen
@@ -277,7 +282,7 @@ class Pipeline:
         error = progress.error
         more: dict[str, Any] = {}
         if error is not None:
-            more |= {"error": error.message[:500], "code": error.code}
+            more |= {"error": self._written(exchange, error.message), "code": error.code}
             if isinstance(error, Refusal) and plan is None:
                 more |= {"reason": error.message[:300], "rule": refused_by(error)}
         if step is not None:
@@ -367,7 +372,8 @@ def error_answer(exchange: Exchange, error: TurnoutError) -> tuple[int, Headers,
     status = error.status
     body: bytes | None = None
     if isinstance(error, EngineStatusError):
-        status = error.answer_status
+        # One that HTTP does not know (999) would break our own server off.
+        status = error.answer_status if 400 <= error.answer_status < 600 else 502
         headers += error.headers
         if error.retry_after_s is not None and not any(name == b"retry-after" for name, _ in error.headers):
             headers.append((b"retry-after", str(round(error.retry_after_s)).encode()))

@@ -14,6 +14,7 @@ from turnout.calls.provider import Provider
 from turnout.calls.units import Family, Json, Tier, Tokens
 from turnout.engines.discover import Heard, Listed, Spotted, look, of_engine
 from turnout.engines.embedded import Embedded
+from turnout.engines.routes import base_of
 from turnout.engines.transport import Pool
 from turnout.errors import EngineStatusError, KeysError, SettingsError, TurnoutError
 from turnout.keys.keyring import KeyRing
@@ -326,11 +327,24 @@ class Program:
                 "rules",
             )
             return
+        self._note_moved(old.settings, config.settings)
         self.state.take(config)
         if config.settings.privacy != old.settings.privacy:
             # Switched off means gone, now.
             await self._tidy()
         await self.ask_engines()
+
+    def _note_moved(self, old: Settings, new: Settings) -> None:
+        """A key stays behind when its provider moves (T12): whoever did not mean it should hear of it."""
+        for name, provider in new.providers.items():
+            before = old.providers.get(name)
+            if before is None:
+                continue
+            was, now = (base_of(one.base_url, one.family).origin for one in (before, provider))
+            if was != now:
+                log.warning("%s moved from %s to %s", name, was, now)
+                left = " Its key stays behind: `turnout key set " + name + "`." if provider.needs_key else ""
+                self.state.notice("key", f"{name} goes to another address now", f"{was} became {now}.{left}", "models")
 
     # --- engines ---
 

@@ -96,6 +96,9 @@ class _Caught:
 class Limited(HttpToolsProtocol):
     """One timer per connection looks at `_until`, which every piece of a head or body moves: moving a timer costs 3 us."""
 
+    head_s = HEAD_S
+    body_s = BODY_S
+    """Without a byte of it."""
     _timer: asyncio.TimerHandle | None = None
     _until = float("inf")
     _target = b""
@@ -114,7 +117,7 @@ class Limited(HttpToolsProtocol):
             busy = TurnoutError(f"{CONNECTIONS} connections are busy already.", hint="Try again in a second.")
             self._end_with(503, busy)
             return
-        self._allow(HEAD_S)
+        self._allow(self.head_s)
         self._timer = self.loop.call_at(self._until, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -150,7 +153,7 @@ class Limited(HttpToolsProtocol):
         now = self.loop.time()
         if now < self._until:
             # Looked at every ten seconds at least, for the next request's head may have less time than this wait.
-            self._timer = self.loop.call_at(min(self._until, now + HEAD_S), self._look)
+            self._timer = self.loop.call_at(min(self._until, now + self.head_s), self._look)
         elif self._in_body or self._in_head:
             self.transport.abort()
         else:
@@ -163,7 +166,7 @@ class Limited(HttpToolsProtocol):
                 self._too_large()
                 return
         elif self._in_body:
-            self._allow(BODY_S)
+            self._allow(self.body_s)
         self._feed(data)
 
     def _feed(self, data: bytes) -> None:
@@ -220,7 +223,7 @@ class Limited(HttpToolsProtocol):
         self._target = b""
         self._head_size = 0
         self._in_head = True
-        self._allow(HEAD_S)
+        self._allow(self.head_s)
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -238,7 +241,7 @@ class Limited(HttpToolsProtocol):
             return
         self._in_head = False
         self._in_body = True
-        self._allow(BODY_S)
+        self._allow(self.body_s)
         if len(self.headers) > HEADERS or sum(len(n) + len(v) for n, v in self.headers) > HEAD_LIMIT:
             self._too_large()
             return
@@ -291,4 +294,4 @@ class Limited(HttpToolsProtocol):
         elif not self._in_head:
             self._allow(KEEP_ALIVE_S)
             if self._timer is None:
-                self._timer = self.loop.call_later(HEAD_S, self._look)
+                self._timer = self.loop.call_later(self.head_s, self._look)

@@ -278,11 +278,11 @@ def _harden() -> None:
 
 
 def _log_to(path: Path) -> None:
-    """One line per event, ids and never bodies; 5 MB, three of them."""
+    """One line per event, ids and never bodies, at every level; 5 MB, three of them."""
     handler = logging.handlers.RotatingFileHandler(path, maxBytes=5_000_000, backupCount=2, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
-    root.setLevel(logging.INFO)
+    root.setLevel(logging.DEBUG if os.environ.get("TURNOUT_DEBUG") else logging.INFO)
     for noisy in ("asyncio", "uvicorn", "uvicorn.error", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from urllib.parse import quote
 
 import orjson
 
@@ -244,7 +245,7 @@ class Gemini:
         if config:
             body["generationConfig"] = config
         verb = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
-        return Written(dump(body), tuple(dict.fromkeys(dropped)), path=f"models/{target.model}:{verb}")
+        return Written(dump(body), tuple(dict.fromkeys(dropped)), path=model_path(target.model, verb))
 
     def reply_reader(self) -> "Reader":
         return Reader()
@@ -264,6 +265,15 @@ class Gemini:
 
     def write_error(self, error: TurnoutError) -> bytes:
         return errors_json.gemini(error)
+
+
+
+
+def model_path(model: str, verb: str) -> str:
+    """Under the provider's base URL. The name is the client's word: it must not lead to another path, or bring a query (T24)."""
+    if ".." in model:
+        raise BadRequestError(f"{model[:80]!r} is no model's name", path="model")
+    return f"models/{quote(model, safe='/:@')}:{verb}"
 
 
 _DECLARED = ("functionDeclarations", "function_declarations")
