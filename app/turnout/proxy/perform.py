@@ -9,18 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
-from turnout.calls.reply import (
-    Began,
-    Ended,
-    Event,
-    Failed,
-    RefusalDelta,
-    TextDelta,
-    ThinkingDelta,
-    ToolArguments,
-    ToolBegan,
-    UsageSeen,
-)
+from turnout.calls.reply import Began, Ended, Event, Failed, StopReason, ToolBegan, UsageSeen
 from turnout.calls.request import ServerTool, Tool, Written
 from turnout.calls.units import Dialect, Family
 from turnout.calls.values import frozen
@@ -40,6 +29,7 @@ from turnout.errors import (
 from turnout.proxy.answer import Headers
 from turnout.proxy.clock import GoneError, Limits
 from turnout.proxy.exchange import Exchange, Seen
+from turnout.proxy.growth import FastGauge, Gauge, Growth, said
 from turnout.proxy.mending import Lens, Mender
 from turnout.routing.plan import Step
 from turnout.wire import fields
@@ -136,7 +126,15 @@ class Attempt:
     """Carries one step out; `seen` is valid whatever way it ends."""
 
     def __init__(
-        self, exchange: Exchange, step: Step, engine: Engine, target: Target, *, drain_s: float, now_s: int
+        self,
+        exchange: Exchange,
+        step: Step,
+        engine: Engine,
+        target: Target,
+        *,
+        drain_s: float,
+        now_s: int,
+        growth: Growth | None = None,
     ) -> None:
         self.exchange = exchange
         self.step = step
@@ -145,6 +143,7 @@ class Attempt:
         self.seen = Seen()
         self._drain_s = 0.0 if step.candidate.sovereign else drain_s
         self._now_s = now_s
+        self._growth = growth
         self._limits: Limits | None = None
         self._early: asyncio.TimerHandle | None = None
         self._pinger: asyncio.Task[None] | None = None
@@ -350,6 +349,8 @@ class Attempt:
         strip = UsageStrip() if outgoing.strip_usage else None
         smell = sniffer(outgoing.dialect, array=self.exchange.array)
         mender = self._mender(outgoing)
+        gauge = self._fast_gauge(outgoing)
+        cut = False
         lines = WholeElements() if self.exchange.array else WholeLines()
         self._lines = lines
         size = 0
@@ -370,11 +371,17 @@ class Attempt:
                 if mender is not None:
                     out = mender.feed(out)
                 await answer.write(lines.feed(out))
+                if gauge is not None and not smell.ended and not await gauge.goes_on(chunk):
+                    cut = True
+                    break
                 if size > STREAM_LIMIT:
                     raise UpstreamError(f"{self.engine.provider.name}'s stream passed {STREAM_LIMIT // 1_000_000} MB.")
         finally:
             smell.finish()
             self._sniffed(smell)
+        if cut:
+            await self._end_short()
+            return
         tail = strip.end() if strip is not None else b""
         if mender is not None:
             tail = mender.end(tail)
@@ -386,6 +393,19 @@ class Attempt:
         await self._begin()
         closing = b"" if mender is not None and mender.rewriting else smell.closing()
         await answer.finish(lines.held + tail + closing)
+
+    def _fast_gauge(self, outgoing: Outgoing) -> FastGauge | None:
+        if self._growth is None or self.exchange.array:
+            return None
+        return FastGauge(self._growth, codec(outgoing.dialect).reply_reader(), self._made_writer())
+
+    async def _end_short(self) -> None:
+        """The budget pays for no more: the stream ends as at any limit, and the engine is hung up on."""
+        self.seen.stop = StopReason.LENGTH
+        if self._lines is not None:
+            framed = self.exchange.codec.stream_type == "text/event-stream"
+            await self.exchange.answer.write(self._lines.broken(framed=framed))
+        await self.exchange.answer.finish(self._made_writer().write(Ended(StopReason.LENGTH)))
 
     def _may_write_calls(self) -> bool:
         """Tool calls written as text are only a local model's fault, and only where the client offered tools.
@@ -430,16 +450,26 @@ class Attempt:
         reader = codec(outgoing.dialect).reply_reader()
         writer = self._made_writer()
         lens = self._lens(outgoing)
+        gauge = Gauge(self._growth) if self._growth is not None else None
+        unmetered: list[Event] = []
         size = 0
         async for came in reply:
             chunk = self.engine.scrubbed(came)
             limits.beat()
             size += len(chunk)
             self.seen.chunks += 1
-            out = self._turn(reader.feed(chunk), writer, lens)
+            events = reader.feed(chunk)
+            out = self._turn(events, writer, lens)
             if out:
                 await self._begin()
                 await answer.write(out)
+            if gauge is not None and not self.seen.ended:
+                unmetered += events
+                if gauge.due(len(chunk)):
+                    if not await gauge.goes_on(unmetered):
+                        await self._end_short()
+                        return
+                    unmetered.clear()
             if size > STREAM_LIMIT:
                 raise UpstreamError(f"{self.engine.provider.name}'s stream passed {STREAM_LIMIT // 1_000_000} MB.")
         out = self._turn(reader.end(), writer, lens, last=True)
@@ -476,12 +506,8 @@ class Attempt:
 
     def _note(self, event: Event) -> None:
         seen = self.seen
-        if isinstance(event, TextDelta | ThinkingDelta | RefusalDelta):
-            seen.text.append(event.text)
-        elif isinstance(event, ToolArguments):
-            seen.text.append(event.fragment)
-        elif isinstance(event, ToolBegan):
-            seen.text.append(event.name)
+        if text := said(event):
+            seen.text.append(text)
         elif isinstance(event, UsageSeen):
             seen.reported = event.usage
             seen.busy_s, seen.queue_s = event.busy_s, event.queue_s

@@ -12,7 +12,7 @@ from typing import Any
 from turnout.calls.client import Call
 from turnout.calls.record import Attempt as AttemptRow
 from turnout.calls.record import CallRecord
-from turnout.calls.reply import Event, RefusalDelta, TextDelta, ThinkingDelta, ToolArguments
+from turnout.calls.reply import Event
 from turnout.calls.units import Nanos, Status, Tokens
 from turnout.calls.usage import Usage, service_named
 from turnout.errors import (
@@ -27,11 +27,13 @@ from turnout.errors import (
 from turnout.ledger.rows import usd
 from turnout.proxy.answer import Headers, LeftError, header_value
 from turnout.proxy.exchange import Exchange, Seen
+from turnout.proxy.growth import Growth, said
 from turnout.proxy.owncalls import OwnCalls
 from turnout.proxy.perform import Attempt, StoppedError, may_fall_back, tell_failure
 from turnout.proxy.settling import Counted, Settled, doubtful, settle
-from turnout.proxy.state import Decided, State, refused_by
+from turnout.proxy.state import OVERLOADED, Decided, State, refused_by
 from turnout.proxy.unsaid import without_echo
+from turnout.routing.budget import FLOOR
 from turnout.routing.plan import Plan, Step
 from turnout.wire import fields
 from turnout.wire.codec import codec
@@ -105,11 +107,14 @@ class Pipeline:
         call = exchange.call = decided.call
         plan = progress.plan = decided.plan
         progress.decided = decided
-        exchange.route_headers = route_headers(call, plan, state.credit_left(decided, plan.steps[0]))
+        exchange.route_headers = route_headers(call, plan, plan.steps[0], state.credit_left(decided, plan.steps[0]))
+        state.surplus.offered(time.monotonic())
         error: TurnoutError | None = None
         for number, step in enumerate(plan.steps):
-            if number and not state.can_hold(decided, step, progress.spent):
+            if number and not (state.can_hold(decided, step, progress.spent) and self._may_go_on(error)):
                 break
+            if number:
+                exchange.route_headers = route_headers(call, plan, step, state.credit_left(decided, step), error)
             if exchange.answer.gone:
                 raise LeftError
             progress.step = step
@@ -125,6 +130,12 @@ class Pipeline:
                 if not may_fall_back(failed, sovereign=step.candidate.sovereign):
                     raise
         raise error or NoEngineError("No engine could be tried.", hint="`turnout doctor` says what is wrong.")
+
+    def _may_go_on(self, error: TurnoutError | None) -> bool:
+        """To the next step; not all calls of a storm may (I08)."""
+        if not isinstance(error, EngineStatusError) or error.answer_status not in OVERLOADED:
+            return True
+        return self._state.surplus.take(time.monotonic())
 
     async def _hold(self, exchange: Exchange, progress: Progress, step: Step) -> None:
         """On disk before any upstream is contacted (I01); a ledger that cannot be written refuses paid calls (I11)."""
@@ -145,10 +156,19 @@ class Pipeline:
 
     async def _attempt(self, exchange: Exchange, progress: Progress, step: Step) -> None:
         state = self._state
-        engine = state.engine(step.candidate.provider)
         assert progress.decided is not None
-        target = state.target(exchange, step, progress.decided.estimate)
-        attempt = Attempt(exchange, step, engine, target, drain_s=state.settings.drain_s, now_s=now_ms() // 1000)
+        settings = progress.decided.config.settings
+        engine = state.engine(step.candidate.provider, settings)
+        target = state.target(exchange, step, progress.decided)
+        attempt = Attempt(
+            exchange,
+            step,
+            engine,
+            target,
+            drain_s=settings.drain_s,
+            now_s=now_ms() // 1000,
+            growth=self._growth(exchange, progress, step),
+        )
         progress.seen, progress.last = attempt.seen, attempt
         begun = time.monotonic()
         state.began(exchange.call, step, attempt.seen)
@@ -168,6 +188,35 @@ class Pipeline:
             ]
             await exchange.answer.whole(200, headers, body)
 
+    def _growth(self, exchange: Exchange, progress: Progress, step: Step) -> Growth | None:
+        """For a stream whose client set no limit, under a budget that what is held for it counts in."""
+        outline, decided = exchange.call.outline, progress.decided
+        held = step.tokens - (decided.estimate if decided is not None else 0)
+        most = step.candidate.max_output
+        if not exchange.stream or not step.buckets or outline.max_output is not None or step.max_output is not None:
+            return None
+        if not step.hold and not any("|tokens|" in key for key in step.buckets):
+            return None
+        if held <= 0 or (most is not None and held >= most * outline.choices):
+            return None
+        return Growth(Tokens(held), self._state.count_output, lambda now: self._grow(exchange, progress, now))
+
+    async def _grow(self, exchange: Exchange, progress: Progress, held: Tokens) -> Tokens | None:
+        """On disk before more is relayed: as much again where it fits, else the least that is worth it."""
+        assert progress.decided is not None
+        assert progress.step is not None
+        for more in (int(held), int(FLOOR)):
+            grown = self._state.extend(progress.decided, progress.step, progress.spent, more)
+            if grown is None:
+                continue
+            progress.step = grown
+            try:
+                await self._state.ledger_held(self._held_row(exchange, progress, grown))
+            except LedgerError:
+                return None
+            return Tokens(held + more)
+        return None
+
     def _attempt_row(self, exchange: Exchange, progress: Progress, attempt: Attempt, duration_ms: int) -> AttemptRow:
         seen, candidate = attempt.seen, attempt.step.candidate
         price = self._state.billed(candidate, exchange.call, seen)
@@ -176,7 +225,8 @@ class Pipeline:
             # Refused or never read: nothing was billed. A timeout may have been, so it is settled from our own count.
             settled = Settled(Usage(), Nanos(0), Nanos(0))
         else:
-            settled = settle(seen.reported, self._counted(exchange, progress, attempt), price)
+            counted = self._counted(exchange, progress, attempt)
+            settled = settle(seen.reported, counted, price, final=seen.ended or not exchange.stream)
         progress.settled = settled
         decided = progress.decided
         estimate = decided.estimate if decided is not None else Tokens(0)
@@ -187,7 +237,7 @@ class Pipeline:
             model=candidate.model,
             tier=attempt.step.tier or candidate.tier or self._state.tier_of(candidate),
             status=seen.status,
-            hold=attempt.step.hold,
+            hold=progress.step.hold if progress.step is not None else attempt.step.hold,
             cost=settled.charged,
             usage=settled.usage,
             first_byte_ms=seen.first_byte_ms,
@@ -204,7 +254,7 @@ class Pipeline:
         estimate = progress.decided.estimate if progress.decided is not None else Tokens(0)
         output = Tokens(0)
         size, framed = (seen.raw_size, exchange.stream) if seen.raw else (sum(map(len, seen.text)), False)
-        if doubtful(seen.reported, size, streamed=framed):
+        if (exchange.stream and not seen.ended) or doubtful(seen.reported, size, streamed=framed):
             output = state.count_output(seen_text(seen, attempt))
             if 0 < seen.raw_size < seen.size:
                 # Of a very long stream only the beginning is kept; the rest is taken to be like it.
@@ -252,7 +302,7 @@ class Pipeline:
             "dialect": call.outline.dialect.value,
             "asked_model": call.outline.model[:200],
             "stream": exchange.stream,
-            "config": self._state.config_hash,
+            "config": decided.config.hash if decided is not None else self._state.config_hash,
             "note": exchange.own,
         }
         if plan is None or decided is None:
@@ -359,11 +409,7 @@ def seen_text(seen: Seen, attempt: Attempt) -> str:
             events = spoken.read_reply(fields.load_reply(b"".join(seen.raw)))
         except BadRequestError:
             return ""
-    return "".join(
-        event.text if isinstance(event, TextDelta | ThinkingDelta | RefusalDelta) else event.fragment
-        for event in events
-        if isinstance(event, TextDelta | ThinkingDelta | RefusalDelta | ToolArguments)
-    )
+    return "".join(map(said, events))
 
 
 def error_answer(exchange: Exchange, error: TurnoutError) -> tuple[int, Headers, bytes]:
@@ -386,22 +432,24 @@ def error_answer(exchange: Exchange, error: TurnoutError) -> tuple[int, Headers,
     return status, headers, body if body is not None else exchange.codec.write_error(error)
 
 
-def route_headers(call: Call, plan: Plan, credit_left: Nanos | None) -> Headers:
-    """The plan; the final model is in the ledger, for a fallback may change it after these are sent."""
-    first = plan.steps[0]
+def route_headers(
+    call: Call, plan: Plan, step: Step, credit_left: Nanos | None, failed: TurnoutError | None = None
+) -> Headers:
+    """The step at hand; a fallback after a slow stream's early headers is only in the ledger. `failed`: the step before it."""
+    reason = plan.reason if failed is None else f"{plan.reason}; fell back: {failed.message}"
     headers: Headers = [
         (b"x-turnout-call", call.id.encode()),
-        (b"x-turnout-tier", first.tier.value.encode() if first.tier is not None else b"none"),
-        (b"x-turnout-model", header_value(first.candidate.name)),
+        (b"x-turnout-tier", step.tier.value.encode() if step.tier is not None else b"none"),
+        (b"x-turnout-model", header_value(step.candidate.name)),
         (b"x-turnout-rule", header_value(plan.rule)),
-        (b"x-turnout-reason", header_value(plan.reason)),
+        (b"x-turnout-reason", header_value(reason)),
     ]
     if plan.grade is not None:
         headers.append((b"x-turnout-grade", plan.grade.value.encode()))
     if credit_left is not None:
         headers.append((b"x-turnout-credit-usd", usd(credit_left).encode()))
-    if plan.clamped is not None:
-        headers.append((b"x-turnout-clamped", str(int(plan.clamped)).encode()))
+    if step.max_output is not None:
+        headers.append((b"x-turnout-clamped", str(int(step.max_output)).encode()))
     if plan.observed:
         headers.append((b"x-turnout-observed", header_value(plan.observed)))
     return headers

@@ -1,5 +1,7 @@
 """What to book when a call ended: the provider's own figures where they can be believed, else our count. Pure."""
 
+from dataclasses import replace
+
 from turnout.calls.units import Nanos, Tokens
 from turnout.calls.usage import Price, Usage, cost
 from turnout.calls.values import frozen
@@ -51,13 +53,18 @@ def doubtful(reported: Usage | None, size: int, *, streamed: bool) -> bool:
     return size > 4_096 + reported.produced * (600 if streamed else 16)
 
 
-def settle(reported: Usage | None, counted: Counted, price: Price | None) -> Settled:
-    """T19: zero, negative, absurd or missing usage never makes a call free and never bills 1e18 tokens."""
+def settle(reported: Usage | None, counted: Counted, price: Price | None, *, final: bool = True) -> Settled:
+    """`final`: the answer came to its own end; else a usage told on the way is too small, and the output is our count.
+
+    T19: zero, negative, absurd or missing usage never makes a call free and never bills 1e18 tokens."""
     own = Usage(uncached=counted.prompt, output=counted.output)
     rate = price if price is not None else _NOTHING
     own_cost = cost(own, rate)
     if reported is None or not plausible(reported):
         return Settled(own, own_cost, own_cost, estimated=True, disputed=reported is not None)
+    if not final and reported.produced < counted.output:
+        seen = replace(reported, output=Tokens(counted.output - reported.reasoning))
+        return Settled(seen, cost(seen, rate), cost(seen, rate), estimated=True)
     paid = cost(reported, rate)
     silent = reported.prompt == 0 and counted.prompt > 0 and reported.produced == 0 and counted.output > 0
     unsaid = counted.prompt - reported.prompt if counted.exact_prompt and counted.prompt >= 64 else 0

@@ -5,6 +5,7 @@
 
 import asyncio
 import logging
+import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -44,6 +45,7 @@ from turnout.proxy.meter import Meter
 from turnout.proxy.roster import Catalogue, Known, build
 from turnout.proxy.sessions import Live, Sessions
 from turnout.proxy.settling import Settled
+from turnout.proxy.surplus import Surplus
 from turnout.routing import budget as budgets
 from turnout.routing import loops, threads
 from turnout.routing.afford import rate
@@ -58,6 +60,11 @@ from turnout.wire.fields import said
 
 log = logging.getLogger("turnout.state")
 NOTHING_SPENT = Nanos(0)
+OVERLOADED = frozenset({429, 503, 529})
+SAMPLED = 20_000
+"""Characters of an output that are counted: some 2 ms."""
+MOST_REST_S = 300.0
+"""However long an engine asks to be left alone: a slip of its clock must not take it away for a day."""
 THRESHOLDS = (95, 80, 50)
 """Percent of a budget at which people are told."""
 
@@ -75,6 +82,8 @@ class Decided:
     grading: Grading | None
     secret: SecretVerdict | None
     standings: tuple[Standing, ...]
+    config: "Config"
+    """The version of settings and rules it was decided under, and is carried out under (I20)."""
 
 
 @dataclass(slots=True)
@@ -202,6 +211,9 @@ class State:
         self._windows: tuple[int, tzinfo | None, dict[str, budgets.Window]] = (0, None, {})
         self._day: tuple[int, tzinfo | None, str] = (-1, None, "")
         self._down: dict[str, tuple[float, int]] = {}
+        self._resting: dict[str, float] = {}
+        """Model -> until when it asked to be left alone."""
+        self.surplus = Surplus()
         self._noticed = 0
         self._watch = loops.Watch()
         self.told: dict[str, tuple[int, int]] = {}
@@ -244,15 +256,16 @@ class State:
             self._roster = build(self.settings, self.known, self.edges.catalogue)
         return self._roster
 
-    def engine(self, name: str) -> Engine:
+    def engine(self, name: str, settings: Settings | None = None) -> Engine:
+        """`settings`: those a call was decided under, where a reload may have come in between."""
+        provider = (settings or self.settings).providers.get(name)
+        if provider is None:
+            raise NoEngineError(f"There is no provider {name!r}.", hint="`turnout models list` shows what is set up.")
         engine = self._engines.get(name)
-        if engine is None:
-            provider = self.settings.providers.get(name)
-            if provider is None:
-                raise NoEngineError(
-                    f"There is no provider {name!r}.", hint="`turnout models list` shows what is set up."
-                )
-            engine = self._engines[name] = self.edges.engine(provider)
+        if engine is None or (engine.provider is not provider and engine.provider != provider):
+            engine = self.edges.engine(provider)
+            if self.settings.providers.get(name) is provider:
+                self._engines[name] = engine
         return engine
 
     def tell(self) -> None:
@@ -284,6 +297,7 @@ class State:
         secret: SecretVerdict | None = None
         waited: set[str] = set()
         while True:
+            config = self.config
             facts = self.facts(call, live, estimate=estimate, grading=grading, secret=secret)
             try:
                 outcome = decide(call, facts)
@@ -313,7 +327,9 @@ class State:
                     await self._ask(call, live, outcome.waits, refusal, answer)
                     continue
                 live.held_up = ""
-                return Decided(outcome, call, live, estimate or Tokens(0), exact, grading, secret, facts.standings)
+                return Decided(
+                    outcome, call, live, estimate or Tokens(0), exact, grading, secret, facts.standings, config
+                )
 
     def facts(
         self,
@@ -328,7 +344,7 @@ class State:
         zone = self.edges.zone()
         now = datetime.fromtimestamp(now_ms / 1000, zone)
         roster = self.roster()
-        if self._down:
+        if self._down or self._resting:
             roster = self._without_down(roster)
         rules = self.config.rules
         return Facts(
@@ -569,6 +585,19 @@ class State:
                 return False
         return True
 
+    def extend(self, decided: Decided, step: Step, spent: Nanos, more: int) -> Step | None:
+        """The step with a hold for so much more output, if every budget has it left: one atomic step, like `hold`."""
+        price = rate(step.candidate, self.roster(), decided.call.outline.service)
+        each = 0
+        if price is not None:
+            at = price.at(step.tokens)
+            each = max(at.output, at.reasoning)
+        grown = replace(step, hold=Nanos(step.hold - (-each * more // 1_000_000)), tokens=Tokens(step.tokens + more))
+        if not self.can_hold(decided, grown, spent):
+            return None
+        self.hold(decided, grown, spent)
+        return grown
+
     def credit_left(self, decided: Decided, step: Step, spent: Nanos = NOTHING_SPENT) -> Nanos | None:
         """Under the tightest dollar budget this call falls under, its own hold not counted but what it has cost by now; None:
         there is none."""
@@ -751,14 +780,15 @@ class State:
 
     # --- engines ---
 
-    def target(self, exchange: Exchange, step: Step, estimate: Tokens) -> Target:
-        candidate, outline = step.candidate, exchange.call.outline
+    def target(self, exchange: Exchange, step: Step, decided: Decided) -> Target:
+        candidate, outline, estimate = step.candidate, exchange.call.outline, decided.estimate
+        provider = decided.config.settings.providers[candidate.provider]
         wanted = step.max_output if step.max_output is not None else outline.max_output
         window: int | None = None
         limit: int | None = int(wanted) if wanted is not None else None
         if candidate.family is Family.OLLAMA:
             room = min(int(wanted or 4_096), 8_192)
-            pinned = self.settings.providers[candidate.provider].num_ctx
+            pinned = provider.num_ctx
             need = int(estimate * 1.1) + room + 256
             if not exchange.native or _needs_window(exchange, need - room, pinned):
                 window = pinned or self.learned.window(candidate.name, need, candidate.context)
@@ -776,23 +806,31 @@ class State:
             thinks=candidate.thinks,
             vendor_history=sealed is None or sealed is candidate.family,
             include_usage=True,
-            legacy_max_tokens="api.openai.com" not in self.settings.providers[candidate.provider].base_url,
+            legacy_max_tokens="api.openai.com" not in provider.base_url,
         )
 
     def _without_down(self, roster: Roster) -> Roster:
         now = time.monotonic()
         down = {name for name, (until, _) in self._down.items() if until > now}
-        if not down:
+        if self._resting:
+            self._resting = {name: until for name, until in self._resting.items() if until > now}
+        if not down and not self._resting:
             return roster
 
         def marked(line: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-            return tuple(replace(c, healthy=False) if c.provider in down else c for c in line)
+            return tuple(
+                replace(c, healthy=False) if c.provider in down or c.name in self._resting else c for c in line
+            )
 
         return replace(roster, tiers={tier: marked(line) for tier, line in roster.tiers.items()})
 
     def noticed_failure(self, step: Step, error: TurnoutError, *, last: bool) -> None:
         """A provider that cannot be reached goes last for a while: 2 s, doubling to a minute while it stays away."""
         name = step.candidate.provider
+        if isinstance(error, EngineStatusError) and error.answer_status in OVERLOADED:
+            # What it asked for, and up to a fifth more, so that not everybody comes back at the same moment.
+            asked = min(error.retry_after_s if error.retry_after_s is not None else 1.0, MOST_REST_S)
+            self._resting[step.candidate.name] = time.monotonic() + max(0.0, asked) * random.uniform(1.0, 1.2)  # noqa: S311  no secret
         if isinstance(error, EngineStatusError) and error.answer_status in (401, 403):
             self.notice("key", f"{name} does not accept its key", error.message, "models")
         elif error.code in ("turnout_engine_unreachable", "turnout_keys"):
@@ -842,9 +880,11 @@ class State:
     def count_output(self, text: str) -> Tokens:
         if not text:
             return Tokens(0)
-        if len(text) > 200_000:
-            # A count of this much would hold the loop; four characters a token is what long outputs come to.
-            return Tokens(len(text) // 3)
+        if len(text) > SAMPLED:
+            # A count of this much would hold the loop; both ends stand for the whole.
+            half = SAMPLED // 2
+            counted = self.edges.count_now((text[:half], text[-half:]), "")
+            return Tokens(counted * len(text) // SAMPLED if counted is not None else len(text) // 3)
         counted = self.edges.count_now((text,), "")
         return counted if counted is not None else Tokens(len(text) // 3 + 1)
 

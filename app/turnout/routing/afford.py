@@ -18,7 +18,7 @@ from turnout.routing.money import dollars
 from turnout.routing.plan import Need, Plan, Step
 from turnout.routing.route import Routed
 from turnout.routing.rules import Rule
-from turnout.routing.tracks import Stop, above, below, embeds, fitting, once, ordered, tier_line
+from turnout.routing.tracks import Stop, above, below, embeds, fitting, ordered, tier_line
 
 MOST_STEPS = 6
 MOST_UNSAID = Tokens(32_768)
@@ -57,6 +57,8 @@ def afforded(call: Call, facts: Facts, found: Routed, rule: Rule | None, frame: 
         stops = _under(rule, rule.max_usd_per_call, stops, call, facts)
     fits = [fit(stop, call, facts) for stop in stops]
     first, reason, waits = fits[0], found.reason, None
+    if not found.line[0].candidate.healthy and first.step.candidate.healthy:
+        reason = f"{reason}; {found.line[0].candidate.name} is down or asked to be left alone"
     if first.failing:
         worst = strictest(first.failing)
         if worst.budget.on_exceed == "refuse":
@@ -108,7 +110,8 @@ def _stops(call: Call, facts: Facts, found: Routed, rule: Rule | None) -> list[S
             if more:
                 stops.extend(ordered(more))
                 break
-    return once(stops)
+    # What is down, or asked to be left alone, is tried only when nothing else can serve.
+    return ordered(stops)
 
 
 # --- what a step costs ---

@@ -43,7 +43,16 @@ def _nested(dialect: Dialect, body: bytes, doc: dict[str, Json], limit: int) -> 
     config = doc.get(key)
     kept = config if isinstance(config, dict) else {}
     name = next((name for name in inner if name in kept), inner[0])
-    return with_member(body, doc, key, dump({**kept, name: limit}))
+    return with_member(body, doc, key, dump(_less_gemini_thinking({**kept, name: limit}, limit)))
+
+
+def _less_gemini_thinking(config: dict[str, Json], limit: int) -> dict[str, Json]:
+    """Its thinking counts as output too; what is held pays for both together."""
+    for outer, inner in (("thinkingConfig", "thinkingBudget"), ("thinking_config", "thinking_budget")):
+        thinking = config.get(outer)
+        if isinstance(thinking, dict) and said_int(thinking, inner) >= limit:
+            config[outer] = {**thinking, inner: max(0, limit - LEAST_THINKING)}
+    return config
 
 
 def _with_less_thinking(body: bytes, doc: dict[str, Json], limit: int) -> tuple[bytes, tuple[str, ...]]:
