@@ -43,6 +43,7 @@ def examine() -> list[Check]:
         _proxy,
         _ledger,
         _prices,
+        _telemetry,
         _keys,
         _clients,
     )
@@ -225,6 +226,18 @@ def _prices(where: Paths) -> Iterator[Check]:
             f"{len(held)} new prices fell by more than half: the dearer counts until you approve them",
             "`turnout prices list` names them, `turnout prices approve` puts them in force.",
         )
+
+
+def _telemetry(where: Paths) -> Iterator[Check]:
+    from importlib.util import find_spec
+
+    endpoint = _read(where).otel_endpoint
+    if endpoint and find_spec("opentelemetry") is None:
+        yield Check(
+            "telemetry", State.BAD, f"{endpoint} gets nothing: the extra is missing", "pip install 'turnout[otel]'"
+        )
+    elif endpoint:
+        yield Check("telemetry", State.GOOD, f"metrics and spans go to {endpoint}, without any text")
 
 
 def _keys(where: Paths) -> Iterator[Check]:

@@ -28,6 +28,7 @@ from turnout.proxy.edges import Counting, Keys, Mind, Zone, engine_maker
 from turnout.proxy.guard import Door
 from turnout.proxy.keep import grading_json, grading_of, mode_of, restored, session_json
 from turnout.proxy.nodes import Nodes
+from turnout.proxy.otel import Switch
 from turnout.proxy.pricing import Prices
 from turnout.proxy.roster import Known, Model
 from turnout.proxy.sessions import Live
@@ -113,6 +114,7 @@ class Program:
         if self.paths.prices.exists():
             await asyncio.to_thread(self.prices.load)
         self.texts = Texts(self.writer, lambda: self.mind.scanner, lambda: self.state.settings.privacy)
+        self.telemetry = Switch(soon=bool(self._config.settings.otel_endpoint))
         self.state = State(self._config, self._edges())
         self._restore()
         for line in found.lines:
@@ -168,6 +170,8 @@ class Program:
 
     def close(self) -> None:
         """Last of all: every call has settled."""
+        self.telemetry.set(self.state.settings.otel_endpoint)
+        self.telemetry.set("")
         self._keep_sessions()
         self._keep_counting()
         self.pool.close()
@@ -188,6 +192,7 @@ class Program:
             counts_exactly=lambda: self.counting.counter.ready,
             corrections=self.counting.corrections,
             counted=self._uncounted.add,
+            told=self.telemetry.record,
             keep_texts=self.texts.keep,
             scan=self.mind.scan,
             grade=self.mind.grade,
@@ -329,6 +334,7 @@ class Program:
             return
         self._note_moved(old.settings, config.settings)
         self.state.take(config)
+        await self._telemetry()
         if config.settings.privacy != old.settings.privacy:
             # Switched off means gone, now.
             await self._tidy()
@@ -431,10 +437,16 @@ class Program:
     async def _warm(self) -> None:
         """What the first call would otherwise wait for; after the start, in a thread."""
         await asyncio.sleep(0.3)
+        await self._telemetry()
         await asyncio.to_thread(self.mind.warm)
         while True:
             await self._tidy()
             await asyncio.sleep(TIDY_S)
+
+    async def _telemetry(self) -> None:
+        wrong = await asyncio.to_thread(self.telemetry.set, self.state.settings.otel_endpoint)
+        if wrong:
+            self.state.notice("otel", "Telemetry is not sent", wrong, "settings")
 
     async def _tidy(self) -> None:
         privacy = self.state.settings.privacy

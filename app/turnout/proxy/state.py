@@ -167,6 +167,8 @@ class Edges:
     """Kind, key, value: written down to outlive this run."""
     counted: Callable[[str], None] = lambda _: None
     """Something was learned of how this model's provider counts."""
+    told: Callable[[CallRecord], None] = lambda row: None
+    """Whom else an ended call is told, once: the user's collector."""
     keep_texts: Callable[[Call, bytes, Callable[[], str]], None] = lambda call, request, answer: None
     """What a call said and was answered, for clients whose texts are kept."""
     grader_version: Callable[[RuleSet], str] = lambda _: ""
@@ -630,6 +632,7 @@ class State:
         self._total(row, now_ms)
         self.counts.add(row)
         self.edges.settle(row)
+        self.edges.told(row)
         self.tell()
 
     def unread(self, row: CallRecord, now_ms: int) -> None:
@@ -637,6 +640,7 @@ class State:
         self._total(row, now_ms)
         self.counts.add(row)
         self.edges.settle(row)
+        self.edges.told(row)
         self.tell()
 
     def _remember(self, decided: Decided, row: CallRecord, now_ms: int) -> None:

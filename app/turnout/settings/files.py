@@ -20,7 +20,7 @@ from turnout.settings.atomic import read_own, replace_file
 from turnout.settings.model import ClientPort, PriceOverride, Privacy, Server, Settings
 from turnout.settings.theme import THEMES
 
-_TOP = ("server", "developer", "clients", "providers", "tiers", "prices", "privacy", "desktop", "savings")
+_TOP = ("server", "developer", "clients", "providers", "tiers", "prices", "privacy", "desktop", "savings", "otel")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")
 
@@ -116,6 +116,11 @@ class _Reading:
         self._known(
             privacy, ("store_bodies", "body_clients", "keep_bodies_days", "keep_days", "max_ledger_mb"), "privacy"
         )
+        otel = self._table("otel")
+        self._known(otel, ("endpoint",), "otel")
+        endpoint = self._value(otel, "endpoint", "otel", str, "a URL", "")
+        if endpoint:
+            self._check_url(endpoint, "otel", "keyring", insecure=False, ours=ours, name="endpoint")
         self._known(desktop, ("theme",), "desktop")
         self._known(savings, ("baseline",), "savings")
         developer = self._doc.get("developer", {})
@@ -144,6 +149,7 @@ class _Reading:
                 int(self._number(privacy, "max_ledger_mb", "privacy", 10, 1_000_000, 2_000)),
             ),
             theme=theme,
+            otel_endpoint=endpoint,
             baseline=self._value(savings, "baseline", "savings", str, "provider/model", ""),
             hash=hashlib.blake2b(self._text.encode(), digest_size=6).hexdigest(),
         )
@@ -248,12 +254,12 @@ class _Reading:
             **times,
         )
 
-    def _check_url(self, url: str, table: str, key: str, *, insecure: bool, ours: set[int]) -> None:
+    def _check_url(self, url: str, table: str, key: str, *, insecure: bool, ours: set[int], name: str = "base_url") -> None:
         try:
             parts = urlsplit(url)
             found_port = parts.port
         except ValueError:
-            raise self._fail("base_url", f"{url!r} is no URL", table) from None
+            raise self._fail(name, f"{url!r} is no URL", table) from None
         if (
             parts.scheme not in ("http", "https")
             or not parts.hostname
@@ -262,20 +268,20 @@ class _Reading:
             or parts.fragment
         ):
             raise self._fail(
-                "base_url",
+                name,
                 f"{url!r} must be an http(s) URL without user, query or fragment",
                 table,
                 'For example "https://api.openai.com/v1".',
             )
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK and not (key == "none" and insecure):
             raise self._fail(
-                "base_url",
+                name,
                 "plain http off this machine is refused: anybody on the way could read it",
                 table,
                 'Use https; inside your own network set key = "none" and insecure_http = true.',
             )
         if parts.hostname in _LOOPBACK and (found_port or 80) in ours:
-            raise self._fail("base_url", "this is Turnout's own address: calls would go round for ever", table)
+            raise self._fail(name, "this is Turnout's own address: calls would go round for ever", table)
 
     def _tiers(self, providers: dict[str, Provider]) -> dict[Tier, tuple[str, ...]]:
         d = self._table("tiers")

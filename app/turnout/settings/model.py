@@ -69,6 +69,8 @@ class Settings:
     clients: tuple[ClientPort, ...] = ()
     privacy: Privacy = Privacy()
     theme: str = "system"
+    otel_endpoint: str = ""
+    """Of an OpenTelemetry collector (OTLP over HTTP), without /v1/...; empty: nothing is sent."""
     baseline: str = ""
     """`provider/model` that savings compare with when the client asked for `auto`; empty: first of tier high."""
     drain_s: float = 10.0
