@@ -144,6 +144,8 @@ class Attempt:
         self._drain_s = 0.0 if step.candidate.sovereign else drain_s
         self._now_s = now_s
         self._growth = growth
+        self._smell: Sniffer | None = None
+        self._left_early = False
         self._limits: Limits | None = None
         self._early: asyncio.TimerHandle | None = None
         self._pinger: asyncio.Task[None] | None = None
@@ -160,7 +162,7 @@ class Attempt:
         self._limits = limits
         try:
             async with limits:
-                answer.on_gone(lambda: limits.client_gone(self._drain_s))
+                answer.on_gone(self._client_left)
                 await self._exchange(limits)
         except GoneError:
             self.seen.status = "aborted"
@@ -185,8 +187,14 @@ class Attempt:
         finally:
             answer.on_gone(None)
             self._stop_early()
-        if answer.gone and self.seen.status == "ok" and not self.seen.ended:
+        if answer.gone and self.seen.status == "ok" and (self._left_early or not self.seen.ended):
             self.seen.status = "aborted"
+
+    def _client_left(self) -> None:
+        """Many clients hang up after the last event, which is no abort; before it, it is one, also when the rest is heard out."""
+        self._left_early = not (self._smell.ended if self._smell is not None else self.seen.ended)
+        if self._limits is not None:
+            self._limits.client_gone(self._drain_s)
 
     async def _exchange(self, limits: Limits) -> None:
         if self.exchange.only_loads and self.engine.family is not Family.OLLAMA:
@@ -347,7 +355,7 @@ class Attempt:
     async def _stream_fast(self, outgoing: Outgoing, reply: Reply, limits: Limits) -> None:
         answer, seen = self.exchange.answer, self.seen
         strip = UsageStrip() if outgoing.strip_usage else None
-        smell = sniffer(outgoing.dialect, array=self.exchange.array)
+        smell = self._smell = sniffer(outgoing.dialect, array=self.exchange.array)
         mender = self._mender(outgoing)
         gauge = self._fast_gauge(outgoing)
         cut = False
