@@ -28,6 +28,8 @@ _FIM_MARKS = (
 
 _SUMMARY_ASKS = (
     "your task is to create a detailed summary of",
+    "your task is to create a comprehensive, detailed summary of",
+    '<explicit_instructions type="summarize_task">',
     "critical: respond with text only. do not call any tools",
     "provide a detailed prompt for continuing our conversation above",
     "provide a detailed but concise summary of our conversation above",
@@ -40,6 +42,7 @@ _SUMMARY_ASKS = (
     "first, reason in your scratchpad. then, generate the <state_snapshot>",
     "the messages above are a conversation to summarize",
     "the conversation history before this point was compacted",
+    "generate a detailed summary of this conversation",
 )
 """How compaction prompts begin; they may come with the session's tools."""
 
@@ -51,8 +54,13 @@ _SUMMARY_SYSTEMS = (
     "you are a context summarization assistant",
     "you are a conversation summarizer",
     "summarize the provided coding session into a concise continuation note",
+    "you are summarizing a conversation to preserve context",
 )
-_SUMMARY_TEXTS = ("summarize this conversation to maintain context", "*briefly* summarize this partial conversation")
+_SUMMARY_TEXTS = (
+    "summarize this conversation to maintain context",
+    "*briefly* summarize this partial conversation",
+    "summarize the following tool output",
+)
 
 _TITLE_TEXTS = (
     "title generator",
@@ -70,6 +78,12 @@ _TITLE_TEXTS = (
     "title for this session",
     "title of the conversation",
     "title for the following conversation",
+    "title for this conversation",
+    "titles for chatbot conversations",
+    "generate a short title based on",
+    "provide a short title for a task",
+    "primary intent or goal in this conversation in one sentence",
+    "in four words or less",
     "title of the coding session",
     "title for a chatbot conversation",
     "if this message indicates a new conversation topic",
@@ -97,6 +111,13 @@ _OTHER_TEXTS = (
     "generate commit messages",
     "write a commit message for",
     "generate a commit message",
+    "one-line git commit messages",
+    "expert at writing git commits",
+    "diagnostic agent specializing in identifying when a conversational ai is stuck",
+    "correcting failed search-and-replace operations",
+    "you are an autocompletion system",
+    "to determine the necessity of generating search queries",
+    "web page content:\n---",
 )
 
 
@@ -107,6 +128,9 @@ def recognise(outline: Outline) -> Housekeeping | None:
     ask = outline.ask[:_HEAD].lower()
     if ask.startswith(_SUMMARY_ASKS):
         return Housekeeping.SUMMARY
+    if ask.strip() == "warmup" and outline.turns == 1:
+        # Claude Code fills a subagent's prompt cache before anybody asked it anything.
+        return Housekeeping.OTHER
     if outline.tools:
         return Housekeeping.MEMORY if _says(outline.system[:_HEAD].lower(), _MEMORY_TEXTS) else None
     return _toolless(outline, ask)
@@ -114,7 +138,7 @@ def recognise(outline: Outline) -> Housekeeping | None:
 
 def _toolless(outline: Outline, ask: str) -> Housekeeping | None:
     system = outline.system[:_HEAD].lower()
-    if _says(system, _SUMMARY_SYSTEMS) or _says(ask, _SUMMARY_TEXTS):
+    if system.startswith(_SUMMARY_ASKS) or _says(system, _SUMMARY_SYSTEMS) or _says(ask, _SUMMARY_TEXTS):
         return Housekeeping.SUMMARY
     if _says(system, _ROUTER_TEXTS) or _is_gemini_router(outline):
         return Housekeeping.ROUTER

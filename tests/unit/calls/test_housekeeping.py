@@ -54,6 +54,48 @@ CHAT = Dialect.OPENAI_CHAT
         (Outline(Dialect.OPENAI_COMPLETIONS, "m", ask="def f(", extras={"suffix": "1"}), Housekeeping.FIM),
         (Outline(Dialect.OLLAMA_GENERATE, "m", ask="<|fim_prefix|>def f(<|fim_suffix|>"), Housekeeping.FIM),
         (Outline(CHAT, "m", ask="quota", max_output=Tokens(1)), Housekeeping.OTHER),
+        # As other clients word it: Copilot in VS Code, Zed, crush, goose, Codex, aider, Gemini CLI, Roo, Cline, Open WebUI.
+        *(
+            (Outline(CHAT, "m", system=text, ask="fix the parser", asks=1, turns=1), Housekeeping.TITLE)
+            for text in (
+                "You are an expert in crafting pithy titles for chatbot conversations.",
+                "you will generate a short title based on the first message a user begins a conversation with",
+                "Reply with only a description in four words or less.",
+                "You will be presented with a user prompt; provide a short title for a task that will be created.",
+            )
+        ),
+        (
+            Outline(CHAT, "m", ask="Generate a concise 3-7 word title for this conversation, no punctuation", turns=3),
+            Housekeeping.TITLE,
+        ),
+        *(
+            (Outline(CHAT, "m", system=text, ask="the diff", asks=1, turns=1), Housekeeping.OTHER)
+            for text in (
+                "You are an expert software engineer that generates concise, one-line Git commit messages.",
+                "You are an expert at writing Git commits.",
+                "You are a sophisticated AI diagnostic agent specializing in identifying when a conversational AI is stuck",
+            )
+        ),
+        (
+            Outline(CHAT, "m", ask="### Task:\nYou are an autocompletion system. Continue the text", turns=1),
+            Housekeeping.OTHER,
+        ),
+        (Outline(Dialect.ANTHROPIC, "m", ask="Web page content:\n---\nhello\n---", turns=1), Housekeeping.OTHER),
+        (Outline(Dialect.ANTHROPIC, "m", ask="Warmup", asks=1, turns=1, tools=12), Housekeeping.OTHER),
+        (
+            Outline(CHAT, "m", system="Your task is to create a detailed summary of the conversation so far", turns=40),
+            Housekeeping.SUMMARY,
+        ),
+        (
+            Outline(
+                CHAT, "m", system="Your task is to create a comprehensive, detailed summary of the entire conversation"
+            ),
+            Housekeeping.SUMMARY,
+        ),
+        (
+            Outline(CHAT, "m", ask='<explicit_instructions type="summarize_task">\nThe', tools=9, turns=30),
+            Housekeeping.SUMMARY,
+        ),
         (Outline(CHAT, "m", ask="Read HEARTBEAT.md if it exists (workspace context)."), Housekeeping.OTHER),
     ],
 )
@@ -74,6 +116,9 @@ def test_a_side_request_is_told_by_its_shape(outline: Outline, kind: Housekeepin
         ),
         Outline(Dialect.OPENAI_COMPLETIONS, "m", ask="Once upon a time", asks=1),
         Outline(Dialect.OLLAMA_GENERATE, "m", ask="why is the sky blue?", asks=1),
+        Outline(CHAT, "m", ask="warmup exercises for a squash player", asks=1, turns=1),
+        Outline(CHAT, "m", ask="Warmup", asks=2, turns=9, tools=5),
+        Outline(CHAT, "m", ask="describe the web page content: what is it about?", asks=1, turns=1),
         Outline(CHAT, "m"),
     ],
 )
