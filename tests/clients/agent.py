@@ -29,7 +29,7 @@ _MARK = re.compile(r"case-([0-9a-f]{8})(-tool|-agent|-sub)?")
 _SECRET = re.compile(r"secret-([0-9a-f]{12})")
 _SHELL = re.compile(r"(?i)^(bash|shell|exec_command|run_shell_command|run_commands?|run_terminal_cmd|execute_command)$")
 _READ = re.compile(r"(?i)^(read|read_file|read_files|read_note|view)$")
-_AGENT = re.compile(r"^(Task|Agent|task|(.*__)?spawn_agent)$")
+_AGENT = re.compile(r"^(Task|Agent|task|agent|invoke_agent|(.*__)?spawn_agent)$")
 _FINISH = re.compile(r"^(submit_and_exit|attempt_completion)$")
 
 
@@ -63,6 +63,8 @@ def choose(heard: Heard) -> Script:
     call = None
     if "-agent" in turns and not given:
         call = _hand_over(tools, case, text)
+    elif "-agent" in turns and len(given) == 1:
+        call = _wait(tools, given[0])
     elif "-tool" in turns:
         secrets = _SECRET.findall(" ".join(given))
         if secrets:
@@ -99,10 +101,20 @@ def _hand_over(tools: list[Offered], case: str, text: str) -> ToolCall | None:
     task = f"This is {track[0] if track else 'track-'} case-{case}-sub. Say in one sentence where the points lie."
     for tool in tools:
         if _AGENT.match(tool.name):
-            kind = "general-purpose" if tool.name in ("Task", "Agent") else "general"
+            kind = "general" if tool.name == "task" else "general-purpose"
             known: dict[str, object] = {"prompt": task, "message": task, "description": "Looks", "subagent_type": kind}
+            known |= {"agent_type": "general-purpose", "agent_name": "generalist", "name": "looker"}
             return ToolCall(tool.name, _filled(tool.schema, known), f"call_{case}", tool.namespace)
     return None
+
+
+def _wait(tools: list[Offered], given: str) -> ToolCall | None:
+    """Codex's subagent runs beside it: one that is not waited for may be cut off before it has asked anything."""
+    made = re.search(r"agent_id[^0-9a-f]+([0-9a-f-]{36})", given)
+    waits = next((tool for tool in tools if re.fullmatch(r"(.*__)?wait_agent", tool.name)), None)
+    if made is None or waits is None:
+        return None
+    return ToolCall(waits.name, _filled(waits.schema, {"targets": [made[1]]}), "call_wait", waits.namespace)
 
 
 def _filled(schema: Doc, known: dict[str, object]) -> Doc:

@@ -284,7 +284,7 @@ AGENTS = (
         package="continue",
         prepare=_continue_by("ollama", "{url}/c/{token}"),
     ),
-    Program("copilot-cli", "copilot-cli", _copilot, environment=_COPILOT),
+    Program("copilot-cli", "copilot-cli", _copilot, environment=_COPILOT, subagents=True),
     Program(
         "copilot-cli-anthropic",
         "copilot-cli",

@@ -77,7 +77,9 @@ def upstream(
     sent: Headers = []
     if same_dialect:
         given = list(client)
-        hop_by_hop = {one.strip().lower() for name, value in given if name == b"connection" for one in value.split(b",")}
+        hop_by_hop = {
+            one.strip().lower() for name, value in given if name == b"connection" for one in value.split(b",")
+        }
         sent = [
             (name, value)
             for name, value in given

@@ -2,8 +2,9 @@
 
 Seen on the wire: Claude Code `x-claude-code-session-id`, and for a subagent `x-claude-code-agent-id` beside the same session
 (2.1.331; a subagent's own subagents also name `x-claude-code-parent-agent-id`); Codex `thread-id` under `session-id`, and for a
-subagent `x-codex-parent-thread-id`; opencode `x-session-id` (`x-parent-session-id` for subagents). A generic SDK sends none:
-there the client, the system text and the first ask name the conversation, split after an hour's silence.
+subagent `x-codex-parent-thread-id`; opencode `x-session-id` (`x-parent-session-id` for subagents). Copilot CLI names no session,
+but marks a subagent's calls (`x-interaction-type: conversation-subagent`, 1.0.102): those lie below the client's newest session.
+A generic SDK sends none: there the client, the system text and the first ask name the conversation, split after an hour's silence.
 """
 
 import hashlib
@@ -39,6 +40,8 @@ class Session:
     parent: str = ""
     derived: bool = False
     """Made from the conversation; such a session ends after an hour's silence."""
+    below: bool = False
+    """A subagent's, and the client does not say whose."""
 
 
 def session_of(client: str, headers: Mapping[str, str], outline: Outline) -> Session:
@@ -57,7 +60,8 @@ def session_of(client: str, headers: Mapping[str, str], outline: Outline) -> Ses
     for part in (client, outline.system, outline.first_ask):
         digest.update(part.encode("utf-8", "surrogatepass"))
         digest.update(b"\0")
-    return Session("s-" + digest.hexdigest(), derived=True)
+    below = headers.get("x-interaction-type", "") == "conversation-subagent"
+    return Session("s-" + digest.hexdigest(), derived=True, below=below)
 
 
 def _in_body(outline: Outline) -> str:

@@ -102,7 +102,9 @@ class Pipeline:
                 answer.close()
 
     async def _serve(self, exchange: Exchange, progress: Progress) -> None:
-        state, call = self._state, exchange.call
+        state = self._state
+        # First of all: also the row of a refused call tells its session.
+        call = exchange.call = state.attributed(exchange.call, exchange.session)
         decided = await state.decided(call, exchange.session, exchange.answer)
         call = exchange.call = decided.call
         plan = progress.plan = decided.plan

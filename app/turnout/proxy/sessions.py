@@ -47,21 +47,40 @@ class Sessions:
         return list(self._live.values())
 
     def named(self, session: Session, client: str, now_ms: int) -> Live:
-        """The live session; one made from the conversation starts anew after an hour's silence."""
+        """The live session; one made from the conversation starts anew after an hour's silence.
+
+        Ids are the clients' own words: two clients that use the same one are in two sessions, the second with its name in it.
+        """
         id_ = session.id
         live = self._live.get(self._now(id_))
+        if live is not None and live.client != client:
+            id_ = f"{id_}@{client}"
+            live = self._live.get(self._now(id_))
         if live is not None and session.derived and now_ms - live.last_at_ms > SILENCE_MS:
             self._generation[id_] = self._generation.get(id_, 0) + 1
             live = None
         if live is None:
-            live = Live(self._now(id_), client, session.parent)
+            parent = self._newest(client, now_ms) if session.below else ""
+            live = Live(self._now(id_), client, parent, last_at_ms=now_ms)
             self._live[live.id] = live
             if len(self._live) > KEPT:
                 forgotten, _ = self._live.popitem(last=False)
                 self._generation.pop(forgotten.partition("~")[0], None)
         else:
             self._live.move_to_end(live.id)
+        if session.parent:
+            above = self._live.get(session.parent)
+            live.parent = f"{session.parent}@{client}" if above and above.client != client else session.parent
         return live
+
+    def _newest(self, client: str, now_ms: int) -> str:
+        """Of this client's sessions the one that called last, subagents apart."""
+        for live in reversed(self._live.values()):
+            if now_ms - live.last_at_ms > SILENCE_MS:
+                break
+            if live.client == client and not live.parent:
+                return live.id
+        return ""
 
     def _now(self, id_: str) -> str:
         generation = self._generation.get(id_, 0)

@@ -275,15 +275,20 @@ class State:
 
     # --- deciding ---
 
+    def attributed(self, call: Call, session: Session) -> Call:
+        """The call in the session that it is really in: after a silence, or beside another client's of the same name."""
+        live = self.sessions.named(session, call.client.name, time.time_ns() // 1_000_000)
+        if call.session == live.id and call.parent_session == live.parent:
+            return call
+        return replace(call, session=live.id, parent_session=live.parent)
+
     async def decided(self, call: Call, session: Session, answer: Answer) -> Decided:
         """Fetches what the rules turn out to need, decides, and waits for the user where a rule says `ask`.
 
-        Raises a Refusal, NoEngineError, or LeftError when the client did not wait. The return is synchronous with the last `facts`: hold before any await.
+        The call is an attributed one. Raises a Refusal, NoEngineError, or LeftError when the client did not wait. The return is synchronous with the last `facts`: hold before any await.
         """
         now_ms = time.time_ns() // 1_000_000
         live = self.sessions.named(session, call.client.name, now_ms)
-        if call.session != live.id:
-            call = replace(call, session=live.id)
         live.last_at_ms = now_ms
         self.clients_seen[call.client.name] = now_ms
         if live.loop is None:

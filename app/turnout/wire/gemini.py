@@ -267,8 +267,6 @@ class Gemini:
         return errors_json.gemini(error)
 
 
-
-
 def model_path(model: str, verb: str) -> str:
     """Under the provider's base URL. The name is the client's word: it must not lead to another path, or bring a query (T24)."""
     if ".." in model:

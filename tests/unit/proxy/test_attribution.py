@@ -109,6 +109,34 @@ def test_a_subagent_of_a_subagent_belongs_to_the_same_tree() -> None:
     assert sessions.root(subsub) == "top"
 
 
+def test_two_clients_with_one_id_are_in_two_sessions_and_so_are_their_subagents() -> None:
+    sessions = Sessions()
+    first = sessions.named(Session("1"), "a", 0)
+    sessions.named(Session("2", "1"), "a", 0)
+
+    second = sessions.named(Session("1"), "b", 1)
+    below = sessions.named(Session("2", "1"), "b", 1)
+
+    assert first.id != second.id
+    assert sessions.named(Session("1"), "b", 2) is second
+    assert sessions.named(Session("1"), "a", 2) is first
+    assert sessions.root(below) == second.id
+
+
+def test_a_subagent_whose_client_does_not_say_whose_it_is_belongs_to_the_clients_newest_session() -> None:
+    """Copilot CLI marks a subagent's calls, and names no session at all."""
+    sessions = Sessions()
+    headers = {"x-interaction-type": "conversation-subagent"}
+    sessions.named(Session("other"), "b", 0)
+    top = sessions.named(session_of("c", {"x-interaction-type": "conversation-user"}, PLAIN), "c", 0)
+    sessions.named(Session("other"), "b", 1)
+
+    first = sessions.named(session_of("c", headers, Outline(Dialect.OPENAI_CHAT, "auto", first_ask="look")), "c", 2)
+    second = sessions.named(session_of("c", headers, Outline(Dialect.OPENAI_CHAT, "auto", first_ask="see")), "c", 3)
+
+    assert (first.parent, second.parent) == (top.id, top.id)
+
+
 def test_parents_that_name_each_other_end_somewhere() -> None:
     sessions = Sessions()
     a = sessions.named(Session("a", "b"), "c", 0)

@@ -39,7 +39,21 @@ def test_t01_a_listed_host_is_allowed_at_our_port_or_at_the_port_it_was_listed_w
 PARTS = st.sampled_from(
     [
         *("/", "//", "/v1", "/chat", "/completions", "/models", "/messages", "/api", "/tags", "/healthz", "/metrics"),
-        *("/_control", "/v1/status", "/c/tn-0123456789", "/..", "/.", ";a=b", "%2e%2e", "%2f", "%00", "\\", "?", "#", "ä"),
+        *(
+            "/_control",
+            "/v1/status",
+            "/c/tn-0123456789",
+            "/..",
+            "/.",
+            ";a=b",
+            "%2e%2e",
+            "%2f",
+            "%00",
+            "\\",
+            "?",
+            "#",
+            "ä",
+        ),
         *("/gpt", ":generateContent", "/v1beta", "A", "%", " "),
     ]
 )
