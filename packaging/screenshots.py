@@ -11,6 +11,7 @@ the rig `desk.sh`, named by TURNOUT_DESK or found in the reference material besi
 import argparse
 import http.client
 import json
+import socket
 import sys
 import tempfile
 import threading
@@ -186,7 +187,7 @@ def session(scale: int, kind: str, wanted: Wanted) -> None:
         elif kind == "empty":
             (home / "state").mkdir()
             (home / "state" / "welcomed").touch()
-        toml.write_text(f"[server]\nport = {free_port()}\n\n{toml.read_text() if toml.exists() else ''}")
+        toml.write_text(f"[server]\nport = {usual_port()}\n\n{toml.read_text() if toml.exists() else ''}")
         if kind != "empty":
             people(where)
         app = stack.enter_context(App(where, home, QT_SCALE_FACTOR=str(scale), **wanted.environment))
@@ -199,6 +200,16 @@ def session(scale: int, kind: str, wanted: Wanted) -> None:
             for page in ["welcome"] if kind == "first" else wanted.pages:
                 picture(app, kind, page, scale, theme, wanted)
         engine.release()
+
+
+def usual_port() -> int:
+    """Pictures show the one that people will see, where it is free."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", 7717))
+        except OSError:
+            return free_port()
+    return 7717
 
 
 def picture(app: App, kind: str, page: str, scale: int, theme: str, wanted: Wanted) -> None:

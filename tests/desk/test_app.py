@@ -133,7 +133,7 @@ def test_rules_changed_outside_are_merged_or_asked_about_and_never_overwritten(s
     assert file.read_text() == merged.replace("a new rule", "mine")
 
 
-def test_rules_are_moved_by_keyboard_alone(start: Start, tmp_path: Path) -> None:
+def test_rules_are_moved_by_keyboard_and_by_dragging(start: Start, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     app = start(rules=sample_home().RULES, home=home)
@@ -148,6 +148,11 @@ def test_rules_are_moved_by_keyboard_alone(start: Start, tmp_path: Path) -> None
     assert saved.index("titles are cheap") < saved.index("# What looks like a key") < saved.index("secrets stay home")
     app.keys("ctrl+z")
     app.see("1. secrets stay home: when secret, route Local")
+    app.drag(
+        "1. secrets stay home: when secret, route Local",
+        "3. a tool loop keeps its model: when loop, route Keep its model",
+    )
+    app.see("3. secrets stay home: when secret, route Local")
 
 
 def test_the_overview_says_what_the_command_line_says_and_calls_are_searched_as_one_types(
@@ -206,6 +211,7 @@ def test_a_budget_that_is_used_up_asks_and_the_waiting_call_goes_on_when_raised(
     with Engine() as engine:
         app = start(two_tiers(engine.url, engine.url), ASK_RULES)
         app.go("budgets")
+        app.attended()
         token = app.client("waiting-client")
         answers: list[int] = []
         call = threading.Thread(target=lambda: answers.append(app.chat(token, LONG_ASK)[0]))
@@ -222,7 +228,7 @@ def test_a_budget_that_is_used_up_asks_and_the_waiting_call_goes_on_when_raised(
 def test_a_button_of_the_notification_answers_too(desk: Desk, start: Start) -> None:
     with Engine() as engine:
         app = start(two_tiers(engine.url, engine.url), ASK_RULES)
-        app.up()
+        app.attended()
         token = app.client("notified-client")
         answers: list[int] = []
         call = threading.Thread(target=lambda: answers.append(app.chat(token, LONG_ASK)[0]))

@@ -71,7 +71,7 @@ class Desk:
         return Path(self.env["HOME"])
 
     def run(self, *words: str, stdin: str = "") -> str:
-        done = subprocess.run(words, env=self.env, input=stdin, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(words, env=self.env, input=stdin, capture_output=True, text=True, timeout=120)
         return done.stdout.strip()
 
     def notes(self) -> list[dict[str, object]]:
@@ -146,7 +146,7 @@ class App:
     def log(self) -> str:
         return (self.home / "app.log").read_text(errors="replace")[-3_000:]
 
-    def until(self, met: Callable[[], object], what: str, timeout_s: float = 30.0) -> None:
+    def until(self, met: Callable[[], object], what: str, timeout_s: float = 45.0) -> None:
         """Looks again and again until it is so; fails with `what` when it never is."""
         until = time.monotonic() + timeout_s
         while not met():
@@ -178,6 +178,11 @@ class App:
 
         self.until(answers, "a proxy that accepts calls")
 
+    def attended(self) -> None:
+        """Waits until the app listens: without anybody to ask, the proxy refuses at once."""
+        self.up()
+        self.until(lambda: self.control.status().listeners, "somebody to ask")
+
     def client(self, name: str, department: str = "", project: str = "") -> str:
         self.up()
         return str(self.control.client_add(name, department, project)["token"])
@@ -205,7 +210,7 @@ class App:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         assert done.returncode == 0, f"turnout {' '.join(words)}: {done.stderr}"
         return done.stdout
@@ -234,26 +239,36 @@ class App:
         )
         return found.splitlines()[-1] if found else ""
 
-    def see(self, name: str, role: str = "", *, part: bool = False, timeout_s: float = 20.0) -> dict[str, str]:
+    def see(self, name: str, role: str = "", *, part: bool = False, timeout_s: float = 45.0) -> dict[str, str]:
         """Waits until something of that name shows; `part`: the name only holds it."""
         return self._ask({"do": "see", "name": name, "role": role, "part": part, "timeout_s": timeout_s})
 
-    def gone(self, name: str, role: str = "", *, part: bool = False, timeout_s: float = 20.0) -> None:
+    def gone(self, name: str, role: str = "", *, part: bool = False, timeout_s: float = 45.0) -> None:
         self._ask({"do": "gone", "name": name, "role": role, "part": part, "timeout_s": timeout_s})
 
     def press(self, name: str, role: str = "", *, part: bool = False) -> None:
-        self._ask({"do": "press", "name": name, "role": role, "part": part, "timeout_s": 20.0})
+        self._ask({"do": "press", "name": name, "role": role, "part": part, "timeout_s": 45.0})
 
     def write(self, name: str, text: str) -> None:
-        self._ask({"do": "write", "name": name, "role": "", "part": False, "text": text, "timeout_s": 20.0})
+        self._ask({"do": "write", "name": name, "role": "", "part": False, "text": text, "timeout_s": 45.0})
 
     def focus(self, name: str, role: str = "") -> None:
-        self._ask({"do": "focus", "name": name, "role": role, "part": False, "timeout_s": 20.0})
+        self._ask({"do": "focus", "name": name, "role": role, "part": False, "timeout_s": 45.0})
 
     def keys(self, *keys: str) -> None:
         """Pressed on the keyboard, in the window."""
         self.desk.run("xdotool", "windowfocus", "--sync", self.window())
         self.desk.run("xdotool", "key", "--clearmodifiers", *keys)
+
+    def drag(self, name: str, onto: str) -> None:
+        """With the real pointer, from the middle of one thing to the lower edge of another's middle."""
+        start, end = (self.see(one)["middle"].split() for one in (name, onto))
+        x, y = int(end[0]), int(end[1])
+        steps = [
+            str(part) for n in range(1, 9) for part in ("mousemove", x, int(start[1]) + (y - int(start[1])) * n // 8)
+        ]
+        self.desk.run("xdotool", "mousemove", *start, "mousedown", "1", *steps)
+        self.desk.run("xdotool", "mousemove", str(x), str(y + 14), "mousemove", str(x), str(y + 16), "mouseup", "1")
 
     def names(self) -> list[str]:
         """Everything that shows, in order."""

@@ -75,9 +75,18 @@ def press(node):
     action.doAction(wanted)
 
 
+def middle(node):
+    try:
+        box = node.queryComponent().getExtents(pyatspi.DESKTOP_COORDS)
+        return f"{box.x + box.width // 2} {box.y + box.height // 2}"
+    except Exception:
+        return ""
+
+
 def told(node):
     states = node.getState()
     return {
+        "middle": middle(node),
         "role": node.getRoleName(),
         "name": node.name or "",
         "description": node.description or "",

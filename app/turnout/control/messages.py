@@ -127,6 +127,8 @@ class Status:
     paused_until_ms: int | None = None
     """0: paused until resumed; None: not paused."""
     in_flight: int = 0
+    listeners: int = 0
+    """Who follows `events`: without anybody to ask, a budget that asks refuses at once."""
     open_holds: int = 0
     credit_usd: str = ""
     """What is left under the tightest budget; empty: no budget."""

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QLocale, QObject, QTimer
+from PySide6.QtCore import QCoreApplication, QLocale, QObject, QTimer, QTranslator
 from PySide6.QtWidgets import QApplication
 from shiboken6 import delete
 
@@ -21,6 +21,7 @@ from turnout.desktop.models.news import QUIET_MS, Letter, News
 from turnout.desktop.single import Single
 from turnout.desktop.theme import load_fonts, look
 from turnout.desktop.tray import Tray
+from turnout.resources import resource
 from turnout.settings.paths import Paths, paths
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ def run(*, home: Path | None, window: bool = False, command: list[str] | None = 
     application.setQuitOnLastWindowClosed(False)
     if QLocale().language() is QLocale.Language.C:  # it would write "3.18$"
         QLocale.setDefault(QLocale(QLocale.Language.English, QLocale.Country.UnitedStates))
+    load_translation(application, QLocale())
     single = Single(where.run)
     if not single.first:
         told = single.tell("open")
@@ -181,6 +183,16 @@ def _lean() -> None:
     """No GTK in our process (20 MB of it): all that we took from its theme is light or dark, and `portal` asks for that itself."""
     if sys.platform.startswith("linux") and "KDE" not in os.environ.get("XDG_CURRENT_DESKTOP", ""):
         os.environ.setdefault("QT_QPA_PLATFORMTHEME", "generic")
+
+
+def load_translation(application: QCoreApplication, locale: QLocale) -> bool:
+    """Whether there is one for that language among the shipped files; without, the window speaks English."""
+    try:
+        folder = resource("translations")
+    except FileNotFoundError:
+        return False
+    translator = QTranslator(application)
+    return translator.load(locale, "turnout", "_", str(folder)) and application.installTranslator(translator)
 
 
 def _nothing() -> None:

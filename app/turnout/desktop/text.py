@@ -1,6 +1,6 @@
 """Words and figures for people: translation, numbers and money by locale, times as one says them.
 
-Every string a person reads goes through `tr`; `pyside6-lupdate -tr-function-alias translate+=tr` collects them.
+Every string a person reads goes through `tr` or `plural`; `packaging/strings.py` collects them for translators.
 Money is integer nano-dollars everywhere else and becomes text only here. All prices are in US dollars, whatever the
 locale: the locale decides digits, separators and where the sign stands.
 """

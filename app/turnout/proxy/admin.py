@@ -120,6 +120,7 @@ class Admin:
             mode=state.mode.value,
             paused_until_ms=state.paused_until_ms,
             in_flight=len(state.running),
+            listeners=state.listeners,
             open_holds=len(state.books.open),
             credit_usd=usd(min(left)) if left else "",
             spent_today_usd=usd(state.totals.spent),

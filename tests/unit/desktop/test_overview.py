@@ -4,9 +4,10 @@ from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
-from turnout.calls.units import Nanos
+from turnout.calls.units import Nanos, Tokens
 from turnout.control.messages import BudgetLine
-from turnout.desktop.models.overview import OTHERS, bars, burn, mix, savings, series
+from turnout.desktop import text
+from turnout.desktop.models.overview import OTHERS, bars, burn, context, mix, savings, series
 from turnout.desktop.sources import Spend
 from turnout.ledger.reader import DayStack, SpendRow
 
@@ -72,3 +73,27 @@ def test_a_loss_is_said_as_one() -> None:
     worse = savings([SpendRow("high", cost=Nanos(3_000_000_000), baseline=Nanos(2_000_000_000))])
     assert worse.headline == "−$1.00"
     assert worse.note == "50% more than the models asked for"
+
+
+def test_the_context_of_a_range_is_priced_by_bucket_and_says_what_caches_saved() -> None:
+    rows = [
+        SpendRow(
+            "opus", cost=Nanos(9), uncached=Tokens(1_000_000), cache_read=Tokens(2_000_000), cache_write=Tokens(100_000)
+        ),
+        SpendRow("unknown", cost=Nanos(5), uncached=Tokens(7)),
+    ]
+    priced = [
+        {
+            "model": "opus",
+            "input_usd_per_million": "5",
+            "cache_read_usd_per_million": "0.5",
+            "cache_write_usd_per_million": "6.25",
+        },
+        {"model": "unpriced", "input_usd_per_million": None},
+    ]
+    found = context(rows, priced)
+    assert found is not None
+    assert text.money(found.nanos) == "$6.63"
+    assert text.money(found.saved) == "$8.88"
+    assert found.partial
+    assert context(rows[1:], priced) is None

@@ -1,20 +1,32 @@
 """The whole window over a real ledger, page by page: nothing slow on the UI thread, nothing from outside as rich text."""
 
 import asyncio
+import re
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QEventLoop, QObject, Qt
-from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from PySide6.QtCore import QEventLoop, QObject, Qt, QTranslator
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 from shiboken6 import delete
 from tests.support.proxy import Turnout
 from tests.support.records import settled
 
 from turnout.calls.units import Nanos, Status
+from turnout.desktop.charts import Chart, StackedBars
 from turnout.desktop.desk import Desk
 from turnout.desktop.window import PAGES, Window
 from turnout.ledger.writer import Writer
@@ -35,6 +47,9 @@ name = "{"long " * 800}"
 when = "true"
 route = "grade"
 """
+KEYBOARD = (QAbstractButton, QLineEdit, QComboBox, QAbstractItemView, QPlainTextEdit, QAbstractSpinBox)
+WORD = re.compile(r"[A-Za-z]{3,}")
+DATA = ("<img", "&lt;img", ".toml", "ledger.db", "kind =", "qwen3", "Ctrl+", "Python 3", "Turnout", "loop", "local")
 FORBIDDEN = ("sqlite3.connect", "socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system")
 """What blocks for as long as somebody else likes. A connection opened elsewhere refuses to be used here: SQLite checks."""
 caught: list[str] = []
@@ -142,6 +157,69 @@ def test_t22_names_from_outside_are_plain_text_on_every_page(window: Window, qtb
         tip = widget.toolTip()
         assert "<img" not in tip, tip  # a tooltip guesses at HTML: ours are escaped
     assert seen > 3
+
+
+def test_all_that_takes_the_keyboard_has_a_name_and_every_chart_has_words(window: Window, qtbot: QtBot) -> None:
+    window.go("overview")
+    overview = window.page("overview")
+    assert overview is not None
+    qtbot.waitUntil(lambda: _shows(overview, HOSTILE), timeout=15_000)
+    for key, *_ in (*PAGES, ("welcome", "", "")):
+        window.go(key)
+    nameless = [
+        f"{type(one).__name__} in {type(one.parentWidget()).__name__}"
+        for one in everything(window)
+        if isinstance(one, KEYBOARD)
+        and one.focusPolicy() is not Qt.FocusPolicy.NoFocus
+        and not isinstance(one.parentWidget(), QAbstractSpinBox | QComboBox)
+        and one.window() is window
+        and not one.isHidden()
+        and not one.accessibleName()
+    ]
+    assert nameless == []
+    mute = [type(one).__name__ for one in everything(overview) if isinstance(one, Chart) and not one.accessibleName()]
+    assert mute == []
+    assert all(chart.accessibleDescription() for chart in overview.findChildren(StackedBars))
+
+
+class Pseudo(QTranslator):
+    """Marks every translated string."""
+
+    def translate(self, context: str, text: str, disambiguation: str | None = None, n: int = -1) -> str:
+        return f"⟦{text}⟧" if context == "turnout" else text
+
+    def isEmpty(self) -> bool:
+        return False
+
+
+def test_every_word_of_ours_can_be_translated(window: Window, qtbot: QtBot, qapp: QApplication) -> None:
+    pseudo = Pseudo()
+    qapp.installTranslator(pseudo)
+    try:
+        other = Window(window.desk, tray=False)
+        other.show()
+        for key, *_ in (*PAGES, ("welcome", "", "")):
+            other.go(key)
+        other.go("overview")
+        overview = other.page("overview")
+        assert overview is not None
+        qtbot.waitUntil(lambda: _shows(overview, HOSTILE), timeout=15_000)
+        other.go("calls/c0001")
+        qtbot.waitUntil(lambda: _shows(other, "⟦Why it went there⟧"), timeout=15_000)
+        bare = {text for one in everything(other) for text in _words(one) if WORD.search(text) and "⟦" not in text}
+    finally:
+        qapp.removeTranslator(pseudo)
+    delete(other)
+    assert {text for text in bare if not any(part in text for part in DATA)} == set()
+
+
+def _words(one: QWidget) -> list[str]:
+    said = [one.accessibleName(), one.toolTip()]
+    if isinstance(one, QLabel | QAbstractButton):
+        said.append(one.text())
+    if isinstance(one, QLineEdit):
+        said.append(one.placeholderText())
+    return said
 
 
 def _open(calls: QWidget) -> bool:

@@ -14,12 +14,16 @@ from turnout.desktop.theme import px
 from turnout.desktop.widgets import Button, Combo, Field, Switch, column, label, row
 
 ROUTES = ("grade", "high", "fast", "local", "pinned", "asked", "block")
-FAILURES = (
-    (("next",), "Next candidate"),
-    (("next", "up"), "Next candidate, then one tier up"),
-    (("next", "down"), "Next candidate, then one tier down"),
-    (("refuse",), "Refuse"),
-)
+
+
+def failures() -> list[tuple[tuple[str, ...], str]]:
+    """What `on_failure` is in the file, and its words."""
+    return [
+        (("next",), tr("Next candidate")),
+        (("next", "up"), tr("Next candidate, then one tier up")),
+        (("next", "down"), tr("Next candidate, then one tier down")),
+        (("refuse",), tr("Refuse")),
+    ]
 
 
 class WhenEdit(QLineEdit):
@@ -76,8 +80,8 @@ class RuleForm(QWidget):
         self._route, self._failure = Combo(), Combo()
         self._route.setEditable(False)
         self._private, self._observe = Switch(tr("Private: never leaves for a cloud")), Switch(tr("Observe only"))
-        for value, said in FAILURES:
-            self._failure.addItem(tr(said), value)
+        for value, said in failures():
+            self._failure.addItem(said, value)
         self._max.setPlaceholderText(tr("no limit"))
         self.name, self.when = Field(tr("Name"), self._name), Field(tr("When"), self._when)
         self.route, self.failure = Field(tr("Route"), self._route), Field(tr("When it fails"), self._failure)
@@ -138,7 +142,7 @@ class RuleForm(QWidget):
         self._showing = rule
         self._choose_route(rule.route)
         failure = rule.on_failure or ("next",)
-        at = next((n for n, (value, _) in enumerate(FAILURES) if value == failure), -1)
+        at = next((n for n, (value, _) in enumerate(failures()) if value == failure), -1)
         if at < 0:
             at = self._failure.findText(", ".join(failure))
             if at < 0:

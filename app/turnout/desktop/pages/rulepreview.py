@@ -94,19 +94,21 @@ class PreviewCard(Card):
 
     def _moved_row(self, one: Moved) -> QHBoxLayout:
         before, after = one.before.partition(" "), one.after.partition(" ")
-        change = label(_change(one.cost_after - one.cost_before), 12, 500)
-        change.setFixedWidth(px(64))
-        change.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        change = _change(one.cost_after - one.cost_before)
         opens = Button(
-            "", "chevron-right", "bare", name=tr("Open this call"), pressed=partial(self.opened.emit, one.call)
+            change,
+            look="link",
+            name=tr("Open this call: {change}").format(change=change),
+            tip=tr("Open this call"),
+            pressed=partial(self.opened.emit, one.call),
         )
+        opens.setFixedWidth(px(70))
         return row(
             Dot(before[0] if before[0] in TIERS else "faint", round_=True),
             Elided(text.one_line(before[2].partition("/")[2], 60), 12, 400, "muted"),
             label("→", 12, 400, "faint"),
             Dot(after[0] if after[0] in TIERS else "faint", round_=True),
             Elided(text.one_line(after[2].partition("/")[2], 60), 12, 500),
-            change,
             opens,
             spacing=6,
         )
