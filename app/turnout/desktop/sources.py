@@ -4,7 +4,7 @@ Everything here blocks and belongs into a lane or the pool, never on the UI thre
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -60,6 +60,14 @@ class Spend:
     until_ms: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One step of a search: what it found, newest first, and where the next one begins (0: there is nothing older)."""
+
+    rows: Sequence[CallRecord]
+    until_ms: int
+
+
 class Ledger(Protocol):
     """Read transactions are short: a long one would keep SQLite's write-ahead log from shrinking."""
 
@@ -75,6 +83,10 @@ class Ledger(Protocol):
 
     def head(self, search: Search, limit: int) -> Sequence[CallRecord]:
         """The newest, newest first; with those under way when nothing is searched for."""
+        ...
+
+    def scan(self, search: Search, until_ms: int, rows: int, limit: int) -> "Scan":
+        """Looks through the newest `rows` calls before `until_ms` (0: from now), for at most `limit` that fit."""
         ...
 
     def count(self, search: Search) -> int: ...
@@ -111,6 +123,22 @@ class LedgerFile:
     def head(self, search: Search, limit: int) -> Sequence[CallRecord]:
         return self._reader.calls(limit, None, None if search.everything else _filter(search))
 
+    def scan(self, search: Search, until_ms: int, rows: int, limit: int) -> Scan:
+        edge = self._reader.edge(until_ms, rows)
+        wanted = replace(
+            search,
+            since_ms=max(search.since_ms, edge or 0),
+            until_ms=min(search.until_ms or until_ms, until_ms or search.until_ms),
+        )
+        found = list(self._reader.calls(limit, None, _filter(wanted)))
+        if not until_ms:
+            # What begins with the words is by index, and need not wait for its turn.
+            have = {one.id for one in found}
+            named = [one for one in self._reader.named(search.text, limit) if one.id not in have and fits(search, one)]
+            found = sorted([*found, *named], key=key_of, reverse=True)
+        done = edge is None or edge <= search.since_ms
+        return Scan(found, 0 if done else edge or 0)
+
     def count(self, search: Search) -> int:
         return self._reader.count(None if search.everything else _filter(search))
 
@@ -135,6 +163,18 @@ class LedgerFile:
 
     def close(self) -> None:
         self._reader.close()
+
+
+def fits(search: Search, call: CallRecord) -> bool:
+    """All of a search but its text."""
+    return (
+        (search.tier is None or call.tier is search.tier)
+        and (search.status is None or call.status is search.status)
+        and search.client in ("", call.client)
+        and search.session in ("", call.session)
+        and call.at_ms >= search.since_ms
+        and (not search.until_ms or call.at_ms < search.until_ms)
+    )
 
 
 def _filter(search: Search) -> "CallFilter":

@@ -199,6 +199,33 @@ class Reader:
                 found = sorted([*found, *held], key=lambda r: (r.at_ms, r.id), reverse=True)[:last]
             return found
 
+    def edge(self, until_ms: int, rows: int) -> int | None:
+        """The moment from which on the newest `rows` calls before `until_ms` (0: of all) came, by the index alone; None: there are
+        fewer. A search in the text of calls has no index: it goes from edge to edge, so that each step is short."""
+        condition, values = ("WHERE at_ms < ?", [until_ms]) if until_ms else ("", [])
+        with self._reading() as db:
+            if db is None:
+                return None
+            sql = f"SELECT at_ms FROM calls {condition} ORDER BY at_ms DESC LIMIT 1 OFFSET ?"  # noqa: S608  our own words
+            row = db.execute(sql, (*values, rows)).fetchone()
+        return int(row[0]) if row is not None else None
+
+    def named(self, text: str, last: int) -> list[CallRecord]:
+        """Calls whose id or session begins with `text`, newest first: by index, wherever in the ledger they are."""
+        if not text:
+            return []
+        end = text + "\U0010ffff"
+        with self._reading() as db:
+            if db is None:
+                return []
+            found: dict[str, CallRecord] = {}
+            for column in ("id", "session"):
+                sql = f"SELECT {_ALL} FROM calls WHERE {column} >= ? AND {column} < ? ORDER BY {column} LIMIT ?"  # noqa: S608  our own
+                rows = db.execute(sql, (text, end, last)).fetchall()
+                attempts = _attempts(db, [row[0] for row in rows])
+                found |= {str(row[0]): record_of(row, attempts.get(str(row[0]), ())) for row in rows}
+        return sorted(found.values(), key=lambda r: (r.at_ms, r.id), reverse=True)[:last]
+
     def call(self, id_: str) -> CallRecord | None:
         """By id, or by the beginning of one where that is unambiguous."""
         with self._reading() as db:

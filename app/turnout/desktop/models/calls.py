@@ -14,7 +14,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 from turnout.calls.record import CallRecord
 from turnout.calls.units import USD_NANOS, Status
 from turnout.desktop import text
-from turnout.desktop.sources import Key, Ledger, Search, key_of
+from turnout.desktop.sources import Key, Ledger, Scan, Search, key_of
 from turnout.desktop.tasks import Lane
 from turnout.desktop.text import tr
 from turnout.errors import TurnoutError
@@ -24,6 +24,8 @@ KEPT = 40
 """Pages in memory: 4,000 rows."""
 HEAD = 400
 """New rows above the snapshot before the table is read anew."""
+SCANNED = (10_000, 40_000, 100_000)
+"""Calls that a search for words looks through at a time: first few, for who types waits; the last figure repeats."""
 UNFINISHED = (Status.HELD, Status.RUNNING)
 
 TIME, CLIENT, WHY, GRADE, TIER, MODEL, TOKENS, COST, TOOK = range(9)
@@ -100,6 +102,8 @@ class CallsModel(QAbstractTableModel):
         self.problem = ""
         self.loading = True
         self.counted = False
+        self.searching = False
+        """Older calls are still being looked through; rows may be added below."""
         self._ceiling: Key | None = None
         self._total = 0
         self._head: list[CallRecord] = []
@@ -120,7 +124,11 @@ class CallsModel(QAbstractTableModel):
             self.search = search
         self._epoch += 1
         self.loading = True
+        self.searching = False
         wanted, epoch = self.search, self._epoch
+        if not wanted.everything:
+            self._scan(0, 0, epoch)
+            return
 
         def work(ledger: Ledger) -> tuple[Sequence[CallRecord], Sequence[CallRecord]]:
             rows = ledger.page(wanted, None, 0, PAGE)
@@ -131,25 +139,76 @@ class CallsModel(QAbstractTableModel):
 
     def refresh(self) -> None:
         """The ledger changed: what is new above the snapshot."""
-        if self._refreshing or self.loading:
+        if self._refreshing or self.loading or self.searching:
             return
-        if self._ceiling is None and not self._head:
+        if self._ceiling is None and not self._head and self.search.everything:
             self.reload()
             return
         self._refreshing = True
         wanted, epoch = self.search, self._epoch
         self._lane.run(
-            lambda ledger: ledger.head(wanted, HEAD),
+            # What is new stands among the newest: to look further for it would be the whole search again.
+            lambda ledger: (
+                ledger.head(wanted, HEAD) if wanted.everything else ledger.scan(wanted, 0, SCANNED[0], HEAD).rows
+            ),
             lambda got: self._refreshed(got, epoch),
             self._not_refreshed,
             owner=self,
         )
 
-    # -- answers
+    def _scan(self, step: int, until_ms: int, epoch: int) -> None:
+        """The text of calls has no index: through the ledger a stretch at a time, so that the first rows show at once, a newer
+        search never waits for an older one, and a table that is full stops it."""
+        wanted, rows = self.search, SCANNED[min(step, len(SCANNED) - 1)]
+        lane = self._lane if step == 0 else self._slow
+        lane.run(
+            lambda ledger: ledger.scan(wanted, until_ms, rows, PAGE),
+            lambda found: self._scanned(found, step, epoch),
+            self._failed,
+            key="calls-first" if step == 0 else "calls-count",
+            owner=self,
+        )
 
-    def _first(self, rows: Sequence[CallRecord], head: Sequence[CallRecord], epoch: int) -> None:
+    def _scanned(self, found: Scan, step: int, epoch: int) -> None:
         if epoch != self._epoch:
             return
+        if step == 0:
+            full = len(found.rows) >= PAGE
+            self._first(found.rows, (), epoch, whole=not full)
+        else:
+            full = self._add(found.rows)
+        self.searching = not full and found.until_ms > 0
+        if self.searching:
+            self._scan(step + 1, found.until_ms, epoch)
+        elif full and step:
+            self._ask_count(epoch)
+        self.loaded.emit()
+
+    def _add(self, rows: Sequence[CallRecord]) -> bool:
+        """Into the only page there is, each at its place; whether that page is full now."""
+        page = list(self._pages.get(0, ()))
+        have = {call.id for call in page}
+        if not page and rows:
+            self._ceiling = key_of(rows[0])
+        for call in rows:
+            if call.id in have or len(page) >= PAGE:
+                continue
+            at = next((n for n, other in enumerate(page) if key_of(other) < key_of(call)), len(page))
+            self.beginInsertRows(QModelIndex(), len(self._head) + at, len(self._head) + at)
+            page.insert(at, call)
+            self._pages[0], self._total = page, len(page)
+            self.endInsertRows()
+        return len(page) >= PAGE
+
+    # -- answers
+
+    def _first(
+        self, rows: Sequence[CallRecord], head: Sequence[CallRecord], epoch: int, *, whole: bool = False
+    ) -> None:
+        """`whole`: there may be more rows than these, but then a scan adds them."""
+        if epoch != self._epoch:
+            return
+        rows = rows[:PAGE]
         self.beginResetModel()
         self.problem, self.loading = "", False
         self._ceiling = key_of(rows[0]) if rows else None
@@ -159,18 +218,22 @@ class CallsModel(QAbstractTableModel):
         if rows:
             self._pages[0] = rows
         self._head = self._above(head, frozenset())
-        self.counted = len(rows) < PAGE
+        self.counted = whole or len(rows) < PAGE
         self.endResetModel()
         self.loaded.emit()
         if not self.counted:
-            wanted = self.search
-            self._slow.run(
-                lambda ledger: ledger.count(wanted),
-                lambda total: self._count(total, epoch),
-                self._failed,
-                key="calls-count",
-                owner=self,
-            )
+            self._ask_count(epoch)
+
+    def _ask_count(self, epoch: int) -> None:
+        wanted = self.search
+        self.counted = False
+        self._slow.run(
+            lambda ledger: ledger.count(wanted),
+            lambda total: self._count(total, epoch),
+            self._failed,
+            key="calls-count",
+            owner=self,
+        )
 
     def _above(self, rows: Sequence[CallRecord], before: frozenset[str]) -> list[CallRecord]:
         """Of the newest calls those that the snapshot does not hold: newer, under way, or there before."""

@@ -177,7 +177,8 @@ class Calls(Page):
 
     def _loaded(self) -> None:
         rows = self.model.rowCount()
-        self.count.setText(text.number(rows) + ("" if self.model.counted else "+") if rows else "")
+        more = "…" if self.model.searching else "" if self.model.counted else "+"
+        self.count.setText(text.number(rows) + more if rows else tr("Searching…") if self.model.searching else "")
         self.note.say(self.model.problem, "bad", tr("Try again") if self.model.problem else "", self.model.reload)
         if rows:
             self.stack.setCurrentWidget(self.table)
@@ -188,6 +189,8 @@ class Calls(Page):
                 tr("Every call that goes through Turnout is listed here, newest first, with the reason for its track."),
                 "inbox",
             )
+        elif self.model.searching:
+            self.empty.say(tr("Nothing yet"), tr("Older calls are still being looked through."), "search")
         else:
             self.empty.say(tr("Nothing matches"), tr("No call fits this search. Escape clears it."), "search")
         self.stack.setCurrentWidget(self.empty)
