@@ -24,7 +24,7 @@ KEPT = 40
 """Pages in memory: 4,000 rows."""
 HEAD = 400
 """New rows above the snapshot before the table is read anew."""
-SCANNED = (10_000, 40_000, 100_000)
+SCANNED = (5_000, 40_000, 100_000)
 """Calls that a search for words looks through at a time: first few, for who types waits; the last figure repeats."""
 UNFINISHED = (Status.HELD, Status.RUNNING)
 
