@@ -17,6 +17,8 @@ BACKOFF_MS = (500, 1_000, 2_000, 5_000, 15_000, 30_000)
 GIVE_UP = 6
 """Deaths in a row, each within `STEADY_MS` of its start, after which we stop and show why."""
 STEADY_MS = 20_000
+PATIENCE_MS = 8_000
+"""For calls under way, when a restart is asked for."""
 
 
 def serve_command() -> list[str]:
@@ -92,7 +94,10 @@ class Supervisor(QObject):
         """Ends our own child, calls first, and starts it again; a proxy that is not ours is left alone."""
         if self._process is not None:
             self._deaths = -1  # a death that was asked for is none: the first wait is the shortest
-            self._process.closeWriteChannel()
+            process = self._process
+            process.closeWriteChannel()
+            # One that hangs hears neither that nor a signal it could catch.
+            QTimer.singleShot(PATIENCE_MS, process, process.kill)
 
     def lost(self) -> None:
         """A proxy we had attached to is gone: from now on it is ours to start."""

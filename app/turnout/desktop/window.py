@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton, QStacke
 from turnout.desktop import text, theme
 from turnout.desktop.desk import Desk
 from turnout.desktop.models.entries import entries
+from turnout.desktop.models.trouble import Trouble, trouble
 from turnout.desktop.pages.page import Page
 from turnout.desktop.palette import Palette
 from turnout.desktop.sheet import sheet
@@ -55,6 +56,8 @@ class Window(QWidget):
         self.setWindowTitle("Turnout")
         self._fit(QGuiApplication.primaryScreen().availableGeometry().size())
         self._pages: dict[str, Page] = {}
+        self._troubled: Trouble | None = None
+        self._dismissed: set[str] = set()
         self._nav: dict[str, Nav] = {}
         self._narrow = False
         self.stack = QStackedWidget()
@@ -232,22 +235,22 @@ class Window(QWidget):
                     else tr("it is being restarted")
                 )
             )
-        if state.health is Health.FAILED:
-            self.note.say(
-                tr("The proxy ended again and again: {why}").format(why=text.one_line(state.problem, 300)),
-                "bad",
-                tr("Start it"),
-                lambda: self.desk.act("start"),
-            )
-        elif status is not None and (status.rules_error or status.settings_error):
-            self.note.say(
-                text.one_line(status.rules_error or status.settings_error, 300)
-                + " "
-                + tr("What was in force before stays in force."),
-                "warn",
-            )
-        elif self.note.property("kind") in ("bad", "warn"):
+        self._say_trouble()
+
+    def _say_trouble(self) -> None:
+        found = trouble(self.desk.state, frozenset(self._dismissed))
+        if found is not None:
+            self.note.say(found.text, found.kind, found.action, partial(self._answer, found))
+        elif self._troubled is not None and self.note.text() == self._troubled.text:
             self.note.say("")
+        self._troubled = found
+
+    def _answer(self, found: Trouble) -> None:
+        if found.intent == "dismiss":
+            self._dismissed.add(found.text)
+            self._say_trouble()
+        else:
+            self.desk.act(found.intent)
 
     def _failed(self, message: str) -> None:
         self.note.say(message, "bad")

@@ -381,7 +381,7 @@ class Models(Page):
         for tier, combo in self.tier_more.items():
             have = self._known.settings.tiers.get(tier, ())
             offered = [name for name in names if name not in have]
-            if [combo.itemData(n) for n in range(1, combo.count())] != offered:
+            if not combo.count() or [combo.itemData(n) for n in range(1, combo.count())] != offered:
                 combo.clear()
                 combo.addItem(tr("Add a model…"), "")
                 for name in offered:

@@ -29,7 +29,8 @@ class Page(QWidget):
         self._top.setSpacing(px(10))
         self._top.addLayout(self.head, 1)
         self._top.addLayout(self._tools)
-        self.body = column(self.note, spacing=14)
+        self._note_line = column(self.note)
+        self.body = column(self._note_line, spacing=14)
         outer = column(self._top, spacing=0, margins=(26, 20, 12, 20))
         self._top.setContentsMargins(0, 0, px(14), px(14))
         self.body.setContentsMargins(0, 0, px(14), 0)
@@ -56,6 +57,7 @@ class Page(QWidget):
     def bleed(self) -> None:
         """The body scrolls up to the window's edges: what scrolls keeps the gutter, and the air at its end, itself."""
         self.body.setContentsMargins(0, 0, 0, 0)
+        self._note_line.setContentsMargins(0, 0, px(14), 0)
         layout = self.layout()
         if layout is not None:
             margins = layout.contentsMargins()
