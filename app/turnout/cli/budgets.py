@@ -1,11 +1,14 @@
 """`mode`, `pause`, `resume`, `budget`, `session`: what the tray does, from a terminal."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from turnout.cli.options import AsJson, seconds
 from turnout.cli.output import clock, dollars, rfc3339, say, say_json, short, table
+
+if TYPE_CHECKING:
+    from turnout.cli.shares import Share
 
 budget = typer.Typer(help="Budgets as they stand: what is used, held and left.", no_args_is_help=True)
 session = typer.Typer(help="Sessions that are live, stopped or waiting.", no_args_is_help=True)
@@ -88,12 +91,22 @@ def resume(as_json: AsJson = False) -> None:
 
 @budget.command("list")
 def budgets(as_json: AsJson = False) -> None:
-    """Every budget window with something in it."""
+    """Every budget window with something in it, and who used what share of it."""
     from turnout.cli.reach import control, own_paths
+    from turnout.cli.shares import shares
+    from turnout.ledger.reader import Reader
 
-    rows = control(own_paths()).budgets()
+    where = own_paths()
+    rows = control(where).budgets()
+    reader = Reader(where.ledger)
+    try:
+        used = [shares(reader, row) for row in rows]
+    finally:
+        reader.close()
     if as_json:
-        say_json({"budgets": rows})
+        say_json(
+            {"budgets": [row | {"shares": [one.doc() for one in who]} for row, who in zip(rows, used, strict=True)]}
+        )
         return
     if not rows:
         say("No budget was touched yet. Budgets stand in rules.toml: `turnout rules path`.")
@@ -103,17 +116,22 @@ def budgets(as_json: AsJson = False) -> None:
         text = str(row.get(key, ""))
         return dollars(text) if row.get("unit") == "usd" else text
 
-    head = ("budget", "of", "per", "used", "held", "left", "limit", "waiting", "key")
+    def told(who: list[Share]) -> str:
+        said = [f"{short(one.name, 24)} {one.share:.0%}" for one in who[:4]]
+        return ", ".join(said) + (f" and {len(who) - 4} more" if len(who) > 4 else "")
+
+    head = ("budget", "of", "per", "used", "held", "left", "limit", "who", "waiting", "key")
     cells = [
         [
             str(row.get("budget", "")),
             f"{row.get('scope', '')} {row.get('who', '')}".strip(),
             str(row.get("per", "")),
             *(amount(row, key) for key in ("used", "held", "left", "limit")),
+            told(who),
             str(row.get("waiting") or ""),
             str(row.get("key", "")),
         ]
-        for row in rows
+        for row, who in zip(rows, used, strict=True)
     ]
     say(*table(head, cells, right=(3, 4, 5, 6)))
 

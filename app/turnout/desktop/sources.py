@@ -118,10 +118,10 @@ class LedgerFile:
 
     def page(self, search: Search, ceiling: Key | None, offset: int, limit: int) -> Sequence[CallRecord]:
         before = (ceiling[0], ceiling[1] + "\0") if ceiling is not None else None
-        return self._reader.calls(limit, before, _filter(search), skip=offset)
+        return self._reader.calls(limit, before, _filter(search), skip=offset, hurry=True)
 
     def head(self, search: Search, limit: int) -> Sequence[CallRecord]:
-        return self._reader.calls(limit, None, None if search.everything else _filter(search))
+        return self._reader.calls(limit, None, None if search.everything else _filter(search), hurry=True)
 
     def scan(self, search: Search, until_ms: int, rows: int, limit: int) -> Scan:
         edge = self._reader.edge(until_ms, rows)
@@ -140,7 +140,7 @@ class LedgerFile:
         return Scan(found, 0 if done else edge or 0)
 
     def count(self, search: Search) -> int:
-        return self._reader.count(None if search.everything else _filter(search))
+        return self._reader.count(None if search.everything else _filter(search), hurry=True)
 
     def call(self, call_id: str) -> CallRecord | None:
         return self._reader.call(call_id)

@@ -85,11 +85,18 @@ CREATE TABLE said (
 ) WITHOUT ROWID;
 CREATE INDEX said_at ON said (at_ms);
 """
+_FIFTH = """
+CREATE INDEX calls_tier ON calls (tier, at_ms, id);
+CREATE INDEX calls_client ON calls (client, at_ms, id);
+CREATE INDEX calls_unusual ON calls (status, at_ms, id) WHERE status <> 'settled';
+"""
+"""Without them a filter that few of ten million calls pass reads all twelve gigabytes: eight minutes, measured, against 5 ms."""
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_ledger", _FIRST),
     ("0002_days_and_blocks", _SECOND),
     ("0003_busy_and_unsure", _THIRD),
     ("0004_bodies", _FOURTH),
+    ("0005_filters", _FIFTH),
 )
 VERSION = len(STEPS)
 """`PRAGMA user_version` of a ledger this code reads; a larger one is from a newer Turnout and is not touched."""

@@ -12,7 +12,7 @@ from tests.unit.ledger.made import AT_MS, held, settled
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Nanos, Status, Tier
 from turnout.ledger.entries import write_hold, write_settled
-from turnout.ledger.reader import CallFilter, Reader
+from turnout.ledger.reader import CallFilter, Reader, _where
 from turnout.ledger.schema import connect
 from turnout.ledger.writer import Writer
 
@@ -245,3 +245,56 @@ def test_energy_and_overhead_come_back(tmp_path: Path) -> None:
         settled(1), energy=Nanos(77), overhead=Nanos(5), difficulty=0.25, parent_session="p", disputed=True
     )
     assert _ledger(tmp_path / "l.db", [record]).call(record.id) == record
+
+
+# --- large ledgers ---
+
+
+@pytest.mark.parametrize("status", ["failed", "refused", "aborted"])
+def test_a_rare_status_is_found_by_an_index_of_its_own(tmp_path: Path, status: str) -> None:
+    db = connect(tmp_path / "ledger.db")
+    for number in range(50):
+        write_settled(db, settled(number, status=Status(status) if number == 7 else Status.SETTLED))
+    clauses, values = _where(CallFilter(status=status))
+    plan = db.execute(
+        f"EXPLAIN QUERY PLAN SELECT id FROM calls WHERE {' AND '.join(clauses)} ORDER BY at_ms DESC, id DESC LIMIT 100",
+        values,
+    ).fetchall()
+    db.close()
+    assert "calls_unusual" in str(plan)
+    assert "TEMP B-TREE" not in str(plan)
+    reader = Reader(tmp_path / "ledger.db")
+    assert [one.id for one in reader.calls(100, where=CallFilter(status=status))] == [f"{7:020d}"]
+    assert reader.count(CallFilter(status=status)) == 1
+    assert reader.count(CallFilter(status=f"{status},settled")) == 50
+    reader.close()
+
+
+@pytest.mark.parametrize("name", ["tier", "client"])
+def test_a_filter_by_tier_or_client_reads_its_index_in_order(tmp_path: Path, name: str) -> None:
+    db = connect(tmp_path / "ledger.db")
+    clauses, values = _where(CallFilter(**{name: "high"}))
+    sql = f"SELECT id FROM calls WHERE {' AND '.join(clauses)} ORDER BY at_ms DESC, id DESC LIMIT 100"
+    plan = str(db.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall())
+    db.close()
+    assert f"calls_{name}" in plan
+    assert "TEMP B-TREE" not in plan
+
+
+def test_a_search_that_takes_too_long_answers_with_what_it_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = connect(tmp_path / "ledger.db")
+    db.execute("BEGIN")
+    for number in range(3_000):
+        write_settled(db, settled(number, project="needle" if number in (5, 2_995) else "hay"))
+    db.execute("COMMIT")
+    db.close()
+    reader = Reader(tmp_path / "ledger.db")
+    assert len(reader.calls(100, where=CallFilter(text="needle"))) == 2
+    monkeypatch.setattr("turnout.ledger.reader.LONGEST_S", -1.0)
+    found = reader.calls(100, where=CallFilter(text="needle"), hurry=True)
+    assert [one.id for one in found] in ([f"{2_995:020d}"], [])
+    assert reader.count(CallFilter(text="needle"), hurry=True) < 2
+    assert reader.count(CallFilter(text="needle")) == 2
+    reader.close()
