@@ -272,9 +272,12 @@ class Admin:
         if dollars:
             live.allowed_usd = Nanos(live.allowed_usd + money(dollars))
         if turns or not dollars:
-            live.allowed_turns += turns or 200
+            live.allowed_turns += (
+                turns or max((loop.turns or 0 for loop in self._state.config.rules.loops), default=0) or 200
+            )
         if not dollars and not turns:
-            live.allowed_usd = Nanos(live.allowed_usd + 3_000_000_000)
+            most = max((loop.usd or 0 for loop in self._state.config.rules.loops), default=0)
+            live.allowed_usd = Nanos(live.allowed_usd + (most or 3_000_000_000))
         raised = self._raise_budgets(live, dollars, turns)
         answered = self._state.answer(session=session, allowed=True)
         self._state.edges.remember(live.id, live)

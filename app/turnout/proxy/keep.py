@@ -1,9 +1,17 @@
 """What the state keeps in the ledger between runs, as JSON: session memories, intents, mode, credits, calibration."""
 
+from array import array
+from typing import TypeGuard
+
 from turnout.calls.units import Family, Grade, Json, Mode, Nanos, Tier, Tokens
 from turnout.proxy.sessions import Live
 from turnout.routing.facts import Grading, Memory
+from turnout.routing.likeness import Sketch
+from turnout.routing.loops import LoopState, Repeat, sketched
 from turnout.wire.fields import said, said_int, said_text
+
+KEPT_FROM = 10
+"""Turns of a run from which its counters outlive a restart; shorter ones are no loop yet."""
 
 
 def session_json(live: Live) -> Json:
@@ -30,7 +38,53 @@ def session_json(live: Live) -> Json:
         "turns_more": live.allowed_turns,
         "usd_more": int(live.allowed_usd),
         "raised": dict(live.raised),
+        "loop": _loop_json(live.loop),
     }
+
+
+def _loop_json(loop: LoopState | None) -> Json:
+    """Of a run long enough to be watched, so that a restart does not set the loop guard back; never a word of the asks."""
+    if loop is None or (loop.turns < KEPT_FROM and not loop.refused_at_ms):
+        return None
+    return {
+        "turns": loop.turns,
+        "tools": loop.tool_run,
+        "asks": [[one.size, *one.hashes] for one in sketched(loop)],
+        "mark": loop.ask_mark,
+        "system": loop.system_mark,
+        "bodies": {name: [one.rounds, int(one.answered)] for name, one in loop.bodies.items()},
+        "spent_before": int(loop.spent_before),
+        "at": loop.at_ms,
+        "refused": loop.refused_at_ms,
+    }
+
+
+def _loop_of(doc: Json, client: str) -> LoopState | None:
+    if not isinstance(doc, dict):
+        return None
+    asks, bodies = said(doc, "asks"), said(doc, "bodies")
+    rows = (
+        [[n for n in one if isinstance(n, int) and 0 <= n < 2**32] for one in asks if isinstance(one, list)]
+        if isinstance(asks, list)
+        else []
+    )
+    known = bodies.items() if isinstance(bodies, dict) else ()
+    return LoopState(
+        turns=max(0, said_int(doc, "turns")),
+        tool_run=max(0, said_int(doc, "tools")),
+        asks=tuple(Sketch(array("I", row[1:]), row[0]) for row in rows if row),
+        ask_mark=said_int(doc, "mark"),
+        system_mark=said_int(doc, "system"),
+        bodies={name: Repeat(one[0], bool(one[1])) for name, one in known if _two_ints(one)},
+        spent_before=Nanos(max(0, said_int(doc, "spent_before"))),
+        at_ms=said_int(doc, "at"),
+        refused_at_ms=said_int(doc, "refused"),
+        client=client,
+    )
+
+
+def _two_ints(value: Json) -> TypeGuard[list[int]]:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(one, int) for one in value)
 
 
 def restored(id_: str, doc: Json) -> Live:
@@ -54,6 +108,7 @@ def restored(id_: str, doc: Json) -> Live:
     live = Live(id_, said_text(doc, "client"), said_text(doc, "parent"), memory, last_at_ms=said_int(doc, "at"))
     live.spent = Nanos(max(0, said_int(doc, "spent")))
     live.stopped = said_text(doc, "stopped")
+    live.loop = _loop_of(said(doc, "loop"), live.client)
     live.allowed_turns = max(0, said_int(doc, "turns_more"))
     live.allowed_usd = Nanos(max(0, said_int(doc, "usd_more")))
     raised = said(doc, "raised")

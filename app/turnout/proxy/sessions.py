@@ -27,6 +27,10 @@ class Live:
     """Why the user or the loop guard stopped it; empty: it runs."""
     held_up: str = ""
     """Why its last call was refused by the loop guard or by a budget that asks; empty: it went through."""
+    developer: str = ""
+    department: str = ""
+    project: str = ""
+    """As of its last call: a loop may be over all sessions of one of these."""
     allowed_turns: int = 0
     allowed_usd: Nanos = Nanos(0)
     raised: dict[str, int] = field(default_factory=dict)

@@ -290,6 +290,7 @@ class State:
         now_ms = time.time_ns() // 1_000_000
         live = self.sessions.named(session, call.client.name, now_ms)
         live.last_at_ms = now_ms
+        live.developer, live.department, live.project = call.developer, call.client.department, call.project
         self.clients_seen[call.client.name] = now_ms
         if live.loop is None:
             live.loop = self._watch.heir(call, now_ms)
@@ -448,7 +449,7 @@ class State:
     def loop_standings(self, call: Call, live: Live, rules: RuleSet) -> tuple[LoopStanding, ...]:
         if live.loop is None:
             return ()
-        return loops.standings(
+        found = loops.standings(
             rules.loops,
             live.loop,
             call,
@@ -458,6 +459,27 @@ class State:
             allowed_usd=live.allowed_usd,
             stopped=bool(live.stopped),
         )
+        if all(one.loop.scope == "session" for one in found):
+            return found
+        return tuple(
+            one if one.loop.scope == "session" else loops.together(one, self._beside(live, one.loop.scope, one.scope))
+            for one in found
+        )
+
+    def _beside(self, live: Live, scope: str, value: str) -> list[tuple[loops.LoopState, Nanos]]:
+        """The other sessions of the last hour that a loop of this scope counts together with this one."""
+        since = live.last_at_ms - 3_600_000
+        return [
+            (one.loop, one.spent)
+            for one in self.sessions.all()
+            if one is not live and one.loop is not None and one.last_at_ms >= since and self._value(one, scope) == value
+        ]
+
+    def _value(self, live: Live, scope: str) -> str:
+        if scope == "session_tree":
+            return self.sessions.root(live)
+        known = {"client": live.client, "developer": live.developer, "department": live.department}
+        return {**known, "project": live.project}.get(scope, "all")
 
     def _refused(self, call: Call, live: Live, refusal: Refusal, now_ms: int) -> None:
         if live.loop is not None:
@@ -465,6 +487,7 @@ class State:
             self._watch.note(live.id, live.loop)
         if isinstance(refusal, LoopRefusal) or live.short:
             live.held_up = refusal.message
+        self.edges.remember(live.id, live)
         self.refused_notice(call, refusal)
 
     def _counted(self, call: Call) -> Tokens | None:

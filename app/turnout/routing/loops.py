@@ -85,7 +85,8 @@ def observe(state: LoopState | None, call: Call, now_ms: int, *, spent: Nanos = 
         return replace(before, step=False, new=False, body="", at_ms=now_ms)
     repeat = before.bodies.get(call.body_hash) if call.body_hash else None
     if call.retry > 0 or (
-        repeat is not None and repeat.failed_at_ms and now_ms - repeat.failed_at_ms <= RETRY_WITHIN_MS
+        # Not after a clock was set back: everything would be a retry until it has caught up.
+        repeat is not None and repeat.failed_at_ms and 0 <= now_ms - repeat.failed_at_ms <= RETRY_WITHIN_MS
     ):
         return replace(before, step=False, new=False, body=call.body_hash, at_ms=now_ms)
     if repeat is not None and not repeat.answered and not repeat.failed_at_ms:
@@ -179,6 +180,17 @@ def standings(
     return tuple(found)
 
 
+def together(standing: LoopStanding, others: Iterable[tuple[LoopState, Nanos]]) -> LoopStanding:
+    """A loop over more than one session (a tree with its subagents, a client): what the others did counts too. `others` are
+    their states and what each has spent."""
+    turns, spent, steps = standing.turns, standing.spent, standing.per_minute
+    for state, cost in others:
+        turns += state.turns
+        spent = Nanos(spent + max(0, cost - state.spent_before))
+        steps += sum(many for _, many in state.minute)
+    return replace(standing, turns=turns, spent=spent, per_minute=steps)
+
+
 def exceeded(standing: LoopStanding) -> str:
     """What was exceeded, for people; empty: the call may go on."""
     loop = standing.loop
@@ -200,8 +212,17 @@ def exceeded(standing: LoopStanding) -> str:
 def refusal(standing: LoopStanding, why: str, session: str) -> LoopRefusal:
     return LoopRefusal(
         f"The loop guard stopped this session: {why}.",
-        hint=f"Say something new, or let it go on from the tray or with `turnout session allow {session} --turns 50`.",
+        hint=f"Say something new, or let it go on from the tray or with `turnout session allow {session}{_enough(standing)}`.",
     )
+
+
+def _enough(standing: LoopStanding) -> str:
+    """The option that raises what was exceeded: turns do not help where dollars ran out."""
+    if standing.stopped:
+        return ""
+    if exceeded(replace(standing, loop=replace(standing.loop, usd=None))):
+        return " --turns 50"
+    return f" --usd {max(1, -(-(standing.loop.usd or 0) // 1_000_000_000))}"
 
 
 # --- a conversation that goes on under another name ---
@@ -223,7 +244,7 @@ def heir(call: Call, earlier: Iterable[LoopState], now_ms: int) -> LoopState | N
     mark = _mark(call.outline.system)
     newest: LoopState | None = None
     for state in earlier:
-        if state.client != call.client.name or now_ms - state.at_ms > INHERITS_WITHIN_MS:
+        if state.client != call.client.name or abs(now_ms - state.at_ms) > INHERITS_WITHIN_MS:
             continue
         if _continues(state, call, mark, now_ms) and (newest is None or state.at_ms > newest.at_ms):
             newest = state
@@ -237,7 +258,7 @@ def heir(call: Call, earlier: Iterable[LoopState], now_ms: int) -> LoopState | N
 
 def _continues(state: LoopState, call: Call, mark: int, now_ms: int) -> bool:
     if call.outline.housekeeping in (Housekeeping.SUMMARY, Housekeeping.OTHER):
-        return state.refused_at_ms > 0 and now_ms - state.refused_at_ms <= SIDE_WITHIN_MS
+        return state.refused_at_ms > 0 and abs(now_ms - state.refused_at_ms) <= SIDE_WITHIN_MS
     if mark != state.system_mark or not is_work(call):
         return False
     if call.outline.turns >= 6:
