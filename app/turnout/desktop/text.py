@@ -7,7 +7,7 @@ locale: the locale decides digits, separators and where the sign stands.
 
 from datetime import datetime
 
-from PySide6.QtCore import QCoreApplication, QDateTime, QLocale
+from PySide6.QtCore import QCoreApplication, QDate, QDateTime, QLocale, Qt
 
 from turnout.calls.units import USD_NANOS, Grade, Status, Tier
 
@@ -90,6 +90,14 @@ def duration(ms: int | None) -> str:
 
 def clock(at_ms: int) -> str:
     return QLocale().toString(QDateTime.fromMSecsSinceEpoch(at_ms).time(), "HH:mm:ss")
+
+
+def stamp(at_ms: int, today: QDate | None = None) -> str:
+    """For a narrow column: the clock today, day and time before; `today` left out: by this machine's clock."""
+    when = QDateTime.fromMSecsSinceEpoch(at_ms)
+    if when.date() == (today or QDate.currentDate()):
+        return clock(at_ms)
+    return f"{day(when.date().toString(Qt.DateFormat.ISODate))} {QLocale().toString(when.time(), 'HH:mm')}"
 
 
 def moment(at_ms: int) -> str:

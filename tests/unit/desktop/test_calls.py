@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QDate, QDateTime, Qt, QTime
 from pytestqt.qtbot import QtBot
 from tests.support.records import NOON_MS, settled
 
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Grade, Nanos, Status, Tier, Tokens
 from turnout.calls.usage import Usage
+from turnout.desktop import text
 from turnout.desktop.models.calls import CLIENT, COST, GRADE, RECORD, TIER, TOKENS, TOOK, WHY, CallsModel, cell
 from turnout.desktop.sources import Ledger, LedgerFile, Search
 from turnout.desktop.tasks import Lane
@@ -148,3 +149,10 @@ def test_a_ledger_that_cannot_be_read_is_said(tmp_path: Path, model: CallsModel,
         model.reload()
     assert model.problem
     assert not model.loading
+
+
+def test_a_call_of_today_shows_its_clock_and_one_of_another_day_its_date() -> None:
+    moment = QDateTime(QDate(2026, 11, 13), QTime(9, 5, 7))
+    at_ms = moment.toMSecsSinceEpoch()
+    assert text.stamp(at_ms, QDate(2026, 11, 13)) == "09:05:07"
+    assert text.stamp(at_ms, QDate(2026, 11, 14)) == "13 Nov 09:05"

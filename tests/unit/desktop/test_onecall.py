@@ -34,3 +34,10 @@ def test_without_the_proxy_the_row_alone_is_compared() -> None:
 def test_signals_say_what_fitted_and_what_did_not() -> None:
     told = told_signals({"loop": True, "big": False, "call.turns": 3, "def.x": "ab", "tokens": 12_000, "<b>": True})
     assert told == [("Signals", "loop, <b>"), ("Not", "big"), ("tokens", "12,000")]
+
+
+def test_a_price_that_is_missing_is_not_shown_as_free() -> None:
+    ways = cost_ways(settled(cost=Nanos(5), baseline=Nanos(0), all_fast=Nanos(0)), ())
+    assert [way.said(4) for way in ways[1:]] == ["–", "–"]
+    free = cost_ways(settled(), elsewhere([{"tier": "fast", "model": "a/h", "cost_usd": "0"}]))
+    assert [way.said(4) for way in free[1:]] == ["Free", "Free"]

@@ -43,6 +43,8 @@ class Audit:
     def headline(self) -> str:
         if not self.calls:
             return tr("No finished call to audit yet")
+        if not self.dear:
+            return tr("No call went to the dear tier")
         return tr("{needed} of {dear} dear calls needed the dear model").format(
             needed=text.number(self.needed), dear=text.number(self.dear)
         )

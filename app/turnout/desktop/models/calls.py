@@ -51,7 +51,7 @@ def cell(call: CallRecord, column: int) -> str:
     """What a cell says; outside text is cut to one line."""
     usage = call.usage
     if column == TIME:
-        return text.clock(call.at_ms)
+        return text.stamp(call.at_ms)
     if column == CLIENT:
         return text.one_line(call.client or tr("unknown"))
     if column == WHY:

@@ -26,9 +26,15 @@ class CostWay:
 
     name: str
     model: str
-    nanos: int
+    nanos: int | None
+    """None: not known."""
     color: str
     paid: bool = False
+
+    def said(self, digits: int) -> str:
+        if self.nanos is None:
+            return "–"
+        return text.money(self.nanos, digits) if self.nanos else tr("Free")
 
 
 def elsewhere(rows: Sequence[Mapping[str, Any]]) -> Sequence[Elsewhere]:
@@ -48,14 +54,19 @@ def cost_ways(call: CallRecord, known: Sequence[Elsewhere]) -> list[CostWay]:
     """What was paid, what was asked for, and each other tier; without the proxy, what the row itself knows."""
     ways = [
         CostWay(tr("Paid"), call.model, call.cost, call.tier.value if call.tier else "accent", paid=True),
-        CostWay(tr("Asked for"), call.asked_model, call.baseline, "strong"),
+        CostWay(tr("Asked for"), call.asked_model, _known(call, call.baseline), "strong"),
     ]
     if not known:
-        return [*ways, CostWay(tr("The fast tier"), "", call.all_fast, "strong")]
+        return [*ways, CostWay(tr("The fast tier"), "", _known(call, call.all_fast), "strong")]
     for one in known:
         if one.tier is not call.tier and one.nanos is not None:
             ways.append(CostWay(text.tier(one.tier), one.model.partition("/")[2], one.nanos, one.tier.value))
     return ways
+
+
+def _known(call: CallRecord, nanos: int) -> int | None:
+    """A row says 0 where a price was missing too; beside a call that cost something that is not free."""
+    return None if nanos == 0 and call.cost > 0 else nanos
 
 
 def told_signals(signals: Mapping[str, str | float | int | bool]) -> list[tuple[str, str]]:

@@ -150,7 +150,7 @@ class Savings:
 
     @property
     def headline(self) -> str:
-        return text.money(self.saved)
+        return text.money(self.saved) if self.baseline > 0 or not self.paid else "–"
 
     @property
     def note(self) -> str:

@@ -111,6 +111,7 @@ class Audit(Page):
             meter = Meter(name, 6)
             meter.set_parts([(cost / top if top else 0.0, color)], f"{name}: {text.money(cost)}")
             self.ways.addLayout(column(row(Elided(name, 13), label(text.money(cost), 13, 500)), meter, spacing=4))
+        self.ways.addStretch(1)
         self._draw()
 
     def _draw(self) -> None:
@@ -127,7 +128,11 @@ class Audit(Page):
         if which == "cheaper":
             rows.sort(key=lambda one: -one.could_save)
         if not rows:
-            self.rows.addWidget(label(tr("None of them."), 13, 400, "faint"))
+            none = {
+                "cheaper": tr("As far as their grades say, no cheaper tier would have done any of them."),
+                "dear": tr("None of them went to the dear tier."),
+            }.get(which, tr("None."))
+            self.rows.addWidget(label(none, 13, 400, "faint"))
         for number, one in enumerate(rows[: self._more]):
             if number:
                 self.rows.addWidget(rule())

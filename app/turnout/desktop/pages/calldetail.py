@@ -168,14 +168,14 @@ class CallDetail(QFrame):
         if call.status is Status.REFUSED:
             return None
         ways = cost_ways(call, self._elsewhere)
-        top = max(way.nanos for way in ways)
+        top = max(way.nanos or 0 for way in ways)
         # As many digits in every line, so that they compare at a glance.
         digits = 2 if min((way.nanos for way in ways if way.nanos), default=0) >= USD_NANOS // 10 else 4
         box = column(spacing=9)
         for way in ways:
-            said = cost(call) if way.paid else text.money(way.nanos, digits) if way.nanos else tr("Free")
+            said = cost(call) if way.paid else way.said(digits)
             meter = Meter(way.name, 5)
-            meter.set_parts([(way.nanos / top if top else 0.0, way.color)], f"{way.name}: {said}")
+            meter.set_parts([((way.nanos or 0) / top if top else 0.0, way.color)], f"{way.name}: {said}")
             model = Elided(text.one_line(way.model, 60), 12, 400, "faint")
             name = label(way.name, 13, 600 if way.paid else 400)
             box.addLayout(column(row(name, model, label(said, 13, 600 if way.paid else 500)), meter, spacing=4))

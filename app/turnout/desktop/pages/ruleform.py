@@ -137,6 +137,7 @@ class RuleForm(QWidget):
             for edit, value in ((self._name, rule.name), (self._when, rule.when), (self._max, rule.max_usd)):
                 if edit.text().strip() != value.strip():
                     edit.setText(value)
+                    edit.setCursorPosition(0)  # of a long name the beginning is what one knows it by
                 self._held[edit] = edit.text()
             self._rest.stop()
         self._showing = rule

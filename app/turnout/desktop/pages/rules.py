@@ -448,6 +448,8 @@ class Rules(Page):
             return
         if not found.calls:
             self.preview.say(tr("There are no calls yet to compare with."))
+        elif not found.replayed:
+            self.preview.say(tr("None of the last calls can be judged: no text is kept, and they were never graded."))
         elif not self.dirty:
             self.preview.show_preview(found)
         elif self._in_force is not None:
