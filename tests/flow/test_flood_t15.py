@@ -16,7 +16,9 @@ from tests.support.proxy import BY_MODEL, Turnout
 from tests.support.scene import four_vendors
 from tests.support.script import Script
 
-BODY = json.dumps({"model": "openai/scripted", "messages": [{"role": "user", "content": "hi"}], "stream": True}).encode()
+BODY = json.dumps(
+    {"model": "openai/scripted", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+).encode()
 
 
 def stalled(turnout: Turnout, stack: ExitStack, data: bytes) -> socket.socket:
@@ -104,9 +106,7 @@ def test_i19_a_client_that_reads_slowly_grows_no_memory_and_holds_up_nobody(engi
     assert statistics.median(times) < alone
 
 
-def test_i18_stalled_and_broken_off_clients_leave_neither_memory_nor_descriptors(
-    engine: Engine, serve: Serve
-) -> None:
+def test_i18_stalled_and_broken_off_clients_leave_neither_memory_nor_descriptors(engine: Engine, serve: Serve) -> None:
     turnout = serve(settings=four_vendors(engine.url), rules=BY_MODEL)
     process = psutil.Process(turnout.process.pid)
     held = Script("one two three four", hold_after=2)
@@ -117,7 +117,9 @@ def test_i18_stalled_and_broken_off_clients_leave_neither_memory_nor_descriptors
         with ExitStack() as stack:
             for number in range(count):
                 data = request(turnout)
-                stalled(turnout, stack, data[:60] if number % 3 == 0 else data + BODY[: (20 if number % 3 == 1 else None)])
+                stalled(
+                    turnout, stack, data[:60] if number % 3 == 0 else data + BODY[: (20 if number % 3 == 1 else None)]
+                )
             engine.wait_calls(1)
         engine.release()
 

@@ -267,7 +267,9 @@ def test_the_first_start_with_nothing_says_what_to_do_and_answers_calls_so(tmp_p
         assert "turnout connect" in turnout.stderr
         if "Found" not in turnout.stderr:
             for way in WAYS:
-                answer = turnout.ask("POST", WAYS[way].target("auto", stream=False), WAYS[way].doc("hi", "auto", False, 9))
+                answer = turnout.ask(
+                    "POST", WAYS[way].target("auto", stream=False), WAYS[way].doc("hi", "auto", False, 9)
+                )
                 assert answer.status == 400
                 assert "ollama pull" in WAYS[way].message(answer.doc)
                 assert "turnout key set" in WAYS[way].message(answer.doc)

@@ -628,7 +628,9 @@ def test_t31_engines_are_not_managed_through_us(turnout: Turnout, scripted: Engi
     assert [one for one in scripted.heard[before:] if one.path == f"/api/{path}"] == []
 
 
-@pytest.mark.parametrize("hops", [[b"1"], [b"0", b"1"], [b"1", b"0"], [b"1, 1"], [b"-1"], [b"\xb2"], [b"no"], [b"9" * 5000]])
+@pytest.mark.parametrize(
+    "hops", [[b"1"], [b"0", b"1"], [b"1", b"0"], [b"1, 1"], [b"-1"], [b"\xb2"], [b"no"], [b"9" * 5000]]
+)
 def test_t28_a_call_that_came_through_a_turnout_is_not_sent_on(
     turnout: Turnout, scripted: Engine, hops: list[bytes]
 ) -> None:

@@ -52,10 +52,35 @@ def engine(scripted: Engine) -> Engine:
 
 # --- T10: a client that names another target ---
 
-STEERING = ("api_base", "base_url", "baseUrl", "endpoint", "host", "proxy", "custom_host", "api_url", "model_list", "fallbacks")
+STEERING = (
+    "api_base",
+    "base_url",
+    "baseUrl",
+    "endpoint",
+    "host",
+    "proxy",
+    "custom_host",
+    "api_url",
+    "model_list",
+    "fallbacks",
+)
 HEADERS = (
-    *("x-portkey-custom-host", "x-portkey-provider", "helicone-target-url", "helicone-openai-api-base", "x-litellm-api-base"),
-    *("x-base-url", "x-forwarded-host", "x-forwarded-for", "forwarded", "x-original-url", "x-rewrite-url", "x-upstream"),
+    *(
+        "x-portkey-custom-host",
+        "x-portkey-provider",
+        "helicone-target-url",
+        "helicone-openai-api-base",
+        "x-litellm-api-base",
+    ),
+    *(
+        "x-base-url",
+        "x-forwarded-host",
+        "x-forwarded-for",
+        "forwarded",
+        "x-original-url",
+        "x-rewrite-url",
+        "x-upstream",
+    ),
     *("proxy-authorization", "cookie", "x-real-ip", "via", "referer", "x-turnout-base-url"),
 )
 
@@ -137,7 +162,9 @@ def with_key(home: Path, engine: Engine, environment: dict[str, str]) -> Turnout
 
     ring = home / "ring.json"
     save(ring, {("openai", engine.url): KEY})
-    settings = four_vendors(engine.url).replace(f'base_url = "{engine.url}/v1"\nkey = "none"', f'base_url = "{engine.url}/v1"', 1)
+    settings = four_vendors(engine.url).replace(
+        f'base_url = "{engine.url}/v1"\nkey = "none"', f'base_url = "{engine.url}/v1"', 1
+    )
     command = (sys.executable, "-m", "tests.support.ringed", "serve", "--port", "0")
     return Turnout(
         home / "home",
@@ -154,7 +181,9 @@ def test_t12_rules_that_were_imported_with_a_provider_elsewhere_get_no_key(
     with with_key(tmp_path, engine, {}) as turnout:
         assert turnout.chat(model="openai/scripted").status == 200
         file = turnout.home / "turnout.toml"
-        file.write_text(file.read_text().replace(f'base_url = "{engine.url}/v1"', f'base_url = "{elsewhere.url}/v1"', 1))
+        file.write_text(
+            file.read_text().replace(f'base_url = "{engine.url}/v1"', f'base_url = "{elsewhere.url}/v1"', 1)
+        )
         turnout.control.reload()
 
         answer = turnout.chat(model="openai/scripted")
@@ -242,7 +271,9 @@ def test_t18_single_bytes_and_junk_behind_an_answer_are_no_matter(turnout: Turno
     engine.say(Script(piece=1).once())
     assert "message_stop" in send(turnout, "messages", model="openai/scripted", stream=True).text
     body = b'{"id":"x","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}'
-    engine.say(Script(raw=b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%sHTTP/1.1 200 OK\r\n\r\nevil" % (len(body), body)))
+    engine.say(
+        Script(raw=b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%sHTTP/1.1 200 OK\r\n\r\nevil" % (len(body), body))
+    )
 
     answer = turnout.chat(model="openai/scripted")
 

@@ -67,7 +67,9 @@ ENDS = {
     "an answer": Script(ANSWER),
     "a tool call": Script("", tools=(ToolCall("look", {"for": ANSWER}),)),
     "thinking": Script(ANSWER, thinking=ANSWER),
-    "an error that quotes the prompt": Script(status=400, error=f"Invalid value: '{PROMPT}' (key {KEY}) is not supported."),
+    "an error that quotes the prompt": Script(
+        status=400, error=f"Invalid value: '{PROMPT}' (key {KEY}) is not supported."
+    ),
     "a broken key": Script(status=401, error=f"Incorrect API key provided: {KEY}."),
     "a crash of the engine's": Script(status=500, error=f"panic at {PROMPT}: {KEY}"),
     "a cut": Script(ANSWER, cut_after=120),
@@ -107,7 +109,9 @@ def run_them_all(turnout: Turnout, engine: Engine) -> None:
     turnout.ask("GET", f"/v1/models/x?key={token}", token="")
     engine.say(Script(ANSWER, hold_after=1))
     with turnout.connect() as sock:
-        body = f'{{"model":"openai/scripted","stream":true,"messages":[{{"role":"user","content":"{PROMPT}"}}]}}'.encode()
+        body = (
+            f'{{"model":"openai/scripted","stream":true,"messages":[{{"role":"user","content":"{PROMPT}"}}]}}'.encode()
+        )
         sock.sendall(
             b"POST /c/%s/v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n%s" % (token.encode(), turnout.port, len(body), body)
@@ -182,7 +186,16 @@ def test_t06_another_user_of_the_machine_reads_nothing_and_calls_nothing(turnout
     before = len(engine.calls)
 
     done = subprocess.run(
-        ("/usr/bin/setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/python3", "-c", SNOOP, str(turnout.home), str(turnout.port)),
+        (
+            "/usr/bin/setpriv",
+            "--reuid=65534",
+            "--clear-groups",
+            "/usr/bin/python3",
+            "-c",
+            SNOOP,
+            str(turnout.home),
+            str(turnout.port),
+        ),
         capture_output=True,
         text=True,
         timeout=30,
@@ -190,14 +203,18 @@ def test_t06_another_user_of_the_machine_reads_nothing_and_calls_nothing(turnout
     )
 
     told = json.loads(done.stdout)
-    assert {told[name] for name in ("run/runtime.json", "data/ledger.db", "turnout.toml", "state/turnout.log", ".")} == {"denied"}
+    assert {
+        told[name] for name in ("run/runtime.json", "data/ledger.db", "turnout.toml", "state/turnout.log", ".")
+    } == {"denied"}
     assert told["/v1/models"] == told["/_control/v1/status"] == told["/v1/chat/completions"] == 401
     assert told["/healthz"] == 200
     assert len(engine.calls) == before
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_t09_what_an_engine_quotes_reaches_the_client_without_the_key(turnout: Turnout, engine: Engine, way: str) -> None:
+def test_t09_what_an_engine_quotes_reaches_the_client_without_the_key(
+    turnout: Turnout, engine: Engine, way: str
+) -> None:
     engine.say(ENDS["an error that quotes the prompt"])
 
     answer = send(turnout, way, PROMPT, model="openai/scripted")

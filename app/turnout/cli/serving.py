@@ -140,18 +140,21 @@ def doctor(as_json: AsJson = False) -> None:
 
 def env(
     client: Annotated[str, typer.Argument(help="Whose token; made when there is none.")] = "shell",
-    shell: Annotated[str, typer.Option("--shell", metavar="sh|fish|powershell")] = "",
+    shell: Annotated[str, typer.Option("--shell", metavar="sh|bash|zsh|fish|powershell|csh|nu")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Shell lines that point SDKs and tools here: eval "$(turnout env)"."""
     from turnout.cli.reach import base_url, own_paths
     from turnout.cli.shelltoken import token_for
-    from turnout.connect.shell import lines, variables
+    from turnout.connect.shell import KINDS, kind_of, lines, variables
     from turnout.errors import BadRequestError
 
-    kind = shell or _shell()
-    if kind not in ("sh", "fish", "powershell"):
-        raise BadRequestError(f"{kind[:20]!r} is no shell we know", hint="One of sh, fish, powershell.")
+    try:
+        kind = kind_of(shell or _shell())
+    except KeyError:
+        if shell:
+            raise BadRequestError(f"{shell[:20]!r} is no shell we know", hint=f"One of {', '.join(KINDS)}.") from None
+        kind = "sh"
     where = own_paths()
     set_ = variables(base_url(where), token_for(where, client))
     if as_json:
@@ -164,11 +167,14 @@ def env(
 
 
 def _shell() -> str:
-    name = os.environ.get("SHELL", "")
-    return "fish" if name.endswith("fish") else "powershell" if os.name == "nt" and not name else "sh"
+    name = os.environ.get("SHELL", "").rpartition("/")[2]
+    return name or ("powershell" if os.name == "nt" else "sh")
 
 
 def _how(kind: str) -> str:
-    return {"fish": "turnout env | source", "powershell": "turnout env | Invoke-Expression"}.get(
-        kind, 'eval "$(turnout env)"'
-    )
+    return {
+        "fish": "turnout env | source",
+        "powershell": "turnout env --shell powershell | Invoke-Expression",
+        "csh": "eval `turnout env --shell csh`",
+        "nu": "turnout env --shell nu | save -f turnout.nu; source turnout.nu",
+    }.get(kind, 'eval "$(turnout env)"')

@@ -52,7 +52,11 @@ def _claude_code(place: Place, url: str, token: str) -> Setup:
     folder = place.named("CLAUDE_CONFIG_DIR") or place.home / ".claude"
     env = {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_AUTH_TOKEN": token}
     values: list[tuple[tuple[str, ...], Json]] = [(("env", key), value) for key, value in env.items()]
-    return Setup((FileEdit(folder / "settings.json", JsonEdit(tuple(values))),), ("Start `claude` anew.",))
+    # Of a model name that it does not know, `auto` for one, it thinks that a million tokens fit (2.1.331); others keep theirs.
+    window: tuple[tuple[str, ...], Json] = (("env", "CLAUDE_CODE_MAX_CONTEXT_TOKENS"), str(WINDOW))
+    return Setup(
+        (FileEdit(folder / "settings.json", JsonEdit(tuple(values), besides=(window,))),), ("Start `claude` anew.",)
+    )
 
 
 def _codex(place: Place, url: str, token: str) -> Setup:

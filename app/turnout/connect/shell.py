@@ -15,15 +15,30 @@ def variables(url: str, token: str) -> dict[str, str]:
         "ANTHROPIC_API_KEY": token,
         "OLLAMA_HOST": f"{url}/c/{token}",
         "OLLAMA_API_BASE": f"{url}/c/{token}",
-        "GOOGLE_GEMINI_BASE_URL": url,
+        # In the path too: a GOOGLE_API_KEY of the user's own goes before GEMINI_API_KEY.
+        "GOOGLE_GEMINI_BASE_URL": f"{url}/c/{token}",
         "GEMINI_API_KEY": token,
     }
 
 
-def lines(set_: Mapping[str, str], shell: str) -> list[str]:
-    """For `sh`, `fish` or `powershell`. Tokens and URLs hold no quotes."""
-    if shell == "fish":
-        return [f"set -gx {key} '{value}'" for key, value in set_.items()]
-    if shell == "powershell":
-        return [f"$env:{key} = '{value}'" for key, value in set_.items()]
-    return [f"export {key}='{value}'" for key, value in set_.items()]
+KINDS = {
+    "sh": "export {key}='{value}'",
+    "fish": "set -gx {key} '{value}'",
+    "powershell": "$env:{key} = '{value}'",
+    "csh": "setenv {key} '{value}'",
+    "nu": "$env.{key} = '{value}'",
+}
+"""How a kind of shell sets a variable. Tokens and URLs hold no quotes."""
+_KIND_OF = {"bash": "sh", "zsh": "sh", "dash": "sh", "ash": "sh", "ksh": "sh", "pwsh": "powershell", "tcsh": "csh"}
+
+
+def kind_of(name: str) -> str:
+    """A shell's name or kind -> its kind; raises KeyError."""
+    kind = _KIND_OF.get(name, name)
+    if kind not in KINDS:
+        raise KeyError(name)
+    return kind
+
+
+def lines(set_: Mapping[str, str], kind: str) -> list[str]:
+    return [KINDS[kind].format(key=key, value=value) for key, value in set_.items()]

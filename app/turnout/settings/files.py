@@ -254,7 +254,9 @@ class _Reading:
             **times,
         )
 
-    def _check_url(self, url: str, table: str, key: str, *, insecure: bool, ours: set[int], name: str = "base_url") -> None:
+    def _check_url(
+        self, url: str, table: str, key: str, *, insecure: bool, ours: set[int], name: str = "base_url"
+    ) -> None:
         try:
             parts = urlsplit(url)
             found_port = parts.port
