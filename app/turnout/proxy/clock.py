@@ -57,6 +57,9 @@ class Limits:
             self._deadline, self._phase = idle_until, "idle_s"
         else:
             self._deadline, self._phase = self._end, "total_s"
+        # Only the first beat comes to an earlier end (idle_s is shorter than first_byte_s); later ones push it on.
+        if self._timer is not None and self._deadline < self._timer.when():
+            self._set()
 
     def client_gone(self, drain_s: float) -> None:
         """From now on the engine has `drain_s` seconds to tell its usage; 0 closes it at once."""

@@ -26,7 +26,7 @@ from turnout.errors import (
     TurnoutError,
     UpstreamError,
 )
-from turnout.proxy.answer import Headers
+from turnout.proxy.answer import Headers, header_value
 from turnout.proxy.clock import GoneError, Limits
 from turnout.proxy.exchange import Exchange, Seen
 from turnout.proxy.growth import FastGauge, Gauge, Growth, said
@@ -346,7 +346,7 @@ class Attempt:
 
     def _dropped_header(self) -> Headers:
         dropped = self.seen.dropped
-        return [(b"x-turnout-dropped", ", ".join(dropped).encode("ascii", "replace")[:1000])] if dropped else []
+        return [(b"x-turnout-dropped", header_value(", ".join(dropped)))] if dropped else []
 
     def _note_first_byte(self) -> None:
         if self.seen.first_byte_ms is None and self._limits is not None:

@@ -649,6 +649,8 @@ def _write_sampling(body: dict[str, Json], request: Request, thinking: bool, dro
             dropped.append(key)
         else:
             body[key] = min(float(value), 1.0) if key == "temperature" else value
+            if body[key] != value:
+                dropped.append("temperature above 1")
 
 
 def _write_shape(body: dict[str, Json], request: Request, dropped: list[str]) -> None:

@@ -64,7 +64,7 @@ from turnout.wire.fields import (
     text_or,
 )
 from turnout.wire.outlining import Gatherer
-from turnout.wire.parts import flat_name, result_text, split_data_url, split_flat_name, unsaid
+from turnout.wire.parts import flat_name, open_thought, result_text, split_data_url, split_flat_name, unsaid
 from turnout.wire.system import merged_system
 
 STOPS = {"stop": StopReason.END, "length": StopReason.LENGTH, "load": StopReason.END, "unload": StopReason.END}
@@ -374,9 +374,9 @@ def _write_messages(request: Request, target: Target, dropped: list[str]) -> lis
         words = "\n".join(p.text for p in message.parts if isinstance(p, Text))
         if message.role is Role.ASSISTANT:
             one: dict[str, Json] = {"role": "assistant", "content": words}
-            thought = "".join(p.text for p in message.parts if isinstance(p, Thinking))
-            if any(isinstance(p, Thinking) and p.sealed for p in message.parts):
-                dropped.append("thinking.signature")
+            thought, sealed = open_thought(message)
+            dropped += ["thinking"] if sealed else []
+            dropped += [f"content.{p.kind}" for p in message.parts if isinstance(p, Foreign)]
             if thought and target.thinks:
                 one["thinking"] = thought
             calls: list[Json] = []

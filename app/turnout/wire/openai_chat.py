@@ -70,6 +70,7 @@ from turnout.wire.parts import (
     data_url,
     flat_name,
     image_of,
+    open_thought,
     result_text,
     split_data_url,
     split_flat_name,
@@ -593,9 +594,11 @@ def _write_document(part: Document, dropped: list[str]) -> Iterator[Json]:
 
 def _write_assistant(message: Message, target: Target, dropped: list[str], *, same: bool) -> Json:
     words = "".join(part.text for part in message.parts if isinstance(part, Text))
-    thought = "".join(part.text for part in message.parts if isinstance(part, Thinking))
-    if any(isinstance(part, Thinking) and part.sealed for part in message.parts):
-        dropped.append("thinking.signature")
+    thought, sealed = open_thought(message)
+    if sealed or (thought and not target.legacy_max_tokens):
+        # What a vendor sealed is for its eyes only; api.openai.com refuses thinking of any kind here.
+        dropped.append("thinking")
+    thought = thought if target.legacy_max_tokens else ""
     dropped += [f"content.{part.kind}" for part in message.parts if isinstance(part, Foreign)]
     calls: list[Json] = []
     for part in message.parts:

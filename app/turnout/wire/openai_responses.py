@@ -192,9 +192,12 @@ class OpenAIResponses:
         if request.shape is not None:
             body["text"] = {"format": _write_shape(request.shape)}
         _write_reasoning(body, request, target, same=same)
-        for key in ("service_tier", "user"):
-            if getattr(request, key):
-                body[key] = getattr(request, key)
+        if request.user:
+            body["user"] = request.user
+        if request.service_tier and request.dialect in (Dialect.OPENAI_CHAT, Dialect.OPENAI_RESPONSES):
+            body["service_tier"] = request.service_tier
+        elif request.service_tier:
+            dropped.append("service_tier")
         if request.metadata and request.dialect in (Dialect.OPENAI_CHAT, Dialect.OPENAI_RESPONSES):
             body["metadata"] = request.metadata
         if request.stream:

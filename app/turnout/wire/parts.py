@@ -3,7 +3,7 @@
 import hashlib
 import re
 
-from turnout.calls.request import Foreign, Image, Request, Text, Thinking, Tool, ToolCall, ToolResult
+from turnout.calls.request import Foreign, Image, Message, Request, Text, Thinking, Tool, ToolCall, ToolResult
 from turnout.calls.units import Json
 from turnout.wire.fields import dump_text
 
@@ -65,6 +65,12 @@ def as_function(call: ToolCall) -> str:
     return dump_text({"input": call.arguments}) if call.custom else call.arguments or "{}"
 
 
+def open_thought(message: Message) -> tuple[str, bool]:
+    """The thinking that may be told to another vendor, and whether there is some that may not: a sealed block stays whole."""
+    thoughts = [part for part in message.parts if isinstance(part, Thinking)]
+    return "".join(part.text for part in thoughts if not part.sealed), any(part.sealed for part in thoughts)
+
+
 def result_text(result: ToolResult) -> str:
     """The texts of a tool result; that it is an error is said in words where the dialect has no field for it."""
     words = "\n".join(part.text for part in result.parts if isinstance(part, Text))
@@ -108,6 +114,7 @@ def unsaid(request: Request, *, says: tuple[str, ...] = ()) -> list[str]:
         "tools.strict": any(tool.strict for tool in tools),
         "parallel_tool_calls": choice is not None and choice.parallel is False and bool(tools),
         "image.detail": any(isinstance(part, Image) and part.detail not in ("", "auto") for part in parts),
+        "thinking.signature": any(isinstance(part, ToolCall) and part.sealed for part in parts),
         "messages.name": any(message.name for message in request.messages),
     }
     found += [name for name, lost in asked.items() if lost and name not in says]
