@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QVBox
 
 from turnout.control.messages import BudgetLine, Waiting
 from turnout.desktop import text, theme
-from turnout.desktop.charts import Meter
 from turnout.desktop.desk import Desk
 from turnout.desktop.models import budgets as said
 from turnout.desktop.models import rulesdoc
-from turnout.desktop.models.budgets import NEAR, SPENT, Draft, action_words, amount, scope_name, share_of
+from turnout.desktop.models.budgets import Draft, action_words, scope_name, share_of
+from turnout.desktop.pages.budgetrows import LineRow, SessionRow
 from turnout.desktop.pages.overview import per_words
 from turnout.desktop.pages.page import Page
 from turnout.desktop.text import tr
@@ -31,7 +31,6 @@ from turnout.desktop.widgets import (
     column,
     holding,
     label,
-    pill,
     row,
     rule,
     section,
@@ -41,14 +40,20 @@ from turnout.routing.rulefile import check_rules
 from turnout.routing.rules import Budget, Loop, RuleSet
 from turnout.settings.atomic import replace_file
 
+LINES = 12
+"""Of one budget, and of sessions: the fullest, the newest."""
+
 
 class Budgets(Page):
     def __init__(self, desk: Desk) -> None:
         self.add = Button(tr("New budget"), "plus")
         super().__init__(desk, None, self.add)
         self._rules: RuleSet | None = None
-        self._sessions: Sequence[Mapping[str, Any]] = ()
+        self._sessions: dict[str, SessionRow] = {}
+        self._rows: dict[str, LineRow] = {}
         self._told: object = None
+        self._shape: object = None
+        """What stands on the page, but for its figures."""
         self.add.clicked.connect(self._toggle_form)
         self.waiting_box = QVBoxLayout()
         self.waiting_box.setSpacing(px(10))
@@ -136,26 +141,37 @@ class Budgets(Page):
             self.loops_box.addWidget(label(off, 12.5, 400, "warn", wrap=True))
 
     def _got_sessions(self, sessions: Sequence[Mapping[str, Any]]) -> None:
-        if sessions == self._sessions and self.sessions_box.count():
+        shown = {str(one.get("id", "")): one for one in sessions[:LINES]}
+        if shown.keys() == self._sessions.keys() and self.sessions_box.count():
+            for key, made in self._sessions.items():
+                made.show_session(shown[key])
             return
-        self._sessions = sessions
         clear(self.sessions_box)
-        if not sessions:
+        self._sessions = {key: SessionRow(one, self._act) for key, one in shown.items()}
+        if not shown:
             self.sessions_box.addWidget(label(tr("No session in the last hour."), 13, 400, "faint"))
-        for one in sessions[:12]:
-            self.sessions_box.addLayout(self._session(one))
+        for made in self._sessions.values():
+            self.sessions_box.addWidget(made)
 
     # -- drawing
 
     def _draw(self) -> None:
         status = self.desk.state.status
+        lines = status.budgets if status else ()
+        defined = self._rules.budgets if self._rules else ()
+        shape = (status is None, status.waiting if status else (), defined, frozenset(line.key for line in lines))
+        if shape == self._shape:
+            for line in lines:
+                if line.key in self._rows:
+                    self._rows[line.key].show_line(line)
+            return
+        self._shape = shape
         clear(self.waiting_box)
         for wait in status.waiting if status else ():
             self.waiting_box.addWidget(self._waiting(wait))
         self._clock.start() if status and status.waiting else self._clock.stop()
         clear(self.lines_box)
-        lines = status.budgets if status else ()
-        defined = self._rules.budgets if self._rules else ()
+        self._rows.clear()
         if not defined and not lines:
             empty = Empty(
                 "wallet",
@@ -208,40 +224,11 @@ class Budgets(Page):
         box = column(head, spacing=12)
         if not lines:
             box.addWidget(label(tr("Nobody has used it yet."), 12.5, 400, "faint"))
-        for line in sorted(lines, key=lambda one: -sum(share_of(one)))[:12]:
-            box.addLayout(self._line(line, credits=budget.in_credits))
+        for line in sorted(lines, key=lambda one: -sum(share_of(one)))[:LINES]:
+            made = LineRow(line, self._credit, credits=budget.in_credits)
+            self._rows[line.key] = made
+            box.addWidget(made)
         return box
-
-    def _line(self, line: BudgetLine, *, credits: bool) -> QVBoxLayout:
-        used, held = share_of(line)
-        color = "bad" if used + held >= SPENT else "amber" if used + held >= NEAR else "local"
-        meter = Meter(f"{line.budget} {line.who}", 6)
-
-        def shown(value: str) -> str:
-            return amount(value, line.unit, credits=credits)
-
-        left = tr("{left} left").format(left=shown(line.left))
-        spent = tr("{used} of {limit}").format(used=shown(line.used), limit=shown(line.limit))
-        meter.set_parts([(used, color), (held, "strong")], f"{text.one_line(line.who, 60)}: {spent}, {left}", NEAR)
-        words = row(spacing=9)
-        words.addWidget(Elided(text.one_line(line.who or line.budget, 80), 13, 500), 1)
-        if text.nanos_of(line.held):
-            words.addWidget(label(tr("{n} held").format(n=shown(line.held)), 12, 400, "faint"))
-        words.addWidget(label(spent, 12, 400, "muted"))
-        figure = label(left, 13, 500, "bad" if used + held >= SPENT else "")
-        figure.setMinimumWidth(px(92))
-        figure.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        words.addWidget(figure)
-        if line.unit == "usd":
-            more = tr("Add $1 to {who}").format(who=line.who)
-            words.addWidget(
-                Button("+ $1", look="bare", name=more, tip=more, pressed=partial(self._credit, line.key, "1.00"))
-            )
-            more = tr("Add $5 to {who}").format(who=line.who)
-            words.addWidget(
-                Button("+ $5", look="bare", name=more, tip=more, pressed=partial(self._credit, line.key, "5.00"))
-            )
-        return column(words, meter, spacing=4)
 
     def _waiting(self, wait: Waiting) -> Card:
         title = tr("{client} is waiting for you").format(client=text.one_line(wait.client or wait.session, 60))
@@ -288,52 +275,10 @@ class Budgets(Page):
             left = max(0, int(shown.property("until") or 0) - now) // 1000
             shown.setText(tr("refused in {n} s").format(n=left))
 
-    def _session(self, one: Mapping[str, Any]) -> QVBoxLayout:
-        session = str(one.get("id", ""))
-        state, kind = said.stands(one)
-        facts = [
-            text.plural(int(one.get("calls", 0)), "{n} call", "{n} calls"),
-            text.dollars(str(one.get("spent_usd", "0"))),
-            text.plural(int(one.get("turns", 0)), "{n} turn", "{n} turns"),
-        ]
-        if one.get("stopped"):
-            facts.insert(0, text.one_line(str(one["stopped"]), 80))
-        if one.get("private"):
-            facts.append(tr("private"))
-        if one.get("model"):
-            facts.append(text.one_line(str(one["model"]), 60))
-        words = row(spacing=8)
-        words.addLayout(
-            column(
-                row(Elided(text.one_line(str(one.get("client", "")), 60), 13, 500), pill(state, kind), spacing=8),
-                Elided(" · ".join(facts), 12, 400, "faint"),
-                spacing=2,
-            ),
-            1,
-        )
-        if one.get("stopped") or one.get("waiting"):
-            words.addWidget(
-                Button(
-                    tr("Let it go on"),
-                    name=tr("Let {session} go on").format(session=session),
-                    pressed=partial(self._raise, session),
-                )
-            )
-        else:
-            words.addWidget(
-                Button(
-                    tr("Stop"),
-                    look="bare",
-                    name=tr("Stop {session}").format(session=session),
-                    pressed=partial(self.desk.act, "stop", session),
-                )
-            )
-        return column(words)
-
     # -- pressed
 
-    def _raise(self, session: str) -> None:
-        self.desk.act("allow", session)
+    def _act(self, intent: str, session: str) -> None:
+        self.desk.act(intent, session)
 
     def _credit(self, key: str, usd: str) -> None:
         self.desk.pool.run(

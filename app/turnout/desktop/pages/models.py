@@ -7,6 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from shiboken6 import isValid
 
 from turnout.calls.provider import Provider
 from turnout.calls.units import Tier
@@ -64,6 +65,9 @@ class Models(Page):
         self._key_line: QWidget | None = None
         """Kept while providers are drawn anew around it: a redraw would lose what is being typed."""
         self._told: object = None
+        self._key_edit: QLineEdit | None = None
+        """Where a key is being typed: what stands in it outlives a redraw."""
+        self._typed = ""
         self.providers_box = QVBoxLayout()
         self.providers_box.setSpacing(px(12))
         self.add = Combo(tr("Add a provider"))
@@ -197,6 +201,9 @@ class Models(Page):
         typing = self.focusWidget()
         if self._key_line is not None:
             self._key_line.setParent(None)
+        edit = self._key_edit
+        self._typed = edit.text() if edit is not None and isValid(edit) and self._open else ""
+        self._key_edit = None
         clear(self.providers_box)
         providers = self._known.settings.providers
         if self._known.keys_problem:
@@ -278,7 +285,8 @@ class Models(Page):
     def _key_form(self, name: str) -> QWidget:
         if self._key_line is not None:
             return self._key_line
-        edit = QLineEdit()
+        edit = QLineEdit(self._typed)
+        self._key_edit = edit
         edit.setEchoMode(QLineEdit.EchoMode.Password)
         edit.setPlaceholderText(tr("Paste the key; it goes to the keyring and is never shown again"))
         edit.setAccessibleName(tr("Key of {provider}").format(provider=name))
@@ -330,6 +338,8 @@ class Models(Page):
             self._begin_key(name)
 
     def _begin_key(self, name: str) -> None:
+        if self._key_edit is not None and isValid(self._key_edit):
+            self._key_edit.clear()
         self._set_open("" if name == self._open else name)
         self.add.setCurrentIndex(0)
         self._draw_providers()
