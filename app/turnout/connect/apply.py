@@ -164,7 +164,7 @@ def undo(client: Client, place: Place, backups: Path) -> Done:
             text = _undone(edit, _text(before or b"", path), ours, _text(now, path))
         except TurnoutError as error:
             raise BadRequestError(f"{path}: {error.message}", hint=f"What was there before is in {folder}.") from error
-        if before is None and text.strip() in ("", "{}"):
+        if before is None and text.strip() in ("", "{}", "[]"):
             path.unlink()
         else:
             _write(path, text.encode(), kept.mode)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from turnout.calls.units import Json
 from turnout.connect import shell
-from turnout.connect.edits import Block, Edit, JsonEdit, Lines, Whole
+from turnout.connect.edits import Block, Edit, JsonEdit, JsonItem, Lines, Whole
 from turnout.connect.place import Place
 from turnout.connect.tomledit import TomlEdit
 from turnout.connect.yamledit import YamlItem, YamlKeys
@@ -240,7 +240,8 @@ def _crush(place: Place, url: str, token: str) -> Setup:
         )
     )
     return Setup(
-        (FileEdit(place.config / "crush" / "crushrc", block),), ("Start `crush` anew and choose turnout/auto.",)
+        (FileEdit((place.named("CRUSH_GLOBAL_CONFIG") or place.config / "crush") / "crushrc", block),),
+        ("Start `crush` anew and choose turnout/auto.",),
     )
 
 
@@ -253,13 +254,18 @@ def _zed(place: Place, url: str, token: str) -> Setup:
 
 
 def _vscode(place: Place, url: str, token: str) -> Setup:
-    file = place.application("Code", "Code") / "User" / "settings.json"
-    edit = JsonEdit(((("github.copilot.chat.byok.ollamaEndpoint",), f"{url}/c/{token}"),))
+    """Older versions read the address of Ollama from a setting, newer ones from a list of providers."""
+    folder = place.application("Code", "Code") / "User"
+    address = f"{url}/c/{token}"
+    setting = JsonEdit(((("github.copilot.chat.byok.ollamaEndpoint",), address),))
+    listed = JsonItem({"vendor": "ollama", "name": "Turnout", "url": address}, "name")
     steps = (
-        "In Copilot Chat open the model picker > Manage Models > Ollama and tick `auto`.",
-        "Should it ask for a URL, paste: " + f"{url}/c/{token}",
+        "In Copilot Chat open the model picker > Manage Models and tick `auto` (under Turnout, or Ollama).",
+        f"Should it ask for a URL, paste: {address}",
     )
-    return Setup((FileEdit(file, edit),), steps)
+    return Setup(
+        (FileEdit(folder / "settings.json", setting), FileEdit(folder / "chatLanguageModels.json", listed)), steps
+    )
 
 
 def _jetbrains(place: Place, url: str, token: str) -> Setup:

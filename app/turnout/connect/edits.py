@@ -51,6 +51,40 @@ class JsonEdit:
         return all(there and covers(now, ours) for (there, now), (_, ours) in zip(found, self.values, strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class JsonItem:
+    """One item of a file that is a list, in JSON with comments."""
+
+    item: dict[str, Json]
+    same: str
+    """The key by which it is known again, whatever else was changed in it."""
+
+    def done(self, text: str) -> str:
+        for number in reversed(self._ours(text)):
+            text = jsonc.drop_item(text, number)
+        return jsonc.add_item(text, self.item)
+
+    def undone(self, text: str, before: str) -> str:
+        was = jsonc.read(before)
+        theirs = was if isinstance(was, list) else []
+        now = jsonc.read(text)
+        for number in reversed(self._ours(text)):
+            if isinstance(now, list) and now[number] not in theirs:
+                text = jsonc.drop_item(text, number)
+        return text
+
+    def holds(self, text: str) -> bool:
+        now = jsonc.read(text)
+        return isinstance(now, list) and any(covers(one, self.item) for one in now)
+
+    def _ours(self, text: str) -> list[int]:
+        now = jsonc.read(text)
+        items = now if isinstance(now, list) else []
+        return [
+            i for i, one in enumerate(items) if isinstance(one, dict) and one.get(self.same) == self.item[self.same]
+        ]
+
+
 def _there(before: str, path: tuple[str, ...]) -> int:
     """How many of the objects on the way were the owner's before us: those stay, even when they become empty."""
     return sum(jsonc.get(before, path[:depth])[0] for depth in range(1, len(path)))

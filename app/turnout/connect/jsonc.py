@@ -225,6 +225,46 @@ def drop(text: str, path: tuple[str, ...], keep: int = 0) -> str:
     return text[:before] + gap.rstrip() + tail + text[node.end - 1 :]
 
 
+def add_item(text: str, item: Json) -> str:
+    """The text, a list, with one more item at its end. Raises BadRequestError when it is no list."""
+    newline = "\r\n" if "\r\n" in text else "\n"
+    if not text.strip("\ufeff \t\r\n"):
+        text = text + "[]" + newline
+    node = _list(text)
+    outer = _indent_at(text, node.start)
+    unit = _unit(text)
+    rendered = _rendered(item, outer + unit, unit, newline)
+    if not node.items:
+        inside = text[node.start + 1 : node.end - 1].rstrip()
+        return (
+            text[: node.start + 1] + inside + newline + outer + unit + rendered + newline + outer + text[node.end - 1 :]
+        )
+    last = node.items[-1].end
+    comma = _comma_in(text[last : node.end - 1])
+    gap = newline + outer + unit if "\n" in text[node.start : node.end] else " "
+    if comma < 0:
+        return text[:last] + "," + gap + rendered + text[last:]
+    end = last + comma + 1
+    return text[:end] + gap + rendered + "," + text[end:]
+
+
+def drop_item(text: str, number: int) -> str:
+    """The text, a list, without that item."""
+    node = _list(text)
+    item = node.items[number]
+    if number + 1 < len(node.items):
+        return text[: item.start] + text[node.items[number + 1].start :]
+    start = node.items[number - 1].end if number else node.start + 1
+    return text[:start] + text[item.end :]
+
+
+def _list(text: str) -> Node:
+    node = parse(text)
+    if not isinstance(node.value, list):
+        raise BadRequestError("the document is no list", hint="Mend the file by hand first.")
+    return node
+
+
 def _inserted(text: str, node: Node, key: str, value: Json, unit: str, newline: str) -> str:
     assert node.members is not None
     outer = _indent_at(text, node.start)

@@ -35,6 +35,7 @@ OWN = {
     ".config/crush/crushrc": "# my crush\nmodel add corp/x\n",
     ".config/zed/settings.json": '// Zed\n{\n  "theme": "One", // mine\n  "language_models": {\n    "openai": {"version": "1"},\n  },\n}\n',
     ".config/Code/User/settings.json": '{\r\n    "editor.fontSize": 14, // mine\r\n}\r\n',
+    ".config/Code/User/chatLanguageModels.json": '[\n\t// mine\n\t{"vendor": "azure", "name": "Azure"},\n]\n',
     ".bashrc": "# ~/.bashrc\nalias ll='ls -l'",
 }
 

@@ -200,6 +200,33 @@ def test_a_yaml_file_that_its_client_wrote_anew_is_still_connected_and_loses_onl
     assert left["name"] == "Mine"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '[{"name": "A"}]',
+        '[\n  {"name": "A"}, // a\n]\n',
+        '\ufeff[\r\n\t{"name": "A"}\r\n]\r\n',
+        "[ // none\n]",
+    ],
+)
+def test_vs_codes_list_of_providers_takes_one_more_and_gives_it_back(text: str, place: Place, backups: Path) -> None:
+    file = place.home / ".config/Code/User/chatLanguageModels.json"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(text.encode())
+
+    apply(CLIENTS["vscode"], place, URL, TOKEN, backups)
+    applied = file.read_bytes().decode()
+    file.write_bytes(applied.replace('"vendor": "ollama"', '"vendor":"ollama"').encode())
+    undo(CLIENTS["vscode"], place, backups)
+
+    listed = jsonc.read(applied)
+    assert isinstance(listed, list)
+    assert listed[-1] == {"vendor": "ollama", "name": "Turnout", "url": f"{URL}/c/{TOKEN}"}
+    assert not file.exists() or jsonc.read(file.read_bytes().decode()) == (jsonc.read(text) or [])
+
+
 def test_what_cline_changes_in_its_file_at_every_start_leaves_it_connected(place: Place, backups: Path) -> None:
     apply(CLIENTS["cline"], place, URL, TOKEN, backups)
     file = place.home / ".cline/data/settings/providers.json"
@@ -244,6 +271,7 @@ def test_undo_finds_its_files_when_the_environment_names_another_folder_now(plac
         ("CLINE_DIR", "cline", "data/settings/providers.json"),
         ("CLINE_DATA_DIR", "cline", "settings/providers.json"),
         ("PI_CODING_AGENT_DIR", "pi", "models.json"),
+        ("CRUSH_GLOBAL_CONFIG", "crush", "crushrc"),
         ("LLM_USER_PATH", "llm", "extra-openai-models.yaml"),
     ],
 )
