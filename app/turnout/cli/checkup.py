@@ -98,6 +98,7 @@ def _settings(where: Paths) -> Iterator[Check]:
 
 
 def _rules(where: Paths) -> Iterator[Check]:
+    from turnout.proxy.plus import lacking
     from turnout.routing.rulefile import check_rules
     from turnout.settings.files import own_text
 
@@ -116,7 +117,8 @@ def _rules(where: Paths) -> Iterator[Check]:
         )
         return
     yield Check("rules", State.GOOD, f"{len(checked.rules.rules)} rules, {len(checked.rules.budgets)} budgets")
-    for warning in checked.warnings[:5]:
+    lack = lacking(checked.rules.grades.plus)
+    for warning in (*checked.warnings[:5], *((lack,) if lack is not None else ())):
         yield Check("rules", State.NOTE, warning.message, warning.hint)
 
 

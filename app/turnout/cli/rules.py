@@ -61,6 +61,7 @@ def check(file: Annotated[Path | None, typer.Argument()] = None, as_json: AsJson
     from turnout.cli.options import local_now
     from turnout.cli.world import world
     from turnout.errors import SettingsError
+    from turnout.proxy.plus import lacking
     from turnout.routing.explain import failed, run_probes
     from turnout.routing.rulefile import check_rules
     from turnout.routing.secrets import SecretScanner
@@ -74,11 +75,14 @@ def check(file: Annotated[Path | None, typer.Argument()] = None, as_json: AsJson
         # A broken turnout.toml is doctor's business; the rules can be judged without it.
         named = []
     checked = check_rules(text, named, name)
-    errors = list(checked.errors)
+    errors, warnings = list(checked.errors), list(checked.warnings)
+    lack = lacking(checked.rules.grades.plus) if checked.rules is not None else None
+    if lack is not None:
+        warnings.append(lack)
     probes: tuple[str, ...] = ()
     if checked.rules is not None and checked.rules.probes:
         grades = checked.rules.grades
-        grader, scanner = here.grader, SecretScanner()
+        grader, scanner = here.grader_by(grades), SecretScanner()
         results = run_probes(
             checked.rules,
             local_now(),
@@ -93,14 +97,14 @@ def check(file: Annotated[Path | None, typer.Argument()] = None, as_json: AsJson
                 "file": name,
                 "ok": good,
                 "errors": [_problem(one) for one in errors],
-                "warnings": [_problem(one) for one in checked.warnings],
+                "warnings": [_problem(one) for one in warnings],
                 "probes_failed": list(probes),
             }
         )
     else:
         for one in errors:
             complain(one.message, one.hint)
-        for one in checked.warnings:
+        for one in warnings:
             complain(f"warning: {one.message}", one.hint)
         for line in probes:
             complain(f"{name}: {line}")
@@ -257,7 +261,7 @@ def _fetched(here: "World", call: "Call", need: "Need", facts: "Facts") -> "Fact
 
         return replace(facts, secret=SecretScanner().scan(call.outline.texts))
     grades = facts.rules.grades
-    grading = here.grader.grade(
+    grading = here.grader_by(grades).grade(
         call.outline.ask, tools=call.outline.tools, safety=grades.safety, confidence=grades.confidence
     )
     return replace(facts, grading=grading)

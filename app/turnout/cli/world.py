@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from turnout.proxy.pricing import Prices
     from turnout.routing.facts import Roster
     from turnout.routing.grade import Grader
-    from turnout.routing.rules import RuleSet
+    from turnout.routing.rules import Grades, RuleSet
     from turnout.settings.model import Settings
 
 
@@ -67,6 +67,14 @@ class World:
         from turnout.routing.calibration import Calibration
 
         return grader.calibrated(Calibration.from_json(kept))
+
+    def grader_by(self, grades: "Grades") -> "Grader":
+        """With the second opinion where [grade] asks for one and it is installed."""
+        if not grades.plus:
+            return self.grader
+        from turnout.proxy.plus import loaded
+
+        return self.grader.seconded(loaded())
 
     def kept(self, kind: str) -> dict[str, Json]:
         from turnout.ledger.reader import Reader

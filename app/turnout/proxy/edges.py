@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
@@ -20,8 +21,10 @@ from turnout.engines.engine import Engine, Sends
 from turnout.errors import KeysError
 from turnout.keys.keyring import KeyRing
 from turnout.keys.secret import Secret
+from turnout.proxy.plus import Plus, installed, loaded
 from turnout.resources import resource
 from turnout.routing.calibration import Calibration
+from turnout.routing.explain import failed, run_probes
 from turnout.routing.facts import Grading, SecretVerdict
 from turnout.routing.grade import Grader, load_grader
 from turnout.routing.rules import Grades, RuleSet
@@ -85,12 +88,14 @@ class Mind:
         self._memo = NewTextMemo()
         self.calibration: Calibration | None = None
         self._marked: tuple[Grades, Calibration | None, str] | None = None
+        self._plus: Plus | None = None
+        self._plus_lock = threading.Lock()
+        self._plus_tried = False
 
     @property
     def grader(self) -> Grader:
         if self._grader is None:
-            path = next(resource("grader").glob("*.bin"))
-            self._grader = load_grader(path.read_bytes())
+            self._grader = load_grader(resource("grader", "weights.bin").read_bytes())
         return self._grader
 
     def version(self, rules: RuleSet) -> str:
@@ -98,14 +103,16 @@ class Mind:
         grades, calibration = rules.grades, self.calibration
         if self._marked is None or self._marked[0] is not grades or self._marked[1] is not calibration:
             fitted = calibration.version if calibration is not None else ""
-            text = f"{grades.safety}|{grades.confidence}|{grades.plus}|{grades.llm}|{fitted}"
+            second = grades.plus and installed()
+            text = f"{grades.safety}|{grades.confidence}|{second}|{grades.llm}|{fitted}"
             mark = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
             self._marked = (grades, calibration, mark)
         return self._marked[2]
 
     def weights_version(self) -> str:
         """Of the shipped weights, without reading them in: what the intent cache is kept by."""
-        return hashlib.blake2b(next(resource("grader").glob("*.bin")).read_bytes(), digest_size=6).hexdigest()
+        parts = [resource("grader", name).read_bytes() for name in ("weights.bin", "plus.json")]
+        return hashlib.blake2b(b"".join(parts), digest_size=6).hexdigest()
 
     def warm(self) -> None:
         """In a thread, after the start: the first call should not pay for it."""
@@ -119,10 +126,25 @@ class Mind:
         return self._scanner
 
     def grade(self, call: Call, rules: RuleSet) -> Grading:
+        return self.graded(call.outline.ask, rules)
+
+    def graded(self, ask: str, rules: RuleSet) -> Grading:
         grader = self.grader.calibrated(self.calibration)
-        return grader.grade(
-            call.outline.ask, tools=call.outline.tools, safety=rules.grades.safety, confidence=rules.grades.confidence
-        )
+        if rules.grades.plus:
+            grader = grader.seconded(self._second())
+        return grader.grade(ask, safety=rules.grades.safety, confidence=rules.grades.confidence)
+
+    def failed_probes(self, rules: RuleSet, now: datetime) -> tuple[str, ...]:
+        """A sentence for each of the rules' own tests that does not come out as expected."""
+        results = run_probes(rules, now, lambda ask: self.graded(ask, rules), scan=lambda ask: self.scanner.scan([ask]))
+        return failed(results)
+
+    def _second(self) -> Plus | None:
+        """Loaded once, by the first of the threads that grade at the same time."""
+        with self._plus_lock:
+            if not self._plus_tried:
+                self._plus, self._plus_tried = loaded(), True
+        return self._plus
 
     def scan(self, texts: tuple[str, ...]) -> SecretVerdict:
         return scan_new(self.scanner, self._memo, texts)

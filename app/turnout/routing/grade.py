@@ -11,7 +11,7 @@ import json
 import math
 import zlib
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from turnout.calls.units import Grade
@@ -24,6 +24,9 @@ from turnout.routing.lexicon import CLASS_NAMES
 MAGIC = b"turnout-grader 1\n"
 CLIP = 3.0
 """A dense feature further than this from its mean, in standard deviations, counts as this far."""
+
+SECOND_SHARE = 0.3
+"""How much the second opinion weighs: by itself it is the weaker one, but it errs elsewhere."""
 
 _GRADES = (Grade.LOW, Grade.MEDIUM, Grade.HIGH)
 _NOTHING = "nothing to read"
@@ -141,15 +144,20 @@ def read_weights(data: bytes) -> Weights:
 class Grader:
     weights: Weights
     calibration: Calibration | None = None
+    second: Callable[[str], tuple[float, float]] | None = None
+    """A second opinion as log-odds of LOW and HIGH against MEDIUM (`plus`); see SECOND_SHARE."""
 
     @property
     def version(self) -> str:
         """Part of the intent cache's key: another model or calibration, another answer."""
         tail = f"+{self.calibration.version}" if self.calibration else ""
-        return f"{self.weights.version}{tail}"
+        return f"{self.weights.version}{'p' if self.second else ''}{tail}"
 
     def calibrated(self, calibration: Calibration | None) -> "Grader":
         return replace(self, calibration=calibration)
+
+    def seconded(self, second: Callable[[str], tuple[float, float]] | None) -> "Grader":
+        return replace(self, second=second)
 
     def grade(self, ask: str, *, tools: int = 0, safety: float = 0.3, confidence: float = 0.45) -> Grading:
         """`score` is P(HIGH), 0..1; below `confidence` (the likeliest grade's probability) the grade is None.
@@ -161,10 +169,11 @@ class Grader:
             return Grading(None, 0.0, 0.0, _NOTHING, (*features("").dense, 0.0, 0.0))
         seen = features(ask)
         plain = self.logits(seen)
-        score = _softmax(*plain)[2]
+        said = plain if self.second is None else _blended(plain, self.second(ask))
+        score = _softmax(*said)[2]
         # Both logits stand behind the features: a ledger row is then all that calibration needs, without the text.
         row = (*seen.dense, *plain)
-        dialled = _softmax(plain[0] - safety, plain[1] + safety)
+        dialled = _softmax(said[0] - safety, said[1] + safety)
         best = max(range(3), key=dialled.__getitem__)
         sure = dialled[best]
         return Grading(
@@ -174,6 +183,7 @@ class Grader:
             self._reason(seen, best),
             row,
             self.calibration.difficulty(row) if self.calibration else None,
+            by="plus" if self.second else "fast",
         )
 
     def again(self, row: Sequence[float], *, safety: float, confidence: float) -> Grading | None:
@@ -271,6 +281,11 @@ def answer(
         "confidence": got.confidence,
         "reason": got.reason,
     }
+
+
+def _blended(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    rest = 1 - SECOND_SHARE
+    return one[0] * rest + other[0] * SECOND_SHARE, one[1] * rest + other[1] * SECOND_SHARE
 
 
 def _softmax(low: float, high: float) -> tuple[float, float, float]:
