@@ -111,3 +111,13 @@ def test_an_engine_that_a_call_cannot_reach_is_told(serve: Serve, engine: Engine
     engine.stop()
     assert proxy.chat(model="cloud/scripted").status == 502
     assert letter(proxy, "engine").title == "cloud cannot be used"
+
+
+def test_a_probe_that_fails_after_a_save_is_told_and_the_rules_hold(serve: Serve, engine: Engine) -> None:
+    proxy = serve(settings=two_tiers(engine.url), rules=ONE_CLIENT)
+    saved = ONE_CLIENT.replace('"asked"', '"high"') + '\n[[probe]]\nask = "hello"\nexpect = "local"\n'
+    (proxy.home / "rules.toml").write_text(saved)
+    assert proxy.control.reload()["rules"] == "ok"
+    told = letter(proxy, "rules")
+    assert told.title == "A probe of the rules fails"
+    assert "expects local and gets high" in told.text

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from turnout.routing.calibration import Label
     from turnout.routing.grade import Grader
 
+NEWEST = 20_000
+"""Calls looked at for what they tell by themselves."""
 calibration = typer.Typer(help="Fits the grader to calls of your own.", invoke_without_command=True)
 
 
@@ -44,10 +46,11 @@ def grade(
 
         # Broken rules are `rules check`'s business: the grader works without them.
         grades = Grades()
+    grader = here.grader_by(grades)
     if jsonl:
-        _stream(here.grader, grades.safety, grades.confidence, grades.abstain)
+        _stream(grader, grades.safety, grades.confidence, grades.abstain)
         return
-    answer = _answer(here.grader, {"id": None, "prompt": text}, grades.safety, grades.confidence, grades.abstain)
+    answer = _answer(grader, {"id": None, "prompt": text}, grades.safety, grades.confidence, grades.abstain)
     if as_json:
         del answer["id"]
         say_json(answer)
@@ -91,20 +94,32 @@ def calibrate(
     labels: Annotated[Path | None, typer.Option("--labels", help='{"prompt", "strong_needed": 0..1} lines.')] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fits difficulty to your own calls (thumbs, regenerations), or to labels from a file."""
+    """Fits difficulty to your own calls (thumbs, checks, what was asked again), or to labels from a file; shows before and after."""
     if context.invoked_subcommand is not None:
         return
     from turnout.cli.world import world
-    from turnout.routing.calibration import fit
+    from turnout.routing.calibration import compare, fit
 
     here = world()
-    found = _from_file(here, labels) if labels is not None else _from_ledger(here)
-    fitted = fit(found)
+    found, sources = (_from_file(here, labels), {"file": 0}) if labels is not None else _from_ledger(here)
+    sources = {name: count or len(found) for name, count in sources.items() if count or name == "file"}
+    fitted, change = fit(found), compare(found)
     _keep(fitted.to_json())
     if as_json:
-        say_json({"labels": fitted.labels, "version": fitted.version})
-    else:
-        say(f"Calibrated on {fitted.labels} labels (version {fitted.version}). `turnout calibrate undo` takes it back.")
+        before, after = round(change.before, 4), round(change.after, 4)
+        say_json(
+            {"labels": fitted.labels, "version": fitted.version, "sources": sources, "before": before, "after": after}
+        )
+        return
+    said = ", ".join(f"{count} by {name.replace('_', ' ')}" for name, count in sources.items())
+    say(
+        f"Calibrated on {fitted.labels} labels ({said}; version {fitted.version}).",
+        f"How early the calls come that needed the strong model, 0.50 being chance: before {change.before:.2f}, after "
+        f"{change.after:.2f} (each label judged by a fit that did not see it).",
+        "`turnout calibrate undo` takes it back."
+        if change.after > change.before
+        else "It did not help on these labels: `turnout calibrate undo` takes it back.",
+    )
 
 
 @calibration.command("undo")
@@ -173,12 +188,14 @@ def shadow_label(value: object) -> "Label | None":
     return Label(numbers, float(need)) if len(numbers) == len(features) == len(INPUT_NAMES) else None
 
 
-def _from_ledger(here: "World") -> "list[Label]":
-    """Thumbs on the answers of the cheap tiers (on a dear one a thumb says nothing of what a cheap one had done), verdicts of
-    side-by-side checks, and what the user said of a cheap answer to a dear call (`audit verdict`)."""
+def _from_ledger(here: "World") -> "tuple[list[Label], dict[str, int]]":
+    """Labels, and how many of each source: thumbs on the answers of the cheap tiers (on a dear one a thumb says nothing of
+    what a cheap one had done), side-by-side checks, what the user said of a cheap answer to a dear call (`audit verdict`),
+    and what the newest calls tell by themselves (`routing.ownlabels`)."""
     from turnout.calls.units import Tier
-    from turnout.ledger.reader import Reader
+    from turnout.ledger.reader import CallFilter, Reader
     from turnout.routing.calibration import Label
+    from turnout.routing.ownlabels import own_labels
 
     reader = Reader(here.paths.ledger)
     try:
@@ -189,11 +206,24 @@ def _from_ledger(here: "World") -> "list[Label]":
             if record is None or not record.features or record.tier not in (Tier.FAST, Tier.LOCAL):
                 continue
             found.append(Label(record.features, 0.0 if up else 1.0))
+        by_thumb = len(found)
         found += [label for value in reader.kept("shadow").values() if (label := shadow_label(value)) is not None]
-        for call, good in reader.kept("verdict").items():
+        by_shadow = len(found) - by_thumb
+        verdicts = reader.kept("verdict")
+        for call, good in verdicts.items():
             record = reader.call(call)
             if record is not None and record.features:
                 found.append(Label(record.features, 0.0 if good else 1.0))
+        by_verdict = len(found) - by_thumb - by_shadow
+        own = own_labels(reader.calls(NEWEST, where=CallFilter()), frozenset((*thumbs, *verdicts)))
     finally:
         reader.close()
-    return found
+    counts = {
+        "thumb": by_thumb,
+        "side_by_side_check": by_shadow,
+        "verdict": by_verdict,
+        "regeneration_on_a_stronger_tier": own.regenerated,
+        "asking_again": own.asked_again,
+        "going_on": own.went_on,
+    }
+    return [*found, *own.labels], counts

@@ -41,6 +41,7 @@ from turnout.routing.calibration import Calibration
 from turnout.routing.facts import Grading
 from turnout.routing.firstrules import default_rules_text
 from turnout.routing.rulefile import read_rules
+from turnout.routing.rules import RuleSet
 from turnout.settings.files import own_text, read_settings
 from turnout.settings.first import Found, first_settings, write_first
 from turnout.settings.model import Settings
@@ -335,6 +336,8 @@ class Program:
         self._note_moved(old.settings, config.settings)
         self.state.take(config)
         await self._telemetry()
+        if config.rules.hash != old.rules.hash:
+            await self._probe(config.rules)
         if config.settings.privacy != old.settings.privacy:
             # Switched off means gone, now.
             await self._tidy()
@@ -351,6 +354,12 @@ class Program:
                 log.warning("%s moved from %s to %s", name, was, now)
                 left = " Its key stays behind: `turnout key set " + name + "`." if provider.needs_key else ""
                 self.state.notice("key", f"{name} goes to another address now", f"{was} became {now}.{left}", "models")
+
+    async def _probe(self, rules: RuleSet) -> None:
+        """The rules' own tests run on every save, by whatever editor: a failing one is told, the rules hold all the same."""
+        broken = await asyncio.to_thread(self.mind.failed_probes, rules, datetime.now(Zone()()))
+        if broken:
+            self.state.notice("rules", "A probe of the rules fails", "; ".join(broken[:5]), "rules")
 
     # --- engines ---
 

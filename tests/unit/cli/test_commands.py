@@ -308,7 +308,10 @@ def test_calibration_is_kept_and_can_be_taken_back(home: Path, turnout: Shell) -
     write(labels, "\n".join(json.dumps(row) for row in rows))
     before = turnout("grade", "word " * 30, "--json").doc["score"]
 
-    assert turnout("calibrate", "--labels", str(labels), "--json").doc["labels"] == 60
+    done = turnout("calibrate", "--labels", str(labels), "--json").doc
+    assert (done["labels"], done["sources"]) == (60, {"file": 60})
+    assert 0.5 < done["after"] <= 1
+    assert done["after"] > done["before"]
     assert turnout("grade", "word " * 30, "--json").doc["score"] != before
     assert turnout("calibrate", "undo").code == 0
     assert turnout("grade", "word " * 30, "--json").doc["score"] == before
