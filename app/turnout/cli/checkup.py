@@ -148,6 +148,13 @@ def _proxy(where: Paths) -> Iterator[Check]:
             yield Check(
                 "proxy", State.BAD, f"runs with its last good files: {error}", "Mend the file; it is read again."
             )
+    if status.ledger_error:
+        yield Check(
+            "ledger",
+            State.BAD,
+            f"it cannot be written, so paid calls are refused: {status.ledger_error}",
+            "Free disk space, or end what holds the file; the next call tries again.",
+        )
     for engine in status.engines:
         good = engine.state in ("up", "unknown", "loading")
         detail = f"{engine.provider}: {engine.state}" + (f", {engine.detail}" if engine.detail else "")
@@ -201,15 +208,19 @@ def _ledger(where: Paths) -> Iterator[Check]:
         return
     reader = Reader(where.ledger)
     try:
-        calls, holds = reader.count(), reader.open_holds()
+        calls, holds, lost = reader.count(), reader.open_holds(), reader.lost()
     finally:
         reader.close()
     size = where.ledger.stat().st_size / 1_000_000
     yield Check("ledger", State.GOOD, f"{calls} calls, {holds} holds open, {size:.1f} MB")
-    if aside := sorted(where.data.glob("*broken*")):
-        yield Check(
-            "ledger", State.NOTE, f"a damaged one was set aside: {aside[-1].name}", "Delete it when not needed."
-        )
+    if lost:
+        total = sum(lost.values()) / 1_000_000_000
+        fix = "`turnout budget list` shows which; `turnout budget release KEY` says that it was not spent."
+        yield Check("ledger", State.NOTE, f"up to ${total:.2f} that a crash lost track of counts as spent", fix)
+    for kind, why in (("broken", "a damaged one"), ("newer", "one of a newer Turnout")):
+        if aside := sorted(where.data.glob(f"{where.ledger.name}.{kind}-*[0-9]")):
+            fix = "Budgets went on at their last known spend. Delete it when not needed."
+            yield Check("ledger", State.NOTE, f"{why} was set aside: {aside[-1].name}", fix)
 
 
 def _prices(where: Paths) -> Iterator[Check]:

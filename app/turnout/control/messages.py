@@ -140,6 +140,8 @@ class Status:
     all_fast_today_usd: str = "0"
     rules_error: str = ""
     settings_error: str = ""
+    ledger_error: str = ""
+    """Why the ledger cannot be written just now: paid calls are refused until it can."""
     engines: tuple[Engine, ...] = ()
     budgets: tuple[BudgetLine, ...] = ()
     running: tuple[Running, ...] = ()

@@ -8,8 +8,10 @@ spent, as `lost`, until the user releases it.
 import logging
 import sqlite3
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -28,6 +30,7 @@ LOCK_WAIT_S = 40.0
 """A backup or a file viewer may hold the lock for half a minute; dying of that at start would help nobody."""
 CHECKED_WHOLE = 64_000_000
 """Bytes up to which the whole file is checked (0.1 s); of larger ones the parts that a start needs."""
+TOKEN_HASH = 32
 NOTE = "open hold found at start: charged as held"
 
 
@@ -63,6 +66,7 @@ def recover(path: Path) -> Recovery:
         _replay(db, path, found)
         _charge_holds(db, found)
         if fresh:
+            _salvage(db, found)
             _restore(db, known, found)
         else:
             _book_lost(db, known, found)
@@ -80,6 +84,50 @@ def recover(path: Path) -> Recovery:
     for line in found.lines:
         log.warning("%s", line)
     return found
+
+
+def _salvage(db: sqlite3.Connection, found: Recovery) -> None:
+    """What can still be read of the clients and the small things in a ledger set aside: without its token no client gets in, and
+    a conversation that was private stays so."""
+    if not found.quarantined:
+        return
+    clients = kept = 0
+    try:
+        old = sqlite3.connect(f"file:{found.quarantined}?mode=ro", uri=True)
+    except sqlite3.Error:
+        old = None
+    if old is not None:
+        for name, token, *rest in _readable(
+            old, "SELECT name, token_hash, department, project, created_ms FROM clients"
+        ):
+            if isinstance(name, str) and isinstance(token, bytes) and len(token) == TOKEN_HASH:
+                clients += db.execute("INSERT OR IGNORE INTO clients VALUES (?,?,?,?,?)", (name, token, *rest)).rowcount
+        for kind, key, value, at_ms in _readable(old, "SELECT kind, key, value, at_ms FROM kept WHERE kind<>'ledger'"):
+            if all(isinstance(one, str) for one in (kind, key, value)) and _is_json(value):
+                row = (kind, key, value, at_ms)
+                kept += db.execute("INSERT OR IGNORE INTO kept VALUES (?,?,?,?)", row).rowcount
+        old.close()
+    found.lines.append(
+        f"of the ledger set aside {clients} clients and {kept} small entries could be taken over"
+        if clients or kept
+        else "no client could be taken over from the ledger set aside: `turnout client add` or `turnout connect` makes new tokens"
+    )
+
+
+def _readable(db: sqlite3.Connection, sql: str) -> Iterator[tuple[Any, ...]]:
+    """The rows up to the first that cannot be read."""
+    try:
+        yield from db.execute(sql)
+    except (sqlite3.Error, UnicodeDecodeError):
+        return
+
+
+def _is_json(text: str) -> bool:
+    try:
+        orjson.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _charge_holds(db: sqlite3.Connection, found: Recovery) -> None:

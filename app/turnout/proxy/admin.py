@@ -129,6 +129,7 @@ class Admin:
             all_fast_today_usd=usd(state.totals.all_fast),
             rules_error=state.config.rules_error,
             settings_error=state.config.settings_error,
+            ledger_error=self._writer.problem,
             engines=self.engine_lines(),
             budgets=budgets,
             running=state.under_way(),
