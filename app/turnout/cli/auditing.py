@@ -208,7 +208,7 @@ class _Judge:
         found = self._graded(record)
         if found is None:
             found = self._of_session(record)
-            return (found[0], f"step of a conversation: {found[1]}") if found is not None else (None, record.reason)
+            return (found[0], f"as its conversation: {found[1]}") if found is not None else (None, record.reason)
         if record.session:
             self._sessions[record.session] = found
         return found

@@ -202,6 +202,10 @@ def _ledger(where: Paths) -> Iterator[Check]:
             db.close()
     except sqlite3.Error as error:
         verdict = str(error)
+    if "locked" in verdict or "busy" in verdict:
+        fix = "Another program holds it: close what has it open (a database browser, a backup). Paid calls wait for it."
+        yield Check("ledger", State.BAD, f"{where.ledger} is locked by another program", fix)
+        return
     if verdict != "ok":
         fix = "The next `turnout serve` sets it aside and goes on from the last snapshot of spend."
         yield Check("ledger", State.BAD, f"{where.ledger} is damaged: {verdict}", fix)

@@ -271,7 +271,7 @@ class Reader:
             if db is None:
                 return 0
             if not clauses:
-                first, last = db.execute("SELECT min(rowid), max(rowid) FROM calls").fetchone()
+                first, last = db.execute("SELECT (SELECT min(rowid) FROM calls), (SELECT max(rowid) FROM calls)").fetchone()
                 if first is not None and last - first >= _ROUGHLY:
                     return int(last - first + 1)
                 return int(db.execute("SELECT count(*) FROM calls").fetchone()[0])
