@@ -170,6 +170,8 @@ class Anthropic:
 def _sendable(block: Any) -> dict[str, Any]:
     if block.type == "tool_use":
         return {"type": "tool_use", "id": block.id, "name": block.name, "input": block.input}
+    if block.type == "thinking":
+        return {"type": "thinking", "thinking": block.thinking, "signature": block.signature}
     return {"type": "text", "text": block.text}
 
 

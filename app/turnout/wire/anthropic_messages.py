@@ -882,20 +882,20 @@ class Writer:
         self._block = ""
         self._number = -1
         self._usage = Usage()
-        self._tool = -1
+        self._refused = False
         self._head = b""
 
     def write(self, event: Event) -> bytes:
         if self._closed:
             return b""
         if isinstance(event, TextDelta | RefusalDelta):
+            self._refused = self._refused or isinstance(event, RefusalDelta)
             return self._in("text") + self._piece("text_delta", "text", event.text) if event.text else b""
         if isinstance(event, ThinkingDelta):
             return self._in("thinking") + self._piece("thinking_delta", "thinking", event.text) if event.text else b""
         if isinstance(event, ToolArguments):
             return self._piece("input_json_delta", "partial_json", event.fragment)
         if isinstance(event, ToolBegan):
-            self._tool = event.index
             block: Json = {
                 "type": "tool_use",
                 "id": event.id,
@@ -984,10 +984,18 @@ class Writer:
         self._closed = True
         delta: Json = {
             "type": "message_delta",
-            "delta": {"stop_reason": REASONS[event.reason], "stop_sequence": event.stop_sequence or None},
+            "delta": {
+                "stop_reason": _reason(event.reason, refused=self._refused),
+                "stop_sequence": event.stop_sequence or None,
+            },
             "usage": usage_json(self._usage),
         }
         return out + _named("message_delta", delta) + _named("message_stop", {"type": "message_stop"})
+
+
+def _reason(reason: StopReason, *, refused: bool) -> str:
+    """OpenAI tells a refusal in its text and then just stops; here it is a reason of its own."""
+    return REASONS[StopReason.FILTER if refused and reason is StopReason.END else reason]
 
 
 def _write_whole(events: Iterable[Event], context: ReplyContext) -> bytes:
@@ -995,8 +1003,10 @@ def _write_whole(events: Iterable[Event], context: ReplyContext) -> bytes:
     inputs: dict[int, list[str]] = {}
     blocks: dict[int, dict[str, Json]] = {}
     usage, reason, sequence, model, id_ = Usage(), "end_turn", "", context.model, f"msg_{context.call_id}"
+    refused = False
     for event in events:
         if isinstance(event, TextDelta | RefusalDelta):
+            refused = refused or isinstance(event, RefusalDelta)
             _append(content, "text", "text", event.text)
         elif isinstance(event, ThinkingDelta):
             _append(content, "thinking", "thinking", event.text)
@@ -1019,7 +1029,7 @@ def _write_whole(events: Iterable[Event], context: ReplyContext) -> bytes:
         elif isinstance(event, UsageSeen):
             usage = event.usage
         elif isinstance(event, Ended):
-            reason, sequence = REASONS[event.reason], event.stop_sequence
+            reason, sequence = _reason(event.reason, refused=refused), event.stop_sequence
         elif isinstance(event, Began):
             model = event.model or model
             id_ = event.id if event.id.startswith("msg_") else id_

@@ -439,6 +439,10 @@ class Writer:
         return out + self._tell("response.completed", response=self._response("completed"))
 
 
+_TIERS = ("auto", "default", "flex", "scale", "priority")
+"""This vendor's own; another's (Anthropic's `standard`) is none that its clients know."""
+
+
 def response_json(
     context: ReplyContext,
     id_: str,
@@ -469,7 +473,7 @@ def response_json(
         "parallel_tool_calls": True,
         "previous_response_id": None,
         "reasoning": {"effort": None, "summary": None},
-        "service_tier": tier or "default",
+        "service_tier": tier if tier in _TIERS else "default",
         "store": False,
         "temperature": request.temperature if request is not None else None,
         "text": {"format": {"type": "text"}},

@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 from tests.unit.wire.mutations import mutated
 from tests.unit.wire.samples import PATHS, TALKS, stream, whole
 
-from turnout.calls.reply import Ended, Event, Failed, TextDelta, ThinkingDelta, ToolArguments, ToolBegan, UsageSeen
+from turnout.calls.reply import (
+    Ended,
+    Event,
+    Failed,
+    RefusalDelta,
+    StopReason,
+    TextDelta,
+    ThinkingDelta,
+    ToolArguments,
+    ToolBegan,
+    UsageSeen,
+)
 from turnout.calls.units import Dialect
 from turnout.wire import fields
 from turnout.wire.codec import codec
@@ -174,3 +185,12 @@ def test_a_whole_answer_that_breaks_its_own_dialect_is_a_failure_or_readable(
     if isinstance(events[-1], Ended):
         for client in PATHS:
             json.loads(codec(client).write_reply(Offered(()).feed(events), CONTEXT))
+
+
+def test_a_refusal_is_anthropics_own_stop_reason() -> None:
+    events: list[Event] = [RefusalDelta("I won't."), Ended(StopReason.END)]
+
+    assert b'"stop_reason":"refusal"' in told(Dialect.ANTHROPIC, events)
+    assert json.loads(codec(Dialect.ANTHROPIC).write_reply(events, CONTEXT))["stop_reason"] == "refusal"
+    assert b'"type":"refusal","refusal":"I won\'t."' in told(Dialect.OPENAI_RESPONSES, events)
+    assert b'"delta":{"refusal":"I won\'t."}' in told(Dialect.OPENAI_CHAT, events)
