@@ -196,7 +196,7 @@ class Turnout:
         """Waits until the tokenizer's 50 MB of ranks are read in, which goes on behind the first calls."""
         doc = {"model": "auto", "messages": [{"role": "user", "content": "one two three four " * 100}]}
         until = time.monotonic() + timeout_s
-        while self.ask("POST", "/v1/messages/count_tokens", doc).doc["input_tokens"] > 800:
+        while not 390 < self.ask("POST", "/v1/messages/count_tokens", doc).doc["input_tokens"] < 450:
             assert time.monotonic() < until, "the tokenizer is not there"
             time.sleep(0.05)
 

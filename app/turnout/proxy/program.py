@@ -50,6 +50,7 @@ from turnout.settings.paths import Paths
 log = logging.getLogger("turnout.program")
 
 RELOAD_S = 0.5
+CALM_S = 0.05
 HEALTH_S = 15.0
 TIDY_S = 3_600.0
 KEEP_S = 0.5
@@ -305,7 +306,12 @@ class Program:
     async def _watch_files(self) -> None:
         while True:
             await asyncio.sleep(RELOAD_S)
-            if self._stamp() != self._seen:
+            found = self._stamp()
+            if found == self._seen:
+                continue
+            # Many editors empty a file before they write it anew: read then, all rules would be gone for a moment.
+            await asyncio.sleep(CALM_S)
+            if self._stamp() == found:
                 await self.reload()
 
     async def reload(self) -> None:
