@@ -1,4 +1,4 @@
-"""Light or dark as the desktop's settings portal says it, at the start and live.
+"""Light or dark, and whether things shall move, as the desktop's settings portal says it, at the start and live.
 
 Qt's GTK theme hears of changes but starts with GTK's own setting, so an app started on a dark desktop came up light;
 without a GTK or KDE theme Qt says "unknown" throughout. One question over the bus costs 13 ms and mends both.
@@ -16,6 +16,8 @@ WAIT_MS = 250
 """A portal that has to be started first may take longer: its signal comes later, nobody waits for it."""
 SCHEMES = {1: True, 2: False}
 """0 is "no preference"."""
+STILL = ((SPACE, "reduced-motion", 1), ("org.gnome.desktop.interface", "enable-animations", 0))
+"""Where a wish for less motion stands, and the value that says it: the portal's own key is young, GNOME's is everywhere."""
 
 
 class Portal(QObject):
@@ -25,6 +27,8 @@ class Portal(QObject):
         super().__init__()
         self.dark: bool | None = None
         """None: it has no opinion, or there is none."""
+        self.still = False
+        """The desktop asks for less motion."""
         if not sys.platform.startswith("linux"):
             return
         from PySide6.QtDBus import QDBus, QDBusConnection, QDBusMessage
@@ -34,11 +38,17 @@ class Portal(QObject):
             return
         slot: Any = SLOT("told(QDBusMessage)")  # a str, whatever the stubs say
         bus.connect("", PATH, INTERFACE, "SettingChanged", self, slot)
-        question = QDBusMessage.createMethodCall(SERVICE, PATH, INTERFACE, "Read")
-        question.setArguments([SPACE, KEY])
-        answer = bus.call(question, QDBus.CallMode.Block, WAIT_MS)
-        if answer.type() is QDBusMessage.MessageType.ReplyMessage:
-            self.dark = SCHEMES.get(_number(answer.arguments()[:1]))
+
+        def read(space: str, key: str) -> int | None:
+            question = QDBusMessage.createMethodCall(SERVICE, PATH, INTERFACE, "Read")
+            question.setArguments([space, key])
+            answer = bus.call(question, QDBus.CallMode.Block, WAIT_MS)
+            return _number(answer.arguments()[:1]) if answer.type() is QDBusMessage.MessageType.ReplyMessage else None
+
+        scheme = read(SPACE, KEY)
+        if scheme is not None:  # or nobody is there, and asking on would only wait again
+            self.dark = SCHEMES.get(scheme)
+            self.still = any(read(space, key) == value for space, key, value in STILL)
 
     @Slot("QDBusMessage")
     def told(self, message: object) -> None:
@@ -48,6 +58,9 @@ class Portal(QObject):
         if arguments[:2] == [SPACE, KEY]:
             self.dark = SCHEMES.get(_number(arguments[2:3]))
             self.changed.emit()
+        for space, key, value in STILL:
+            if arguments[:2] == [space, key]:
+                self.still = _number(arguments[2:3]) == value
 
 
 def _number(arguments: list[object]) -> int:

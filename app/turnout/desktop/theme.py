@@ -136,6 +136,11 @@ class Look(QObject):
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_changed)
         self._settle()
 
+    @property
+    def still(self) -> bool:
+        """The desktop asks for less motion."""
+        return self._portal.still
+
     def choose(self, choice: str) -> None:
         """`system`, `light` or `dark`; anything else counts as `system`."""
         self.choice = choice
@@ -264,4 +269,4 @@ def reduced_motion() -> bool:
     app = QApplication.instance()
     if not isinstance(app, QApplication):
         return True
-    return app.style().styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration) == 0
+    return look().still or app.style().styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration) == 0

@@ -182,6 +182,27 @@ def test_all_that_takes_the_keyboard_has_a_name_and_every_chart_has_words(window
     assert all(chart.accessibleDescription() for chart in overview.findChildren(StackedBars))
 
 
+def test_an_error_in_a_rule_stands_at_its_field_and_cannot_be_saved_until_it_is_mended(
+    window: Window, qtbot: QtBot
+) -> None:
+    window.go("rules")
+    rules = window.page("rules")
+    assert rules is not None
+    qtbot.waitUntil(lambda: _shows(rules, "In force"), timeout=15_000)
+    when = next(one for one in rules.findChildren(QLineEdit) if one.accessibleName() == "When")
+    save = next(one for one in rules.findChildren(QAbstractButton) if one.accessibleName() == "Save")
+    before = when.text()
+    when.setText(f"{before} and no-such-signal")
+    qtbot.waitUntil(lambda: _shows(rules, "1 error"), timeout=15_000)
+    field = when.parentWidget()
+    assert field is not None
+    assert _shows(field, "no-such-signal")
+    assert not save.isEnabled()
+    when.setText(before)
+    qtbot.waitUntil(lambda: _shows(rules, "In force"), timeout=15_000)
+    assert not _shows(field, "no-such-signal")
+
+
 class Pseudo(QTranslator):
     """Marks every translated string."""
 

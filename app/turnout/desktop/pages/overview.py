@@ -259,9 +259,11 @@ class Overview(Page):
         first = slices[0] if slices else None
         self.donut.set_slices(slices, first.said if first else "–", first.name.lower() if first else tr("no calls"))
         clear(self.mix_rows)
-        for one in slices:
+        shown = [(one.color, one.name, one.said) for one in slices]
+        # Without calls the same lines stand there, so that nothing moves when the first one comes.
+        for color, name, said in shown or [(tier.value, text.tier(tier), "–") for tier in overview.TIERS]:
             self.mix_rows.addLayout(
-                row(Dot(one.color), label(one.name, 12, 400, "muted"), None, label(one.said, 12, 500), spacing=7)
+                row(Dot(color), label(name, 12, 400, "muted"), None, label(said, 12, 500), spacing=7)
             )
 
     def _draw_shares(self, spend: Spend) -> None:
