@@ -16,7 +16,7 @@ from environment import ROOT, install, missing_libraries, prepare, say
 DESK = [
     *("xvfb", "xauth", "openbox", "xdotool", "wmctrl", "x11-utils", "imagemagick"),
     *("xfce4-panel", "dunst", "libnotify-bin", "dbus", "dbus-user-session", "gnome-keyring", "libsecret-tools"),
-    *("at-spi2-core", "python3-dbus", "python3-gi", "gir1.2-atspi-2.0", "python3-pyatspi"),
+    *("chromium", "at-spi2-core", "python3-dbus", "python3-gi", "gir1.2-atspi-2.0", "python3-pyatspi"),
 ]
 
 
