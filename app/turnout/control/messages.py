@@ -32,6 +32,7 @@ All under `http://127.0.0.1:PORT/_control/v1/`, with `Authorization: Bearer CONT
     POST   elsewhere                       tokens by bucket -> {"tiers": [{"tier","model","cost_usd"}]}: their cost at each tier
     POST   compare                         {"prompt","tiers": ["local","high"]} -> {"grade","reason","features","sides": [...]}: asks both now
     POST   shutdown
+    GET    openapi.json                    all of these as an OpenAPI document (`control.schema`), but for the streams
 """
 
 from dataclasses import dataclass, field

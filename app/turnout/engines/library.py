@@ -72,9 +72,10 @@ def _loaded() -> None:
     del httpx, ollama
 
 
-def _said(engine: Engine, message: str, status: int) -> TurnoutError:
+def _said(engine: Engine, message: object, status: int) -> TurnoutError:
+    """The client hands on whatever stood under `error`: an object, where something else than Ollama answers."""
     return EngineStatusError(
-        f"{engine.provider.name}: {engine.scrubbed(message.encode()).decode('utf-8', 'replace')[:500]}",
+        f"{engine.provider.name}: {engine.scrubbed(str(message).encode()).decode('utf-8', 'replace')[:500]}",
         answer_status=status if status >= 400 else 502,
     )
 

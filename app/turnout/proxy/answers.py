@@ -12,6 +12,7 @@ from turnout import __version__
 from turnout.calls.units import Dialect, Json
 from turnout.control.codec import status_json
 from turnout.control.messages import BudgetLine
+from turnout.control.schema import document
 from turnout.counting.corrections import Shape
 from turnout.errors import BadRequestError, MethodError, NotFoundError
 from turnout.proxy import listings
@@ -139,6 +140,8 @@ class Answers:
         match (method, parts):
             case ("GET", ["status"]):
                 return status_json(admin.status())
+            case ("GET", ["openapi.json"]):
+                return document()
             case ("GET", ["clients"]):
                 return self._clients.list(state.clients_seen)
             case ("POST", ["clients"]):
