@@ -166,7 +166,7 @@ def test_fallback_ends_at_the_first_output_byte(engine: Engine, tmp_path: Path) 
     good = Script("All is well.")
     with Turnout(tmp_path, settings=settings, rules=rules) as turnout:
         for bad, served in (
-            (Script(cut_head=True), True),
+            (Script(status=529), True),
             (Script(status=503), True),
             (Script(body=b"", kind="application/x-ndjson"), True),
             (Script("one two three", cut_after=150), False),
