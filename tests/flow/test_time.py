@@ -161,18 +161,24 @@ def test_the_engines_status_and_its_advice_are_the_clients(engine: Engine, tmp_p
 
 
 def test_fallback_ends_at_the_first_output_byte(engine: Engine, tmp_path: Path) -> None:
-    settings = four_vendors(engine.url).replace('high = ["openai/scripted"]', 'high = ["ollama/bad", "openai/good"]')
-    rules = '[[rule]]\nname = "all"\nwhen = "true"\nroute = "high"\non_failure = ["next"]\n'
-    good = Script("All is well.")
+    """A tier and a provider for each accident: one that failed goes last for a while."""
+    cases = {
+        "high": (Script(status=503), True),
+        "fast": (Script(body=b"", kind="application/x-ndjson"), True),
+        "local": (Script("one two three", cut_after=150), False),
+    }
+    settings = f'[providers.openai]\ndialect = "openai"\nbase_url = "{engine.url}/v1"\nkey = "none"\n' + "".join(
+        f'[providers.{name}-first]\ndialect = "ollama"\nbase_url = "{engine.url}"\nkey = "none"\nsovereign = true\n'
+        for name in cases
+    )
+    settings += "[tiers]\n" + "".join(f'{name} = ["{name}-first/{name}", "openai/good"]\n' for name in cases)
+    rules = '[[rule]]\nname = "all"\nwhen = "true"\nroute = "asked"\non_failure = ["next"]\n'
+    engine.choose = lambda heard: cases.get(heard.doc["model"], (Script("All is well."), True))[0]
     with Turnout(tmp_path, settings=settings, rules=rules) as turnout:
-        for bad, served in (
-            (Script(status=529), True),
-            (Script(status=503), True),
-            (Script(body=b"", kind="application/x-ndjson"), True),
-            (Script("one two three", cut_after=150), False),
-        ):
-            engine.choose = lambda heard, bad=bad: bad if heard.doc.get("model") == "bad" else good  # type: ignore[misc]
-            answer = send(turnout, "messages", model="auto", stream=True)
-            assert (" well." in answer.text) is served
-            assert ("event: error" in answer.text) is not served
-            assert len(turnout.row(answer).attempts) == (2 if served else 1)
+        for tier, (_, served) in cases.items():
+            answer = send(turnout, "messages", model=tier, stream=True)
+
+            assert (" well." in answer.text) is served, tier
+            assert ("event: error" in answer.text) is not served, tier
+            tried = [attempt.provider for attempt in turnout.row(answer).attempts]
+            assert tried == [f"{tier}-first", "openai"][: 1 + served]
