@@ -2,7 +2,11 @@
 
 An engine that answers at once stands in for the transport; everything else is the product's own: outline, session, loop guard,
 rules, budgets, hold, ledger, settling. What it prints is the CPU time of the event loop's thread per call, in milliseconds, and
-of the whole process (the ledger's thread included). `--profile` prints where the loop's time goes.
+of the whole process (the ledger's thread included). `--profile` prints where the loop's time goes, `--money` what of it are
+the hold (books, row, commit) and the settling (usage, cost, books, thresholds, session, row queued).
+
+With `--lanes 1 --money`, two cores shared by eight busy processes, Python 3.11: hold 0.089 ms and settling 0.069 ms of the loop's
+time (medians) of 0.63 ms a call. The floor is 0.15 ms for both together.
 """
 
 import argparse
@@ -110,6 +114,34 @@ def show(found: list[tuple[float, float, float]]) -> None:
         print(f"{name:8} best {ordered[0]:.3f} ms, median {ordered[len(ordered) // 2]:.3f} ms a call")
 
 
+def show_money(spent: dict[str, list[float]]) -> None:
+    for name, times in spent.items():
+        ordered = sorted(times)
+        print(
+            f"{name:8} median {ordered[len(ordered) // 2] * 1000:.3f} ms, mean {sum(times) / len(times) * 1000:.3f} ms"
+        )
+
+
+def watched(program: Program) -> dict[str, list[float]]:
+    """The loop's time of each hold and each settling, as they are called; one lane at a time, or a hold counts others' work."""
+    pipeline = program.app._pipeline
+    spent: dict[str, list[float]] = {"hold": [], "settle": []}
+    hold, settle = pipeline._hold, pipeline._settle
+
+    async def timed_hold(*given: Any) -> None:
+        begun = time.thread_time()
+        await hold(*given)
+        spent["hold"].append(time.thread_time() - begun)
+
+    def timed_settle(*given: Any) -> None:
+        begun = time.thread_time()
+        settle(*given)
+        spent["settle"].append(time.thread_time() - begun)
+
+    pipeline._hold, pipeline._settle = timed_hold, timed_settle  # type: ignore[method-assign]
+    return spent
+
+
 async def run(args: argparse.Namespace) -> None:
     home = Path(tempfile.mkdtemp(prefix="call-bench-"))
     (home / "turnout.toml").write_text(SETTINGS)
@@ -180,6 +212,7 @@ async def run(args: argparse.Namespace) -> None:
         ended = time.thread_time(), time.process_time(), time.perf_counter()
         return tuple((b - a) / BATCH * 1000 for a, b in zip(begun, ended, strict=True))  # type: ignore[return-value]
 
+    spent = watched(program) if args.money else {}
     profile = cProfile.Profile(time.thread_time) if args.profile else None
     if profile:
         profile.enable()
@@ -187,6 +220,7 @@ async def run(args: argparse.Namespace) -> None:
     if profile:
         profile.disable()
     show(found)
+    show_money(spent)
     if profile:
         pstats.Stats(profile).sort_stats(args.sort).print_stats(60)
     await program.stop(1)
@@ -199,6 +233,7 @@ if __name__ == "__main__":
     reader.add_argument("--lanes", type=int, default=64)
     reader.add_argument("--size", type=int, default=1_000)
     reader.add_argument("--graded", action="store_true")
+    reader.add_argument("--money", action="store_true")
     reader.add_argument("--profile", action="store_true")
     reader.add_argument("--sort", default="tottime")
     asyncio.run(run(reader.parse_args()))
