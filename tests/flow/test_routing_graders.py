@@ -182,3 +182,16 @@ def broken(folder: Path, module: str, name: str) -> tuple[str, ...]:
         "from turnout.cli import main\nsys.argv = ['turnout', 'serve', '--port', '0']\nmain()\n"
     )
     return (sys.executable, str(script))
+
+
+def test_i02_the_graders_own_calls_fall_under_the_same_cap(cloud: Engine, local: Engine, tmp_path: Path) -> None:
+    local.default = Script("HIGH", tokens=Tokens(1000, 1))
+    budget = '\n[[budget]]\nname = "cap"\nscope = { client = "each" }\ncalls = 2\non_exceed = "refuse"\n'
+    settings = two_tiers(cloud.url, local.url, extra=PRICED)
+    with Turnout(tmp_path / "home", settings=settings, rules=RULES + budget) as turnout:
+        assert turnout.chat("Sort out the thing we spoke of.").status == 200
+        refused = turnout.chat("And then the other one, please, as discussed.")
+        assert (refused.status, refused.header("x-turnout-refusal")) == (400, "turnout_budget")
+        assert (len(local.calls), len(cloud.calls)) == (1, 1)
+        (line,) = turnout.control.budgets()
+        assert (line["used"], line["left"]) == ("2", "0")

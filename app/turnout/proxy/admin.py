@@ -201,7 +201,9 @@ class Admin:
         """Whether this session's own budget need not be shown any more: it has been silent for a day, and nothing is open."""
         live = self._state.sessions.find(label.removeprefix("session "))
         books = self._state.books
-        quiet = live is None or now_ms() - live.last_at_ms > 86_400_000
+        # A kill may have lost the session's memory, never what it spent.
+        last_ms = live.last_at_ms if live is not None else self._state.spent_at.get(key, 0)
+        quiet = now_ms() - last_ms > 86_400_000
         return quiet and key not in books.held and key not in books.lost
 
     def set_mode(self, mode: str) -> Doc:

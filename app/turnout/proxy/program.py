@@ -256,9 +256,11 @@ class Program:
     def _restore_books(self) -> None:
         books, now = self.state.books, datetime.fromtimestamp(time.time(), self.state.edges.zone())
         lost = self.reader.lost()
-        for key, (nanos, tokens, calls, _) in self.reader.bucket_spend().items():
+        for key, (nanos, tokens, calls, at_ms) in self.reader.bucket_spend().items():
             if ended(key, now):
                 continue
+            if "|session|" in key:
+                self.state.spent_at[key] = at_ms
             unit = key.split("|")[2] if key.count("|") >= 4 else "usd"
             if unit == "usd" and key in lost:
                 books.lost[key] = int(lost[key])

@@ -218,6 +218,8 @@ class State:
         self.surplus = Surplus()
         self._noticed = 0
         self._watch = loops.Watch()
+        self.spent_at: dict[str, int] = {}
+        """Budget bucket of a session -> when it was last spent from, as the ledger had it at the start."""
         self.told: dict[str, tuple[int, int]] = {}
         """Bucket -> its limit and the highest threshold that was told of it."""
 
