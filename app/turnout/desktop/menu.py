@@ -117,7 +117,7 @@ def _stopped(status: Status) -> list[Item]:
     """Those that the guard, a budget or the user stopped: one press raises them."""
     items = []
     for one in status.stopped[:LAST]:
-        who, why = text.one_line(one.client or one.session, 40), text.one_line(one.why, 60)
+        who, why = text.one_line(one.client or one.session, 40), text.one_line(one.why.rpartition(": ")[2], 44)
         items.append(
             Item(
                 tr("{client} is stopped: {why}").format(client=who, why=why),

@@ -7,7 +7,7 @@ import pytest
 
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Nanos, Tier
-from turnout.control.messages import BudgetLine, Engine, Status, Waiting
+from turnout.control.messages import BudgetLine, Engine, Status, Stopped, Waiting
 from turnout.desktop.menu import Item, headline, menu, tooltip
 from turnout.desktop.state import Health, State
 from turnout.desktop.trayicon import Glyph, glyph
@@ -60,6 +60,14 @@ def test_a_waiting_session_stands_first_and_can_be_raised_or_stopped() -> None:
         ("allow-usd", "s-1"),
         ("stop", "s-1"),
     ]
+
+
+def test_a_stopped_session_says_why_in_a_few_words_and_can_be_raised() -> None:
+    why = "The loop guard stopped this session: the same request 4 times before (limit 4)."
+    items = menu(State(Health.UP, replace(STATUS, stopped=(Stopped("s-1", "aider", why, 1),))))
+    asked = next(item for item in items if item.children)
+    assert asked.text == "aider is stopped: the same request 4 times before (limit 4)."
+    assert [(child.intent, child.argument) for child in asked.children] == [("allow", "s-1"), ("allow-usd", "s-1")]
 
 
 def test_the_last_calls_name_tier_client_model_and_open_the_call() -> None:

@@ -58,7 +58,8 @@ def test_a_waiting_call_is_told_at_once_with_its_three_answers() -> None:
     news.take(status(notice(1)), NOW)
     asked = notice(2, target="sessions/s-1")
     told = news.take(status(notice(1), asked, waiting=(wait("s-1"),)), NOW + 10)
-    assert [(one.place, one.urgent) for one in told] == [("budgets", True)]
+    assert [(one.title, one.place, one.urgent) for one in told] == [("claude-code waits for you", "budgets", True)]
+    assert told[0].text == "title 2 text 2"
     assert [(one.intent, one.argument) for one in told[0].actions] == [
         ("allow", "s-1"),
         ("allow-usd", "s-1"),

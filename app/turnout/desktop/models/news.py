@@ -54,14 +54,14 @@ class News:
 
     def take(self, status: Status, now_ms: int) -> list[Letter]:
         fresh = self._fresh(status, now_ms)
-        waiting = {wait.session for wait in status.waiting}
+        waiting = {wait.session: wait.client for wait in status.waiting}
         letters = []
         self._urgent_ms = [at for at in self._urgent_ms if now_ms - at < 60_000]
         for notice in fresh:
             session = session_of(notice)
             if session in waiting and len(self._urgent_ms) < URGENT_A_MINUTE:
                 self._urgent_ms.append(now_ms)
-                letters.append(waits(notice, session))
+                letters.append(waits(notice, session, waiting[session]))
             else:
                 self._pending.setdefault(notice.kind, []).append(notice)
         for kind in list(self._pending):
@@ -85,11 +85,11 @@ def session_of(notice: Notice) -> str:
     return session if place == "sessions" else ""
 
 
-def waits(notice: Notice, session: str) -> Letter:
+def waits(notice: Notice, session: str, client: str) -> Letter:
     return Letter(
         notice.kind,
-        text.one_line(notice.title, 120),
-        text.one_line(notice.text, 240),
+        tr("{client} waits for you").format(client=text.one_line(client or session, 80)),
+        text.one_line(f"{notice.title} {notice.text}", 300),
         "budgets",
         urgent=True,
         actions=(
