@@ -146,6 +146,26 @@ def test_i16_a_lock_that_a_crash_left_behind_is_no_lock(engine: Engine, serve: S
     assert f"running already at {again.url}" in second.stderr
 
 
+def test_t07_who_took_the_port_after_a_crash_is_not_taken_for_the_proxy(engine: Engine, serve: Serve) -> None:
+    crashed = serve(settings=four_vendors(engine.url), rules=BY_MODEL)
+    assert crashed.token
+    crashed.kill()
+    with Engine(crashed.port) as squatter:
+        status = subprocess.run(
+            (sys.executable, "-m", "turnout", "status"),
+            env=crashed.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        clients = json.loads(crashed.cli("client", "list", "--json"))["clients"]
+
+        assert status.returncode == 4
+        assert [one["name"] for one in clients] == ["tester"]
+        assert squatter.heard == []
+
+
 def test_i17_after_a_sleep_the_first_call_is_answered_though_the_engine_closed_its_connections(
     engine: Engine, serve: Serve
 ) -> None:

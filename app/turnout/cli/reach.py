@@ -22,9 +22,12 @@ def own_paths() -> Paths:
 
 
 def running(where: Paths) -> Runtime | None:
-    """The proxy's runtime file, if something listens where it says: after a crash the file alone is left."""
+    """The proxy's runtime file, if its process lives and something listens where it says.
+
+    After a crash the file alone is left, and somebody else may have taken the port since: it gets no token of ours (T07).
+    """
     runtime = read_runtime(where.runtime)
-    if runtime is None:
+    if runtime is None or not _lives(runtime.pid):
         return None
     url = urlsplit(runtime.url)
     try:
@@ -32,6 +35,18 @@ def running(where: Paths) -> Runtime | None:
             return runtime
     except OSError:
         return None
+
+
+def _lives(pid: int) -> bool:
+    if os.name != "posix" or pid <= 0:
+        return pid > 0
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def control(where: Paths) -> "ControlClient":

@@ -74,9 +74,11 @@ def _own_folder(folder: Path) -> None:
         if os.name != "posix" or not found.st_mode & 0o077:
             return
         if found.st_mode & 0o022 and any(folder.iterdir()):
+            # A sticky folder is everybody's on purpose (/tmp): closing it would break the machine.
+            mend = "" if found.st_mode & stat.S_ISVTX else f"If it is all yours: chmod 700 '{folder}'. Else "
+            hint = f"{mend}set TURNOUT_HOME to a folder of your own."
             raise SettingsError(
-                f"others can write to {folder}, so what lies in it may be theirs",
-                hint=f"If it is all yours: chmod 700 '{folder}'. Else set TURNOUT_HOME to a folder of your own.",
+                f"others can write to {folder}, so what lies in it may be theirs", hint=hint[0].upper() + hint[1:]
             )
         folder.chmod(0o700)
     except OSError as error:
