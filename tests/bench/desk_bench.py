@@ -7,16 +7,16 @@
     python tests/bench/desk_bench.py frames [--rate N] [--seconds N]     calls arrive while somebody looks
 
 Wall times on a shared machine are what they are: each line also gives what was measured in the thread's own CPU time, which others'
-load inflates less. Two cores at a load of 10, Python 3.11, PySide6 6.11, from source, medians:
+load inflates less. Two shared cores, otherwise quiet, Python 3.11, PySide6 6.11, from source, medians; in brackets at a load of 10:
 
-    idle      78 MB RSS (57 USS), 0.13 % CPU over 30 s; neither httpx nor keyring imported          wanted: 80 MB, 0.2 %
+    idle      78 MB RSS (59 USS), 0.05 % CPU (0.13); neither httpx nor keyring imported                       wanted: 80 MB, 0.2 %
               109 MB before: 20 was GTK's theme, 12 the command line's modules, 7 http.client with ssl
-    window    cold 617 ms, 295 of them CPU; from the tray 330 ms the first time (98 CPU), then 89 (33 CPU)      800, 150
-    chart     a year of 365 bars: made 9 ms, drawn 5 ms of CPU (21 and 13 by the clock)                         50
-    filter    1,000,000 calls: a client 29 ms, a model 43, a session 100, an old call's id 68; what is nowhere   100
-              is known to be nowhere after 8 s, in which the table says so and goes on listening
-    frames    77 calls/s (asked for 100): no turn of the UI thread over 50 ms of CPU; worst 8 on Overview, 22 on Calls, 13 on Budgets
-              by the clock, with the machine full: 3 to 15 turns over 50 ms in 8 s
+    window    cold 337 ms (617); from the tray 134 ms the first time (330), then 32 (89)                      800, 150
+    chart     a year of 365 bars: made 8 ms, drawn 5 (21 and 13)                                              50
+    filter    1,000,000 calls, first rows: a client 8 ms, a model 8, a session 29, an old call's id 8 (29 to 100)     100
+              what is nowhere is known to be nowhere after 1.2 s (8), in which the table says so and goes on listening
+    frames    98 calls/s: no turn of the UI thread over 50 ms; worst 8 on Overview, 47 on Calls, 38 on Budgets        50
+              (at a load of 10 none over 50 ms of CPU, but 3 to 15 by the clock in 8 s)
 """
 
 import argparse
