@@ -9,6 +9,7 @@ import time
 from contextlib import ExitStack
 
 import psutil
+import pytest
 from tests.support.asks import WAYS
 from tests.support.engine import Engine
 from tests.support.fixtures import Serve
@@ -40,6 +41,7 @@ def call_s(turnout: Turnout) -> float:
     return time.monotonic() - started
 
 
+@pytest.mark.flaky(reruns=2)
 def test_t15_slow_heads_bodies_and_idle_connections_do_not_hold_up_a_good_client(engine: Engine, serve: Serve) -> None:
     turnout = serve(settings=four_vendors(engine.url), rules=BY_MODEL)
     alone = statistics.median(call_s(turnout) for _ in range(10))
@@ -87,6 +89,7 @@ def test_t15_a_call_that_gets_no_place_is_told_when_to_come_again(engine: Engine
         engine.release()
 
 
+@pytest.mark.flaky(reruns=2)
 def test_i19_a_client_that_reads_slowly_grows_no_memory_and_holds_up_nobody(engine: Engine, serve: Serve) -> None:
     turnout = serve(settings=four_vendors(engine.url), rules=BY_MODEL)
     turnout.counting()

@@ -83,6 +83,7 @@ def test_i06_a_tray_that_is_killed_takes_only_the_proxy_it_started_with_it(engin
         assert again.ask("GET", "/v1/models", token=tray.token).status == 200
 
 
+@pytest.mark.flaky(reruns=2)
 @pytest.mark.parametrize("mood", ["hangs", "locked"])
 def test_i14_a_keyring_that_hangs_or_is_locked_holds_up_neither_the_start_nor_the_local_tier(
     tmp_path: Path, engine: Engine, mood: str
