@@ -188,6 +188,7 @@ def test_an_audit_asks_two_tiers_side_by_side_and_keeps_the_verdict(start: Start
     with Engine() as dear, Engine() as cheap:
         cheap.default, dear.default = Script(text="total = 1"), Script(text="int total = 1;")
         app = start(two_tiers(dear.url, cheap.url))
+        app.attended()
         app.go("audit")
         app.see("No finished call to audit yet")
         app.write("Prompt to compare", "rename this variable to total")

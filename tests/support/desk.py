@@ -272,7 +272,7 @@ class App:
 
     def names(self) -> list[str]:
         """Everything that shows, in order."""
-        return json.loads(self._ask({"do": "names", "timeout_s": 5.0})["names"])  # type: ignore[no-any-return]
+        return json.loads(self._ask({"do": "names", "role": "", "name": "", "timeout_s": 20.0})["names"])  # type: ignore[no-any-return]
 
     def _ask(self, question: dict[str, object]) -> dict[str, str]:
         if self._eyes is None:

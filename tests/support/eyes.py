@@ -98,32 +98,52 @@ def told(node):
 
 def answer(pid, asked):
     until = time.monotonic() + asked["timeout_s"]
-    if asked["do"] == "names":
-        top = application(pid)
-        return {"names": json.dumps([node.name for node in walk(top) if node.name] if top is not None else [])}
+    last = ""
     while True:
-        node = find(pid, asked)
         try:
-            if asked["do"] == "gone":
-                if node is None:
-                    return {}
-            elif node is not None:
-                if asked["do"] == "press":
-                    press(node)
-                elif asked["do"] == "focus":
-                    node.queryComponent().grabFocus()
-                elif asked["do"] == "write":
-                    node.queryEditableText().setTextContents(asked["text"])
-                return told(node)
+            found = attempt(pid, asked)
+            if found is not None:
+                return found
         except Exception as error:  # it went between finding and doing: look again
             last = repr(error)
-        else:
-            last = ""
         if time.monotonic() > until:
-            top = application(pid)
-            shown = [node.name for node in walk(top) if node.name][:120] if top is not None else []
-            return {"error": f"{asked['do']} {asked['role']} {asked['name']!r}: no {last}", "shown": json.dumps(shown)}
+            return {
+                "error": f"{asked['do']} {asked['role']} {asked['name']!r}: no {last}",
+                "shown": json.dumps(shown(pid)[:120]),
+            }
         time.sleep(0.05)
+
+
+def attempt(pid, asked):
+    """The answer, or None while it is not so."""
+    if asked["do"] == "names":
+        return {"names": json.dumps(shown(pid))}
+    node = find(pid, asked)
+    if asked["do"] == "gone":
+        return {} if node is None else None
+    if node is None:
+        return None
+    if asked["do"] == "press":
+        press(node)
+    elif asked["do"] == "focus":
+        node.queryComponent().grabFocus()
+    elif asked["do"] == "write":
+        node.queryEditableText().setTextContents(asked["text"])
+    try:
+        return told(node)
+    except Exception:  # what was pressed may be gone by now
+        return {}
+
+
+def shown(pid):
+    top = application(pid)
+    names = []
+    for node in walk(top) if top is not None else ():
+        try:
+            names += [node.name] if node.name else []
+        except Exception:
+            continue
+    return names
 
 
 def main():

@@ -54,6 +54,7 @@ def sheet(t: Tokens) -> str:
         color: {t.muted}; padding: {px(4)}px {px(6)}px; }}
     QPushButton[look="bare"]:hover, QToolButton[look="bare"]:hover {{ background: {t.hover}; color: {t.text}; }}
     QPushButton[look="link"] {{ border: 1px solid transparent; border-radius: {small}px; background: transparent; color: {t.accent}; padding: {px(2)}px {px(4)}px; }}
+    QPushButton[side="right"] {{ text-align: right; }}
     QPushButton[look="link"]:hover {{ text-decoration: underline; }}
     QPushButton[look]:focus, QToolButton[look]:focus {{ outline: none; border-color: {t.accent}; }}
     QPushButton[look="main"]:focus {{ border-color: {t.text}; }}

@@ -107,12 +107,14 @@ class Connect(Page):
                 repill(shown, tr("waiting for its first call…"), "quiet")
 
     def _got(self, doc: Doc) -> None:
-        self._busy = ""
+        before, self._busy = (self._busy, self._rows, self.clients_box.count()), ""
         self.url.setText(text.one_line(str(doc.get("url", "")), 60))
         rows = [one for one in doc.get("clients", ()) if isinstance(one, dict)]
         self._rows = sorted(
             rows, key=lambda one: STATES.index(str(one.get("state"))) if one.get("state") in STATES else 9
         )
+        if before == ("", self._rows, self.clients_box.count()) and self._rows:
+            return  # drawn anew, a button that is being pressed would be gone before it clicks
         self._draw()
 
     def _not_got(self, error: TurnoutError) -> None:

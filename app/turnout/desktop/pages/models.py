@@ -179,8 +179,10 @@ class Models(Page):
 
     def _got_keys(self, doc: Doc) -> None:
         rows = doc.get("keys", ())
-        self._known.keys = {str(one.get("provider", "")): str(one.get("state", "")) for one in rows}
-        self._known.keys_problem = ""
+        keys = {str(one.get("provider", "")): str(one.get("state", "")) for one in rows}
+        if keys == self._known.keys and not self._known.keys_problem:
+            return  # drawn anew, a button that is being pressed would be gone before it clicks
+        self._known.keys, self._known.keys_problem = keys, ""
         self._draw_providers()
 
     def _no_keys(self, error: TurnoutError) -> None:

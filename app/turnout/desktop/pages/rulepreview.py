@@ -102,6 +102,7 @@ class PreviewCard(Card):
             tip=tr("Open this call"),
             pressed=partial(self.opened.emit, one.call),
         )
+        opens.setProperty("side", "right")
         opens.setFixedWidth(px(70))
         return row(
             Dot(before[0] if before[0] in TIERS else "faint", round_=True),

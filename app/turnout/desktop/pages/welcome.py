@@ -102,6 +102,7 @@ class Welcome(Page):
         super().__init__(desk)
         self.caption.hide()
         self._settings = Settings()
+        self._shown: list[Mapping[str, Any]] | None = None
         self.engine_words = label("", 13, 500)
         self.engine_words.setWordWrap(True)
         look = Button(tr("Look for Ollama"), "refresh-cw", pressed=self._look)
@@ -213,9 +214,12 @@ class Welcome(Page):
         self._say_finish()
 
     def _got_clients(self, doc: Doc) -> None:
-        clear(self.clients)
         rows = [one for one in doc.get("clients", ()) if isinstance(one, Mapping)]
         shown = [one for one in rows if one.get("state") in ("present", "connected", "changed")]
+        if shown == self._shown:
+            return  # drawn anew, a button that is being pressed would be gone before it clicks
+        self._shown = shown
+        clear(self.clients)
         for one in shown[:5]:
             self.clients.addLayout(self._client(one))
         if not shown:
