@@ -111,7 +111,8 @@ class Model:
     def _matrix(self, seen: list) -> sp.csr_matrix:
         starts, columns, values = [0], [], []
         for one in seen:
-            found = [self.places[key] for key in one.keys if key in self.places]
+            # In order: keys come from a set, and the order of a sum shows in its last digits.
+            found = sorted(self.places[key] for key in one.keys if key in self.places)
             columns += found
             values += [KEY_SCALE / np.sqrt(len(found) + 1)] * len(found)
             starts.append(len(columns))

@@ -190,11 +190,15 @@ def _made(client: str, here: "World", outline: "object", headers: dict[str, str]
 
 
 def _clients(here: "World") -> list[tuple[str, str, str]]:
+    """None where the ledger cannot be read: what a rule says of an ask can be told without it."""
+    from turnout.errors import LedgerError
     from turnout.ledger.reader import Reader
 
     reader = Reader(here.paths.ledger)
     try:
         return [(row.name, row.department, row.project) for row in reader.clients()]
+    except LedgerError:
+        return []
     finally:
         reader.close()
 

@@ -5,6 +5,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from turnout.calls.units import Json, Tier
+from turnout.cli.output import complain
+from turnout.errors import LedgerError
 from turnout.settings.files import own_text, read_settings
 from turnout.settings.paths import Paths
 
@@ -61,7 +63,11 @@ class World:
         from turnout.routing.grade import load_grader
 
         grader = load_grader(resource("grader", "weights.bin").read_bytes())
-        kept = self.kept("calibration").get("now")
+        try:
+            kept = self.kept("calibration").get("now")
+        except LedgerError as error:
+            complain(f"{error.message} Graded as shipped, without your calibration.", error.hint)
+            kept = None
         if not isinstance(kept, str):
             return grader
         from turnout.routing.calibration import Calibration

@@ -302,6 +302,16 @@ def test_grading_works_under_broken_rules(home: Path, turnout: Shell) -> None:
     assert turnout("grade", "rename x").code == 0
 
 
+def test_grading_and_explaining_work_beside_a_ledger_that_cannot_be_read(home: Path, turnout: Shell) -> None:
+    (home / "data").mkdir(parents=True, exist_ok=True)
+    (home / "data" / "ledger.db").write_bytes(b"no ledger of ours" * 100)
+
+    said = turnout("grade", "fix the bug in this function", "--json")
+    assert (said.code, said.doc["grade"]) == (0, "HIGH")
+    assert "without your calibration" in said.err
+    assert turnout("rules", "explain", "hello").code == 0
+
+
 def test_calibration_is_kept_and_can_be_taken_back(home: Path, turnout: Shell) -> None:
     labels = home / "labels.jsonl"
     rows = [{"prompt": "word " * (n % 30 + 1), "strong_needed": (n % 30) / 30} for n in range(60)]
