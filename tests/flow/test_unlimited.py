@@ -44,7 +44,7 @@ def test_a_stream_without_a_limit_ends_with_length_where_the_budget_does(
     engine: Engine, serve: Serve, way: str, lane: str
 ) -> None:
     vendor = SPEAKS[way] if lane == "fast" else "anthropic" if SPEAKS[way] != "anthropic" else "openai"
-    engine.say(Script(LONG, tokens=Tokens(20, 14_000), piece=16_000, gap_s=0.001))
+    engine.say(Script(LONG, tokens=Tokens(20, 14_000), piece=16_000))
     # Pays for some 10,000 tokens of output at $8 a million: for what is held first and no more.
     turnout = serve(settings=four_vendors(engine.url), rules=BY_MODEL + BUDGET.format(usd=0.08))
     body, _ = unlimited(turnout, way, vendor)
