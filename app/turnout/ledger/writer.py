@@ -82,6 +82,8 @@ class Writer:
         self._wake = threading.Condition()
         self._closing = False
         self._waking = False
+        self._due = False
+        """The queue has waited its 20 ms; kept for a thread that is at work when it is told so."""
         self._unchecked = 0
         self.problem = ""
         """Why the last write failed; empty while all is well."""
@@ -244,16 +246,17 @@ class Writer:
     def _wake_later(self) -> None:
         with self._wake:
             self._waking = False
-            if self._jobs:
-                self._wake.notify()
+            self._due = True
+            self._wake.notify()
 
     # --- the thread ---
 
     def _run(self) -> None:
         while True:
             with self._wake:
-                if not self._closing and not any(job.waits is not None for job in self._jobs):
+                if not self._closing and not self._due and not any(job.waits is not None for job in self._jobs):
                     self._wake.wait(self._snapshot.due_s(time.monotonic()))
+                self._due = False
                 batch = list(self._jobs)
                 self._jobs.clear()
                 closing = self._closing

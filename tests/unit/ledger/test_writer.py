@@ -258,3 +258,24 @@ async def _written(writer: Writer) -> None:
     async with asyncio.timeout(10):
         while writer.unwritten or writer.problem:
             await writer.flush()
+
+
+async def test_a_call_settled_while_the_thread_is_at_work_is_written_when_it_is_done(
+    tmp_path: Path, reader: Reader
+) -> None:
+    loop = asyncio.get_running_loop()
+    writer = Writer(tmp_path / "ledger.db", loop, wait_s=5)
+    other = connect(tmp_path / "ledger.db")
+    other.execute("BEGIN IMMEDIATE")
+    at_work = asyncio.create_task(writer.write_client("ada", b"hash", "", "", AT_MS))
+    while not writer._busy.locked():  # noqa: ASYNC110  a lock of another thread tells nobody
+        await asyncio.sleep(0)
+    writer.settle(settled(1))
+    # Past the 20 ms that a settled call may wait: the thread is told while it waits for the lock.
+    loop.call_later(0.1, other.execute, "ROLLBACK")
+    await at_work
+    async with asyncio.timeout(10):
+        while reader.call(settled(1).id) is None:  # noqa: ASYNC110  nor does a file
+            await asyncio.sleep(0.01)
+    other.close()
+    writer.close()
