@@ -206,7 +206,7 @@ class Turnout:
         """Newest first."""
         reader = Reader(self.home / "data" / "ledger.db")
         try:
-            return reader.calls(10_000)
+            return reader.calls(1_000_000)
         finally:
             reader.close()
 
