@@ -41,7 +41,9 @@ def main() -> int:
         ("lint", [python, "-m", "ruff", "check", "."]),
         ("import contracts", [os.path.join(bin_, "lint-imports")]),
         ("types", [python, "-m", "mypy"]),
-        ("tests", [python, "-m", "pytest", *arguments]),
+        # Real sockets, processes and windows on a machine that others load: a failure counts when it comes twice. Who needed
+        # the second try is listed at the end.
+        ("tests", [python, "-m", "pytest", "-raR", "--reruns", "1", "--durations", "15", *arguments]),
     )
     failed = []
     for name, command in checks:
