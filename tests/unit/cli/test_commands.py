@@ -441,7 +441,7 @@ def test_doctor_finds_clients_here_but_not_connected_and_changed_since(home: Pat
     assert "Claude Code is connected" in turnout("doctor").out
 
     (user / ".claude" / "settings.json").write_text("{}")
-    assert "Claude Code was connected, but" in turnout("doctor").out
+    assert "was changed or is gone" in turnout("doctor").out
 
 
 def test_connect_prints_applies_and_undoes(home: Path, turnout: Shell) -> None:
@@ -458,6 +458,33 @@ def test_connect_prints_applies_and_undoes(home: Path, turnout: Shell) -> None:
     turnout("connect", "claude-code", "--undo")
     assert list(user.iterdir()) == []
     assert turnout("client", "list", "--json").doc["clients"] == []
+
+
+def test_print_shows_what_to_add_by_hand_where_a_file_cannot_be_edited(home: Path, turnout: Shell) -> None:
+    file = home.parent / "user" / ".continue" / "config.yaml"
+    file.parent.mkdir()
+    write(file, "models: &m\n  - name: mine\nothers: *m\n")
+
+    said = turnout("connect", "continue", "--print")
+
+    assert said.code == 0
+    assert "config.yaml" in said.err
+    assert 'name: "Turnout"' in said.out
+
+
+def test_doctor_finds_a_client_whose_token_is_gone_or_that_points_to_another_port(home: Path, turnout: Shell) -> None:
+    turnout("connect", "claude-code", "--apply")
+    turnout("client", "rotate", "claude-code")
+    assert "its token is no longer valid" in turnout("doctor").out
+
+    turnout("connect", "claude-code", "--apply")
+    write(home / "turnout.toml", "[server]\nport = 7799\n" + SETTINGS)
+    assert "Turnout is at http://127.0.0.1:7799" in turnout("doctor").out
+
+    turnout("client", "remove", "claude-code")
+    assert turnout("connect", "claude-code", "--undo").code == 0
+    assert turnout("connect", "claude-code", "--undo").code == 1
+    assert not (home.parent / "user" / ".claude").exists()
 
 
 def test_connect_makes_no_token_for_a_file_it_cannot_edit(home: Path, turnout: Shell) -> None:
