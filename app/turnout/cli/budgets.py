@@ -89,6 +89,13 @@ def resume(as_json: AsJson = False) -> None:
         say("Rules route again.")
 
 
+def amounts(row: dict[str, object]) -> dict[str, object]:
+    """A bucket as `--json` shows it: dollars also under `used_usd`, `held_usd`, `left_usd` and `limit_usd`, as everywhere."""
+    if row.get("unit") != "usd":
+        return row
+    return row | {f"{name}_usd": str(row.get(name, "0")) for name in ("used", "held", "left", "limit")}
+
+
 @budget.command("list")
 def budgets(as_json: AsJson = False) -> None:
     """Every budget window with something in it, and who used what share of it."""
@@ -105,7 +112,11 @@ def budgets(as_json: AsJson = False) -> None:
         reader.close()
     if as_json:
         say_json(
-            {"budgets": [row | {"shares": [one.doc() for one in who]} for row, who in zip(rows, used, strict=True)]}
+            {
+                "budgets": [
+                    amounts(row) | {"shares": [one.doc() for one in who]} for row, who in zip(rows, used, strict=True)
+                ]
+            }
         )
         return
     if not rows:
@@ -164,7 +175,7 @@ def credit(
     if not rows:
         raise NotFoundError(f"nothing was spent under {scope[:80]!r} yet", hint="`turnout budget list` shows the keys.")
     if as_json:
-        say_json({"budgets": rows})
+        say_json({"budgets": [amounts(row) for row in rows]})
         return
     for row in rows:
         left = dollars(str(row["left"])) if row.get("unit") == "usd" else f"{row['left']} {row.get('unit')}"

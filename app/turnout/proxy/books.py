@@ -4,7 +4,7 @@ One atomic step: between reading `used` and calling `hold` nothing is awaited, s
 A hold ends exactly once (I03): `settle` of an unknown id changes nothing.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from turnout.calls.units import Nanos, Tokens
@@ -100,8 +100,3 @@ class Books:
             else:
                 self.held.pop(charge.key, None)
         return kept
-
-    def forget(self, ended: Callable[[str], bool]) -> None:
-        """Drops the sums of windows that ended; open holds keep theirs."""
-        for key in [key for key in self.settled if key not in self.held and ended(key)]:
-            del self.settled[key]
