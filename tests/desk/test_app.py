@@ -278,7 +278,10 @@ def test_the_theme_follows_the_desktop_live_and_the_users_choice_overrides_it(de
     app.go("settings")
     app.see("Theme")
     window = app.window()
-    ground = lambda: desk.color(window, 230, 8)  # noqa: E731
+
+    def ground() -> str:
+        return desk.color(window, 230, 8)
+
     app.until(lambda: ground() == "#F7F8FA", "a light window")
     desk.rig("theme", "dark")
     app.until(lambda: ground() == "#0F1115", "a dark window")

@@ -119,7 +119,12 @@ def test_i12_a_lock_held_at_start_is_waited_for(engine: Engine, serve: Serve) ->
     turnout.stop()
     other = sqlite3.connect(turnout.home / "data" / "ledger.db", isolation_level=None, check_same_thread=False)
     other.execute("BEGIN EXCLUSIVE")
-    free = threading.Timer(3.0, lambda: (other.execute("ROLLBACK"), other.close()))
+
+    def let_go() -> None:
+        other.execute("ROLLBACK")
+        other.close()
+
+    free = threading.Timer(3.0, let_go)
     free.start()
     with Turnout(turnout.home) as again:
         assert spent(again) > 0

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from tests.support.engine import Engine
@@ -176,8 +177,12 @@ def test_t12_a_node_gets_no_key_of_the_environment_and_no_redirect_is_followed(s
 
 def test_a_name_that_is_none_is_refused_before_anybody_is_asked(serve: Serve, engine: Engine) -> None:
     proxy = serve(settings=ollamas(local=engine.url))
+
+    def pull(name: str) -> list[Doc]:
+        return list(proxy.control.models_pull(name))
+
     for name in ("", "   ", "a\nb", "x" * 400):
-        assert "no name of a model" in refusal(lambda name=name: list(proxy.control.models_pull(name))).message
+        assert "no name of a model" in refusal(partial(pull, name)).message
     assert engine.calls == []
 
 

@@ -57,7 +57,7 @@ class Agent:
 
     def tool_answers(self, result: str) -> Answered:
         self._calls += 1
-        call = {"id": f"c{self._calls}", "type": "function"}
+        call: Doc = {"id": f"c{self._calls}", "type": "function"}
         call |= {"function": {"name": "read", "arguments": f'{{"n": {self._calls}}}'}}
         self._history.append({"role": "assistant", "content": None, "tool_calls": [call]})
         self._history.append({"role": "tool", "tool_call_id": f"c{self._calls}", "content": result})
@@ -90,9 +90,9 @@ def test_three_asks_and_fifteen_tool_calls_are_three_decisions_and_no_switch_ins
         assert len(made) == 18
         decisions = [row for row in made if "call.inherited" not in row.signals]
         assert [made.index(row) for row in decisions] == [0, 6, 12]
-        for ask in range(3):
-            assert len({row.model for row in made[ask * 6 : ask * 6 + 6]}) == 1
-            assert len({(row.tier, row.grade) for row in made[ask * 6 : ask * 6 + 6]}) == 1
+        for first in (0, 6, 12):
+            assert len({row.model for row in made[first : first + 6]}) == 1
+            assert len({(row.tier, row.grade) for row in made[first : first + 6]}) == 1
         assert [made[0].grade, made[6].grade, made[12].grade] == [Grade.LOW, Grade.HIGH, Grade.MEDIUM]
         assert {row.reason for row in made[7:12]} == {"grade HIGH, pinned: a tool loop keeps its model"}
 

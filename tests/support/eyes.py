@@ -6,14 +6,19 @@ Run by the distribution's Python, which has pyatspi; it imports nothing of ours.
 import json
 import sys
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import pyatspi
 
+Node = Any
+"""An accessible of pyatspi, which has no types."""
+Asked = dict[str, Any]
 WIDEST = 400
 """Children of one node we look at: a table of a million rows has nine million."""
 
 
-def application(pid):
+def application(pid: int) -> Node | None:
     desktop = pyatspi.Registry.getDesktop(0)
     for number in range(desktop.childCount):
         try:
@@ -25,12 +30,13 @@ def application(pid):
     return None
 
 
-def showing(node):
+def showing(node: Node) -> bool:
     states = node.getState()
-    return states.contains(pyatspi.STATE_SHOWING) and states.contains(pyatspi.STATE_VISIBLE)
+    seen: bool = states.contains(pyatspi.STATE_SHOWING) and states.contains(pyatspi.STATE_VISIBLE)
+    return seen
 
 
-def walk(node):
+def walk(node: Node) -> Iterator[Node]:
     """What shows, depth first. Cells of a table say they do not show, and are looked at all the same."""
     for number in range(min(node.childCount, WIDEST)):
         try:
@@ -45,37 +51,39 @@ def walk(node):
             continue
 
 
-def text_of(node):
+def text_of(node: Node) -> str:
     try:
-        return node.queryText().getText(0, -1)
+        text: str = node.queryText().getText(0, -1)
+        return text
     except Exception:
         return ""
 
 
-def fits(node, asked):
+def fits(node: Node, asked: Asked) -> bool:
     if asked["role"] and node.getRoleName() != asked["role"]:
         return False
     if asked["do"] == "write" and not node.getState().contains(pyatspi.STATE_EDITABLE):
         return False  # the caption beside it has its name
-    name = node.name or ""
-    return asked["name"] in name if asked["part"] else name == asked["name"]
+    name: str = node.name or ""
+    wanted: str = asked["name"]
+    return wanted in name if asked["part"] else name == wanted
 
 
-def find(pid, asked):
+def find(pid: int, asked: Asked) -> Node | None:
     top = application(pid)
     if top is None:
         return None
     return next((node for node in walk(top) if fits(node, asked)), None)
 
 
-def press(node):
+def press(node: Node) -> None:
     action = node.queryAction()
     names = [action.getName(number) for number in range(action.nActions)]
     wanted = next((n for n, name in enumerate(names) if name.lower() in ("press", "toggle", "check")), 0)
     action.doAction(wanted)
 
 
-def middle(node):
+def middle(node: Node) -> str:
     try:
         box = node.queryComponent().getExtents(pyatspi.DESKTOP_COORDS)
         return f"{box.x + box.width // 2} {box.y + box.height // 2}"
@@ -83,7 +91,7 @@ def middle(node):
         return ""
 
 
-def told(node):
+def told(node: Node) -> dict[str, str]:
     states = node.getState()
     return {
         "middle": middle(node),
@@ -96,7 +104,7 @@ def told(node):
     }
 
 
-def answer(pid, asked):
+def answer(pid: int, asked: Asked) -> dict[str, str]:
     until = time.monotonic() + asked["timeout_s"]
     last = ""
     while True:
@@ -114,7 +122,7 @@ def answer(pid, asked):
         time.sleep(0.05)
 
 
-def attempt(pid, asked):
+def attempt(pid: int, asked: Asked) -> dict[str, str] | None:
     """The answer, or None while it is not so."""
     if asked["do"] == "names":
         return {"names": json.dumps(shown(pid))}
@@ -135,9 +143,9 @@ def attempt(pid, asked):
         return {}
 
 
-def shown(pid):
+def shown(pid: int) -> list[str]:
     top = application(pid)
-    names = []
+    names: list[str] = []
     for node in walk(top) if top is not None else ():
         try:
             names += [node.name] if node.name else []
@@ -146,7 +154,7 @@ def shown(pid):
     return names
 
 
-def main():
+def main() -> None:
     pid = int(sys.argv[1])
     for line in sys.stdin:
         print(json.dumps(answer(pid, json.loads(line))), flush=True)

@@ -99,7 +99,7 @@ def test_a_name_finds_the_model_that_it_finds_there(table: PriceTable, provider:
 
 def _priced_by_tokens(info: Any) -> bool:
     listed = info.prices if isinstance(info.prices, list) else [info.prices]
-    prices = [getattr(one, "prices", one) for one in listed]
+    prices: list[Any] = [getattr(one, "prices", one) for one in listed]
     return any(one.input_mtok is not None or one.output_mtok is not None for one in prices)
 
 

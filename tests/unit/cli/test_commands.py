@@ -20,9 +20,9 @@ from turnout.calls.units import Grade, Nanos, Tier
 from turnout.cli import _plain_serve
 from turnout.cli.commands import run
 from turnout.cli.exporting import disarmed
+from turnout.ledger.entries import write_settled
 from turnout.ledger.recover import recover
 from turnout.ledger.schema import connect
-from turnout.ledger.writer import write_settled
 
 SETTINGS = """
 [providers.anthropic]

@@ -11,10 +11,10 @@ from tests.unit.ledger.made import AT_MS, settled
 from turnout.calls.units import Nanos, Tier, Tokens
 from turnout.calls.usage import Usage
 from turnout.cli.owned import Owned, owned
+from turnout.ledger.entries import write_settled
 from turnout.ledger.reader import Reader
 from turnout.ledger.recover import recover
 from turnout.ledger.schema import connect
-from turnout.ledger.writer import write_settled
 
 SETTINGS = """
 [providers.openai]
@@ -50,7 +50,8 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
 def _put(reader: Reader, *, count: int, busy_ms: int, energy: int, **more: Any) -> None:
     db = connect(reader.path)
     usage = Usage(Tokens(1_000_000), output=Tokens(100_000))
-    here = {"provider": "local", "model": "qwen3-coder:30b", "tier": Tier.LOCAL, "cost": 0, "usage": usage} | more
+    here: dict[str, Any] = {"provider": "local", "model": "qwen3-coder:30b", "tier": Tier.LOCAL}
+    here |= {"cost": 0, "usage": usage} | more
     for number in range(count):
         write_settled(db, settled(number, busy_ms=busy_ms, energy=Nanos(energy), **here))
     db.commit()

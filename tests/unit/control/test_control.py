@@ -131,7 +131,7 @@ def test_events_come_one_by_one(server: Script, client: ControlClient) -> None:
 
 def test_a_pull_tells_its_progress_and_its_error(server: Script, client: ControlClient) -> None:
     server.answer = (200, b'{"status": "pulling", "completed": 1, "total": 2}\n{"error": "no such model"}\n')
-    seen = []
+    seen: list[object] = []
 
     with pytest.raises(ControlError, match="no such model"):
         seen.extend(client.models_pull("x"))

@@ -2,6 +2,7 @@
 
 import json
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -82,7 +83,8 @@ def test_what_was_learned_survives_a_restart_and_damage_is_passed_over() -> None
         corrections.observe(MODEL, shape, round(shape.plain * 1.2) + 20)
     kept = json.loads(json.dumps(corrections.models[MODEL].json()))
     again.load(MODEL, kept)
-    for bad in (None, [], {}, kept | {"weights": [1]}, kept | {"spread": "x"}, kept | {"weights": [float("nan")] * 5}):
+    wrong: list[Any] = [{"weights": [1]}, {"spread": "x"}, {"weights": [float("nan")] * 5}]
+    for bad in (None, [], {}, *(kept | one for one in wrong)):
         again.load("other", bad)
     shape = Shape(5_000, 3, 2)
     assert again.expected(MODEL, shape) == corrections.expected(MODEL, shape)

@@ -1,6 +1,7 @@
 """What the overview says of budgets and spend, as values."""
 
 from datetime import date, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,7 @@ def test_the_context_of_a_range_is_priced_by_bucket_and_says_what_caches_saved()
         ),
         SpendRow("unknown", cost=Nanos(5), uncached=Tokens(7)),
     ]
-    priced = [
+    priced: list[dict[str, Any]] = [
         {
             "model": "opus",
             "input_usd_per_million": "5",

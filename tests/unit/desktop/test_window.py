@@ -5,6 +5,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -147,7 +148,7 @@ def test_t22_names_from_outside_are_plain_text_on_every_page(window: Window, qtb
         page = window.page(key)
         assert page is not None
         if key == "overview":
-            qtbot.waitUntil(lambda page=page: _shows(page, HOSTILE), timeout=15_000)
+            qtbot.waitUntil(partial(_shows, page, HOSTILE), timeout=15_000)
     seen = 0
     for widget in everything(window):
         if isinstance(widget, QLabel):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -273,7 +274,8 @@ def test_a_rare_status_is_found_by_an_index_of_its_own(tmp_path: Path, status: s
 @pytest.mark.parametrize("name", ["tier", "client"])
 def test_a_filter_by_tier_or_client_reads_its_index_in_order(tmp_path: Path, name: str) -> None:
     db = connect(tmp_path / "ledger.db")
-    clauses, values = _where(CallFilter(**{name: "high"}))
+    wanted: dict[str, Any] = {name: "high"}
+    clauses, values = _where(CallFilter(**wanted))
     sql = f"SELECT id FROM calls WHERE {' AND '.join(clauses)} ORDER BY at_ms DESC, id DESC LIMIT 100"
     plan = str(db.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall())
     db.close()

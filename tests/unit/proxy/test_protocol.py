@@ -42,7 +42,7 @@ async def serving() -> AsyncIterator[int]:
     finally:
         server.close()
         for one in list(state.connections):
-            one.transport.abort()  # type: ignore[union-attr]  # every one of ours has a transport
+            one.transport.abort()
         await asyncio.gather(*state.tasks, return_exceptions=True)
 
 

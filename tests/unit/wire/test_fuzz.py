@@ -64,7 +64,7 @@ def test_any_json_is_served_or_refused(dialect: Dialect, doc: Json) -> None:
 def test_arguments_nested_to_the_sky_are_carried_as_text() -> None:
     """A chat's arguments are a string: 300 levels of it passed the depth check and broke the writer, a 500."""
     deep = '{"a":' * 300 + "1" + "}" * 300
-    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": deep}}
+    call: Json = {"id": "c", "type": "function", "function": {"name": "f", "arguments": deep}}
     messages: list[Json] = [
         {"role": "user", "content": "x"},
         {"role": "assistant", "content": None, "tool_calls": [call]},

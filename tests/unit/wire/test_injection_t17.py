@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from turnout.calls.reply import Began, Ended, StopReason, TextDelta, ToolArguments, ToolBegan, ToolEnded
+from turnout.calls.reply import Began, Ended, Event, StopReason, TextDelta, ToolArguments, ToolBegan, ToolEnded
 from turnout.calls.units import Dialect
 from turnout.proxy.answer import header_value
 from turnout.wire.codec import codec
@@ -28,7 +28,7 @@ def test_t17_a_models_text_never_ends_its_own_event(dialect: Dialect, text: str,
     spoken = codec(dialect)
     writer = spoken.reply_writer(ReplyContext(call_id="c1", model="m", now_s=1, include_usage=False, tools=True))
     arguments = json.dumps({"a": argument})
-    events = [
+    events: list[Event] = [
         Began("r1", "m"),
         TextDelta(text),
         ToolBegan(0, "call_1", "look"),

@@ -88,24 +88,25 @@ class Exceptions:
         first: Obj = {"role": "developer", "content": body.pop("instructions", [])}
         found = [{"role": "user", "content": given}] if isinstance(given, str) else given
         assert isinstance(found, list)
-        body["input"] = []
+        items: list[Json] = []
+        body["input"] = items
         for one in [first, *found]:
             assert isinstance(one, dict)
             if one.get("type", "message") != "message":
                 gone = ("status",) if str(one["type"]).endswith("_call") else ("status", "id")
-                body["input"].append({key: value for key, value in one.items() if key not in gone})
+                items.append({key: value for key, value in one.items() if key not in gone})
                 continue
             role = "developer" if one["role"] == "system" else one["role"]
             content = one["content"]
             parts = [{"text": content}] if isinstance(content, str) else content
             assert isinstance(parts, list)
-            kept = [
+            kept: list[Json] = [
                 {k: v for k, v in part.items() if k not in ("type", "annotations")}
                 for part in parts
                 if isinstance(part, dict)
             ]
             if kept:
-                body["input"].append({"type": "message", "role": role, "content": kept})
+                items.append({"type": "message", "role": role, "content": kept})
         return body
 
 
@@ -128,7 +129,9 @@ def meaning(dialect: Dialect, body: Json) -> Json:
         return Exceptions.defaults({**body, "contents": Exceptions.neighbours(body["contents"], "parts")})
     if dialect is Dialect.OPENAI_CHAT:
         for message in body["messages"] if isinstance(body["messages"], list) else []:
-            for call in message.get("tool_calls") or [] if isinstance(message, dict) else []:
+            calls = message.get("tool_calls") if isinstance(message, dict) else None
+            for call in calls if isinstance(calls, list) else []:
+                assert isinstance(call, dict)
                 call.pop("index", None)  # a stream's own number, sent back by some clients
         return Exceptions.defaults(Exceptions.limits(body))
     if dialect in (Dialect.OPENAI_EMBEDDINGS, Dialect.OLLAMA_EMBED):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from turnout.calls.units import Dialect
+from turnout.calls.units import Dialect, Json
 from turnout.errors import BadRequestError
 from turnout.wire.limit import with_limit, with_window
 from turnout.wire.splice import UsageStrip, with_include_usage, with_member, with_model
@@ -139,7 +139,10 @@ def test_a_clamp_sets_the_limit_and_nothing_else(
 def test_a_clamp_keeps_the_thinking_budget_below_it(
     limit: int, thinking: dict[str, Any], dropped: tuple[str, ...]
 ) -> None:
-    body = {"thinking": {"type": "enabled", "budget_tokens": 31_999, "display": "x"}, "max_tokens": 64_000}
+    body: dict[str, Json] = {
+        "thinking": {"type": "enabled", "budget_tokens": 31_999, "display": "x"},
+        "max_tokens": 64_000,
+    }
 
     changed, told = with_limit(Dialect.ANTHROPIC, json.dumps(body).encode(), body, limit, legacy=True)
 

@@ -159,10 +159,12 @@ def test_an_engine_that_breaks_its_own_dialect_ends_in_the_clients_error_or_end(
     events = heard(dialect, body)
 
     assert [event for event in events if isinstance(event, Ended | Failed)] == events[-1:]
-    broken = isinstance(events[-1], Failed)
+    last = events[-1]
+    assert isinstance(last, Ended | Failed)
+    broken = isinstance(last, Failed)
     for client in PATHS:
         raw = told(client, events)
-        if isinstance(events[-1], Failed) or events[-1].reason.value not in ("length", "filter"):
+        if isinstance(last, Failed) or last.reason.value not in ("length", "filter"):
             assert closed(client, raw, broken=broken), (client, raw[-300:])
         if not broken:
             json.loads(codec(client).write_reply(Offered(()).feed(events), CONTEXT))
