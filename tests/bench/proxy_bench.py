@@ -46,6 +46,11 @@ scope = {{ client = "each" }}
 usd = 100000
 per = "day"
 on_exceed = "refuse"
+# The load generator sends one conversation for ever: the guard counts it, and must not end it.
+[[loop]]
+scope = {{ session = "each" }}
+turns = 1000000000
+usd = 1000000
 """
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import gc
 import json
 import logging
 import logging.handlers
@@ -109,6 +110,7 @@ async def _serve(paths: Paths, port: int | None, host: str | None, *, parent_std
             loop="asyncio",
         )
     )
+    _calm_collector()
     url = _url(address, bound)
     program.admin.url = url
     runtime = Runtime(url, os.getpid(), program.control_token, __version__, program.started_ms)
@@ -259,6 +261,13 @@ def _stop_with_parent(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) 
             loop.call_soon_threadsafe(stopping.set)
 
     threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
+def _calm_collector() -> None:
+    """What is loaded by now lives as long as the process, and a call leaves no cycles: looking through all of it every few
+    calls was an eighth of a call's CPU (0.57 ms before, 0.50 after, median of 40 batches; tests/bench/call_bench.py)."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _harden() -> None:
