@@ -240,6 +240,8 @@ def holder_of(port: int) -> str:
     if not inodes:
         return ""
     for process in Path("/proc").glob("[0-9]*"):
+        if process.name == str(os.getpid()):
+            continue  # we hold the port at the other loopback address by now
         with contextlib.suppress(OSError):
             for handle in (process / "fd").iterdir():
                 if any(f"socket:[{inode}]" == os.readlink(handle) for inode in inodes):  # noqa: PTH115  a link to no path
