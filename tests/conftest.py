@@ -1,5 +1,5 @@
 """Fixtures every test may use."""
 
-from tests.support.fixtures import engine, llama, serve
+from tests.support.fixtures import engine, llama, scripted, serve
 
-__all__ = ["engine", "llama", "serve"]
+__all__ = ["engine", "llama", "scripted", "serve"]

@@ -22,12 +22,6 @@ QUICK = 'key = "none"\nfirst_byte_s = 1\nidle_s = 1\n'
 
 
 @pytest.fixture(scope="module")
-def scripted() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def running(scripted: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Turnout]:
     settings = four_vendors(scripted.url).replace('key = "none"\n', QUICK)
     with Turnout(tmp_path_factory.mktemp("aborts"), settings=settings, rules=BY_MODEL + BUDGET) as found:

@@ -49,12 +49,6 @@ LIMIT_S = 20.0
 
 
 @pytest.fixture(scope="module")
-def scripted() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def running(scripted: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Turnout]:
     settings = four_vendors(scripted.url).replace('key = "none"\n', IMPATIENT)
     with Turnout(tmp_path_factory.mktemp("attempts"), settings=settings, rules=RULES) as found:

@@ -38,12 +38,6 @@ ENGINES = [(way, stream, HOME[way]) for way, stream in STREAMS] + [
 
 
 @pytest.fixture(scope="module")
-def scripted() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def running(scripted: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Turnout]:
     home: Path = tmp_path_factory.mktemp("bad")
     settings = four_vendors(scripted.url).replace('key = "none"\n', 'key = "none"\nfirst_byte_s = 2\nidle_s = 1\n')

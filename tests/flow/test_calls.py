@@ -22,12 +22,6 @@ STOPS = {
 
 
 @pytest.fixture(scope="module")
-def scripted() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def turnout(scripted: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Turnout]:
     home: Path = tmp_path_factory.mktemp("calls")
     with Turnout(home, settings=four_vendors(scripted.url), rules=BY_MODEL) as running:

@@ -112,12 +112,6 @@ HEADERS = {
 
 
 @pytest.fixture(scope="module")
-def scripted() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def turnout(scripted: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Turnout]:
     home: Path = tmp_path_factory.mktemp("fidelity")
     rules = BY_MODEL + '\n[[budget]]\nname = "small"\nscope = { client = "tight" }\nusd = 0.05\nper = "ever"\n'

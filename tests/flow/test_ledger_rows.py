@@ -44,12 +44,6 @@ on_exceed = "refuse"
 
 
 @pytest.fixture(scope="module")
-def scripted() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def running(scripted: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Turnout]:
     home: Path = tmp_path_factory.mktemp("rows")
     settings = four_vendors(scripted.url, extra='[developer]\nname = "ada"\n')

@@ -31,12 +31,6 @@ PATHS = {
 
 
 @pytest.fixture(scope="module")
-def scripted() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def turnout(scripted: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Turnout]:
     home: Path = tmp_path_factory.mktemp("meaning")
     with Turnout(home, settings=four_vendors(scripted.url), rules=BY_MODEL) as running:

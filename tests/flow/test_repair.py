@@ -23,12 +23,6 @@ FAMILIES = ("openai", "anthropic", "ollama", "gemini")
 
 
 @pytest.fixture(scope="module")
-def scripted() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def clients(scripted: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Client]]:
     """Engines of all dialects within our own walls."""
     home: Path = tmp_path_factory.mktemp("repair")

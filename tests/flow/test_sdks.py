@@ -29,12 +29,6 @@ PAIRS = [
 
 
 @pytest.fixture(scope="module")
-def scripted() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def turnout(scripted: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Turnout]:
     home: Path = tmp_path_factory.mktemp("sdks")
     rules = BY_MODEL + '\n[[budget]]\nname = "none left"\nscope = { client = "broke" }\nusd = 0.000001\nper = "ever"\n'

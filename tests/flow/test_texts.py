@@ -20,12 +20,6 @@ KEY = "sk-ant-api03-" + "Zq7Rk2Wm9Xt4Lp8Vn3Bc6Hd1Jf5Gs0Ay" * 2 + "-QAAAAAA"
 KEEP = '[privacy]\nstore_bodies = true\nbody_clients = ["tester"]\n'
 
 
-@pytest.fixture(scope="module")
-def scripted() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
-
-
 @pytest.fixture
 def engine(scripted: Engine) -> Engine:
     scripted.forget()

@@ -27,12 +27,6 @@ CHUNKS = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
 
 
 @pytest.fixture(scope="module")
-def scripted() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def turnout(scripted: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Turnout]:
     home: Path = tmp_path_factory.mktemp("door")
     with Turnout(home, settings=four_vendors(scripted.url), rules=BY_MODEL) as running:

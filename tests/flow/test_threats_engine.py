@@ -20,12 +20,6 @@ SHORT = 'key = "none"\nfirst_byte_s = 5\nidle_s = 20\ntotal_s = 3\n'
 
 
 @pytest.fixture(scope="module")
-def scripted() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def elsewhere() -> Iterator[Engine]:
     """Where nothing may ever go."""
     with Engine() as running:

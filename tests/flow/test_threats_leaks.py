@@ -27,12 +27,6 @@ def keyed(url: str) -> str:
     return four_vendors(url).replace('key = "none"\n', "", 2)
 
 
-@pytest.fixture(scope="module")
-def scripted() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
-
-
 @pytest.fixture
 def engine(scripted: Engine) -> Engine:
     scripted.forget()

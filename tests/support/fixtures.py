@@ -20,6 +20,13 @@ def engine() -> Iterator[Engine]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def scripted() -> Iterator[Engine]:
+    """One engine for a file of tests behind one proxy; the file's own `engine` makes it forget between two of them."""
+    with Engine() as running:
+        yield running
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """`serve(settings=..., rules=...)` starts a proxy of the test's own; all are stopped at its end."""
