@@ -54,11 +54,17 @@ def menu(desk: Desk) -> Doc:
     return found
 
 
-def opened(app: App, desk: Desk, label: str) -> Doc:
-    """The menu once it has an entry that begins so."""
+def opened(app: App, desk: Desk, *parts: str) -> Doc:
+    """The menu once every part stands in some entry of it: the newest calls come a second after the status does."""
     app.until(lambda: number(desk), "an icon in the tray")
-    app.until(lambda: any(said.startswith(label) for said in labels(menu(desk))), f"{label!r} in {labels(menu(desk))}")
-    return menu(desk)
+    seen: list[Doc] = []
+
+    def complete() -> bool:
+        seen.append(menu(desk))
+        return all(any(part in said for said in labels(seen[-1])) for part in parts)
+
+    app.until(complete, f"{parts} in the menu")
+    return seen[-1]
 
 
 def test_the_menu_switches_modes_pauses_and_resumes(desk: Desk, start: Start) -> None:
@@ -87,9 +93,9 @@ def test_the_menu_lists_the_last_calls_and_raises_a_stopped_session(desk: Desk, 
         token = app.client("looping-client")
         while app.chat(token, "again")[0] == 200:
             pass
-        shown = opened(app, desk, "looping-client is stopped")
-        last = entry(shown, "Last calls")
-        assert any("Fast · looping-client · scripted-small" in one["label"] for one in last["children"])
+        last_call = "Fast · looping-client · scripted-small"
+        last = entry(opened(app, desk, "looping-client is stopped", last_call), "Last calls")
+        assert any(last_call in one["label"] for one in last["children"])
         desk.rig("tray", "pick", number(desk), "Let it go on")
         app.until(lambda: not app.control.status().stopped, "a session that goes on")
         assert app.chat(token, "again")[0] == 200
@@ -143,7 +149,7 @@ def test_a_proxy_that_ran_before_is_joined_and_left_running(start: Start, desk: 
         assert serving.stdout is not None
         assert b"ready" in serving.stdout.readline()
         app = start(home=home)
-        assert labels(opened(app, desk, "Quit"))[-1] == "Quit (the proxy keeps running)"
+        assert labels(opened(app, desk, "Quit (the proxy keeps running)"))[-1] == "Quit (the proxy keeps running)"
         assert app.control.status().pid == serving.pid
         desk.rig("tray", "pick", number(desk), "Quit (the proxy keeps running)")
         assert app.process.wait(30) == 0
@@ -176,8 +182,7 @@ def test_t22_names_from_outside_are_plain_text_in_menu_tooltip_and_notification(
         token = app.client("plain-client")
         while app.chat(token, "again")[0] == 200:
             pass
-        shown = opened(app, desk, "plain-client is stopped")
-        assert any("<img src=" in label for label in labels(shown))
+        opened(app, desk, "plain-client is stopped", "<img src=")
         app.go("models")
         app.see(f"cloud/{evil}", part=True)
         app.until(lambda: any("plain-client" in str(note["summary"]) for note in desk.notes()), "a notification")
