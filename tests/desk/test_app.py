@@ -34,24 +34,56 @@ ask_timeout_s = 60
 LONG_ASK = "explain this file " * 1_500
 
 
-def test_the_first_run_asks_for_engine_key_and_client_and_never_again(desk: Desk, start: Start) -> None:
+STEPS = ("An engine of your own", "A key for the cloud", "A client")
+
+
+def test_each_step_of_the_first_run_is_skipped_on_its_own_and_that_outlives_the_app(start: Start) -> None:
+    app = start(fresh=True)
+    for step in STEPS:
+        app.see(f"Skip: {step}")
+    app.see("Skip all of it")
+    app.press("Skip: A key for the cloud")
+    app.see("Do now: A key for the cloud")
+    app.gone("Save key")
+    app.see("Go on without the rest")
+    app.until(lambda: "key" in (app.home / "state" / "welcome.json").read_text(), "the skipped step on disk")
+    app.process.terminate()
+    app.process.wait(30)
+    again = start(home=app.home, fresh=True)
+    again.go()
+    again.see("Do now: A key for the cloud")
+    again.see("Skip: An engine of your own")
+    again.press("Do now: A key for the cloud")
+    again.see("Save key")
+    for step in STEPS:
+        again.press(f"Skip: {step}")
+        again.see(f"Do now: {step}")
+    again.press("Go on")
+    again.see("Spend by day")
+    assert (again.home / "state" / "welcomed").exists()
+
+
+def test_each_step_of_the_first_run_is_done_on_its_own_and_it_never_asks_again(desk: Desk, start: Start) -> None:
     (desk.home / ".claude").mkdir(exist_ok=True)
     (desk.home / ".claude" / "settings.json").write_text("{}\n")
-    app = start(fresh=True)
-    for step in ("An engine of your own", "A key for the cloud", "A client"):
-        app.see(step)
-    app.write("Key", "sk-first-run-0123456789")
-    app.press("Save key")
-    app.see("saved for anthropic")
-    app.press("Connect Claude Code")
-    app.see("connected: waiting for the first call…")
-    settings = json.loads((desk.home / ".claude" / "settings.json").read_text())
-    assert settings["env"]["ANTHROPIC_BASE_URL"].startswith("http://127.0.0.1:")
-    app.press("Go on without the rest")
-    app.see("Spend by day")
-    assert (app.home / "state" / "welcomed").exists()
-    app.turnout("connect", "claude-code", "--undo")
-    app.turnout("key", "remove", "anthropic")
+    with Engine() as engine:
+        app = start(two_tiers(engine.url, engine.url), fresh=True)
+        app.see("An engine of your own")
+        app.see("found")
+        app.gone("Skip: An engine of your own")
+        app.write("Key", "sk-first-run-0123456789")
+        app.press("Save key")
+        app.see("saved for anthropic")
+        app.gone("Skip: A key for the cloud")
+        app.press("Connect Claude Code")
+        app.see("connected: waiting for the first call…")
+        settings = json.loads((desk.home / ".claude" / "settings.json").read_text())
+        assert settings["env"]["ANTHROPIC_BASE_URL"].startswith("http://127.0.0.1:")
+        app.press("Done")
+        app.see("Spend by day")
+        assert (app.home / "state" / "welcomed").exists()
+        app.turnout("connect", "claude-code", "--undo")
+        app.turnout("key", "remove", "anthropic")
 
 
 def test_a_client_is_connected_by_one_press_and_put_back_byte_for_byte_by_another(desk: Desk, start: Start) -> None:

@@ -66,7 +66,8 @@ class App(QObject):
         self.desk.quit_wanted.connect(self.quit)
 
     def start(self, *, window: bool) -> None:
-        fresh = self.desk.fresh  # before the proxy that we start makes a ledger
+        first = self.desk.first
+        fresh = first.due and not first.begun  # before the proxy that we start makes a ledger
         self.tray.show()
         self.desk.start()
         self._idle.start()
@@ -78,6 +79,8 @@ class App(QObject):
     def open(self, place: str = "") -> None:
         window = self.window
         if window is None:
+            # Closed in the middle of the first steps, it goes on with them; a start at login does not insist.
+            place = place or ("welcome" if self.desk.first.begun else "")
             from turnout.desktop.window import Window
 
             window = self.window = Window(self.desk, tray=Tray.available())

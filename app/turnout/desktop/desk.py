@@ -5,7 +5,6 @@ Everything slow happens in a lane or the pool; here values arrive and signals le
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from turnout.control.messages import Status
 from turnout.desktop.commands import Commands
 from turnout.desktop.feed import Feed
+from turnout.desktop.firstrun import FirstRun
 from turnout.desktop.link import Link
 from turnout.desktop.sources import Ledger, LedgerFile
 from turnout.desktop.state import Health, State
@@ -24,8 +24,6 @@ from turnout.errors import TurnoutError
 from turnout.settings.paths import Paths
 from turnout.settings.theme import read_theme
 
-WELCOMED = "welcomed"
-"""A file in the state folder that says the first steps were seen."""
 PATIENCE = 3
 """Questions without an answer before a living proxy counts as hung."""
 
@@ -44,6 +42,7 @@ class Desk(QObject):
         super().__init__()
         self.home = Path(os.environ["TURNOUT_HOME"]) if os.environ.get("TURNOUT_HOME") else None
         self.places = places
+        self.first = FirstRun(places)
         self.link = Link(places.runtime)
         self.ledger: Lane[Ledger] = Lane("ledger", lambda: LedgerFile(places.ledger), lambda ledger: ledger.close())
         self.slow: Lane[Ledger] = Lane("ledger-slow", lambda: LedgerFile(places.ledger), lambda ledger: ledger.close())
@@ -83,15 +82,6 @@ class Desk(QObject):
                     done()
 
             self.pool.run(lambda: self.link.act(intent, argument), acted, self._not_acted, owner=self)
-
-    @property
-    def fresh(self) -> bool:
-        """Nobody has been welcomed here yet, and no call was made."""
-        return not (self.places.state / WELCOMED).exists() and not self.places.ledger.exists()
-
-    def welcomed(self) -> None:
-        with suppress(OSError):  # then the first steps are shown once more
-            (self.places.state / WELCOMED).touch()
 
     def _choose_theme(self, choice: str) -> None:
         look().choose(choice)

@@ -1,4 +1,7 @@
-"""The first two minutes: an engine, a key, a client. Each step can be left out; nothing here cannot be done elsewhere later."""
+"""The first two minutes: an engine, a key, a client. Each step can be left out by itself, and taken up again.
+
+What was left out outlives the window (`desktop.firstrun`); nothing here cannot be done elsewhere later.
+"""
 
 import http.client
 import json
@@ -6,8 +9,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QSpacerItem, QVBoxLayout, QWidget
 
 from turnout.desktop import text, theme
 from turnout.desktop.commands import Doc
@@ -59,41 +62,64 @@ def with_ollama(doc: Any, models: list[str]) -> None:
 class Step(QFrame):
     """A numbered card that is open, done or left out."""
 
+    skip_changed = Signal(bool)
+    """Pressed: leave this step out, or take it up after all."""
+
     def __init__(self, number: int, title: str, words: str, *parts: QWidget | QHBoxLayout | QVBoxLayout) -> None:
         super().__init__()
         self.setObjectName("card")
         self.setAccessibleName(title)
-        self._number = number
+        self._number, self._title = number, title
         self._mark = label(str(number), 13, 600)
         self._mark.setObjectName("step")
         self._mark.setFixedSize(px(26), px(26))
         self._mark.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._state = pill("")
         self._state.hide()
-        inside = column(
-            row(label(title, 14, 600), None, self._state),
-            label(words, 12.5, 400, "muted", wrap=True),
-            spacing=4,
-        )
-        inside.addSpacing(px(8))
+        self._skip = Button(tr("Skip"), look="bare", pressed=lambda: self.skip_changed.emit(not self.skipped))
+        body = column(label(words, 12.5, 400, "muted", wrap=True))
+        body.addSpacing(px(12))
         for part in parts:
-            inside.addLayout(part) if not isinstance(part, QWidget) else inside.addWidget(part)
-        both = row(spacing=14, margins=(18, 16, 18, 16))
+            body.addLayout(part) if not isinstance(part, QWidget) else body.addWidget(part)
+        self._body = holding(body)
+        head = row(label(title, 14, 600), None, self._state, self._skip)
+        head.insertSpacerItem(0, QSpacerItem(0, px(30)))
+        both = row(spacing=14, margins=(18, 14, 14, 14))
         both.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
-        both.addLayout(inside, 1)
+        both.addLayout(column(head, self._body, spacing=0), 1)
         self.setLayout(both)
-        self.done = False
+        self.done = self.skipped = False
+        self._words = ""
+        self._draw()
+
+    @property
+    def settled(self) -> bool:
+        return self.done or self.skipped
 
     def say(self, words: str, *, done: bool) -> None:
-        self.done = done
-        self._mark.setText("✓" if done else str(self._number))
-        self._mark.setProperty("done", "true" if done else "false")
+        self.done, self._words = done, words
+        self._draw()
+
+    def skip(self, on: bool) -> None:
+        self.skipped = on
+        self._draw()
+
+    def _draw(self) -> None:
+        """What is done stays done, also where it was left out before."""
+        out = self.skipped and not self.done
+        words = tr("skipped") if out else self._words
+        self._mark.setText("✓" if self.done else "–" if out else str(self._number))
+        self._mark.setProperty("done", "true" if self.done else "false")
         self._state.setText(words)
         self._state.setVisible(bool(words))
-        self._state.setProperty("pill", "good" if done else "quiet")
+        self._state.setProperty("pill", "good" if self.done else "quiet")
         for shown in (self._mark, self._state):
             shown.style().unpolish(shown)
             shown.style().polish(shown)
+        self._body.setVisible(not out)
+        self._skip.setVisible(not self.done)
+        self._skip.setText(tr("Do it now") if out else tr("Skip"))
+        self._skip.setAccessibleName((tr("Do now: {step}") if out else tr("Skip: {step}")).format(step=self._title))
         self.setAccessibleDescription(words)
 
 
@@ -145,6 +171,10 @@ class Welcome(Page):
             ),
             self.clients,
         )
+        self._steps = {"engine": self.engine, "key": self.key, "client": self.client}
+        self._skipped: frozenset[str] = frozenset()
+        for name, step in self._steps.items():
+            step.skip_changed.connect(partial(self._skip, name))
         self.finish = Button(tr("Skip all of it"), look="plain", pressed=self._finish)
         column_ = QWidget()
         column_.setObjectName("clear")
@@ -172,6 +202,7 @@ class Welcome(Page):
         middle.addStretch(1)
         self.bleed()
         self.body.addWidget(Scroll(holding(middle)), 1)
+        desk.pool.run(desk.first.skipped, self._got_skipped, owner=self)
 
     def heading(self) -> str:
         return tr("Welcome")
@@ -248,16 +279,38 @@ class Welcome(Page):
         return line
 
     def _say_finish(self) -> None:
-        steps = (self.engine, self.key, self.client)
-        done = sum(step.done for step in steps)
-        said = tr("Done") if done == len(steps) else tr("Go on without the rest") if done else tr("Skip all of it")
+        settled = sum(step.settled for step in self._steps.values())
+        some = any(step.done for step in self._steps.values())
+        whole = settled == len(self._steps)
+        said = (
+            (tr("Done") if some else tr("Go on"))
+            if whole
+            else tr("Go on without the rest")
+            if settled
+            else tr("Skip all of it")
+        )
         self.finish.setText(said)
         self.finish.setAccessibleName(said)
-        self.finish.setProperty("look", "main" if done else "plain")
+        self.finish.setProperty("look", "main" if settled else "plain")
         self.finish.style().unpolish(self.finish)
         self.finish.style().polish(self.finish)
 
+    def _got_skipped(self, skipped: frozenset[str]) -> None:
+        self._show_skipped(self._skipped | skipped)
+
+    def _show_skipped(self, skipped: frozenset[str]) -> None:
+        """Written down by the newest state, whichever of the pool's threads is first."""
+        self._skipped = skipped
+        for name, step in self._steps.items():
+            step.skip(name in skipped)
+        self._say_finish()
+        first = self.desk.first
+        self.desk.pool.run(lambda: first.keep(self._skipped), lambda _: None, owner=self)
+
     # -- pressed
+
+    def _skip(self, name: str, on: bool) -> None:
+        self._show_skipped(self._skipped | {name} if on else self._skipped - {name})
 
     def _look(self) -> None:
         self.engine_words.setText(tr("Looking…"))
@@ -303,5 +356,5 @@ class Welcome(Page):
         self.desk.commands.ask(["connect", name, "--apply"], done, self.failed, key="welcome-connect", owner=self)
 
     def _finish(self) -> None:
-        self.desk.welcomed()
+        self.desk.first.finish()
         self.desk.act("open", "overview")
