@@ -19,13 +19,17 @@ _SCALAR = re.compile(rb"[^\s,}\]]+")
 def with_model(body: bytes, doc: Json, new: str) -> bytes:
     """`body` with the value of its top-level "model" replaced; `doc` is the same body, parsed.
 
-    A raw `"model":` can also stand deeper (a tool's arguments, a schema); never inside a string, for its quotes would be
-    escaped. With one match and no key spelled in escapes it must be the top-level one. Two top-level "model" keys:
-    BadRequestError, for which of them counts is up to each engine.
+    In a body that is not written plainly a raw `"model":` can also stand deeper (a tool's arguments, a schema); never inside a
+    string, for its quotes would be escaped. With one match and no key spelled in escapes it must be the top-level one. Two
+    top-level "model" keys: BadRequestError, for which of them counts is up to each engine.
     """
     top = obj(doc)
+    plain = _around(body, top, "model")
+    if plain is not None:
+        return body if top["model"] == new else orjson.dumps(new).join(plain)
     found = list(_MODEL.finditer(body))
-    escaped = b"\\u" in body and _ESCAPED_KEY.search(body) is not None
+    # One letter of it in escapes is enough to hide the key; all five begin alike.
+    escaped = b"\\u006" in body and _ESCAPED_KEY.search(body) is not None
     if len(found) == 1 and not escaped and orjson.loads(found[0].group(1)) == top.get("model"):
         start, end = found[0].span(1)
         return body if top["model"] == new else body[:start] + orjson.dumps(new) + body[end:]
@@ -34,15 +38,44 @@ def with_model(body: bytes, doc: Json, new: str) -> bytes:
 
 def with_member(body: bytes, doc: Json, key: str, value: bytes) -> bytes:
     """`body` with its top-level `key` set to this JSON; a key that is not there goes first. Raises as `with_model`."""
-    places = list(_members(body, key)) if key in obj(doc) else []
-    if len(places) > 1:
-        raise BadRequestError("stands twice in the body", path=key, hint="Send it once.")
-    if places:
+    top = obj(doc)
+    if key in top:
+        plain = _around(body, top, key)
+        if plain is not None:
+            return value.join(plain)
+        places = list(_members(body, key))
+        if len(places) > 1:
+            raise BadRequestError("stands twice in the body", path=key, hint="Send it once.")
         start, end = places[0]
         return body[:start] + value + body[end:]
     brace = body.index(b"{") + 1
-    comma = b"," if obj(doc) else b""
+    comma = b"," if top else b""
     return b"".join((body[:brace], orjson.dumps(key), b":", value, comma, body[brace:]))
+
+
+def _around(body: bytes, top: dict[str, Json], key: str) -> tuple[bytes, bytes] | None:
+    """What stands before and behind the value of a top-level key, where the body is exactly what orjson writes for it: no
+    white space, no needless escape, nothing twice. Most clients' bodies are.
+
+    None: it is not, or has no such key. Writing it out takes 0.15 ms for 200 KB; searching its bytes took 0.8.
+    """
+    if key not in top:
+        return None
+    before: dict[str, Json] = {}
+    behind: dict[str, Json] = {}
+    side = before
+    for name, one in top.items():
+        if name == key:
+            side = behind
+        else:
+            side[name] = one
+    try:
+        head = orjson.dumps(before)[:-1] + (b"," if before else b"") + orjson.dumps(key) + b":"
+        tail = b"," + orjson.dumps(behind)[1:] if behind else b"}"
+        whole = b"".join((head, orjson.dumps(top[key]), tail))
+    except TypeError:  # half a character, or deeper than orjson writes
+        return None
+    return (head, tail) if whole == body else None
 
 
 def _members(body: bytes, key: str) -> Iterator[tuple[int, int]]:

@@ -48,9 +48,16 @@ def test_the_name_lands_at_the_top_wherever_it_stood(body: bytes, wanted: bytes)
     assert with_model(body, json.loads(body), "m") == wanted
 
 
-def test_two_models_in_one_body_are_refused_by_their_path() -> None:
-    body = b'{"model": "a", "messages": [], "model": "b"}'
-
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model": "a", "messages": [], "model": "b"}',
+        b'{"model":"a","messages":[],"model":"b"}',
+        b'{"model":"b","model":"b"}',
+        b'{"mod\\u0065l":"a","messages":[],"model":"b"}',
+    ],
+)
+def test_two_models_in_one_body_are_refused_by_their_path(body: bytes) -> None:
     for new in ("b", "c"):
         with pytest.raises(BadRequestError) as refused:
             with_model(body, json.loads(body), new)
@@ -77,6 +84,19 @@ def test_any_member_of_any_body_can_be_set(
         changed = with_member(body, doc, key, json.dumps(value).encode())
         assert json.loads(changed) == {**doc, key: value}
         assert len(changed) >= len(json.dumps(value))
+
+
+@given(st.dictionaries(st.text(max_size=8), plain, max_size=6), st.integers(0, 6), st.text(max_size=8))
+@settings(max_examples=150, deadline=None)
+def test_in_a_body_without_white_space_only_the_models_bytes_change(doc: dict[str, Any], place: int, new: str) -> None:
+    items = [(key, value) for key, value in doc.items() if key != "model"]
+    items.insert(place, ("model", "auto"))
+    body, wanted = (
+        json.dumps({**dict(items), "model": name}, separators=(",", ":"), ensure_ascii=False).encode()
+        for name in ("auto", new)
+    )
+
+    assert with_model(body, json.loads(body), new) == wanted
 
 
 @pytest.mark.parametrize(
