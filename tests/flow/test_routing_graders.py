@@ -74,7 +74,11 @@ def test_the_grade_of_a_local_model_is_kept_for_the_next_time(local: Engine, tur
 
     asked = [call for call in local.calls if "<request>" in json.dumps(call.doc)]
     assert len(asked) == 1
-    assert {row.tier for row in turnout.settled(3)} == {Tier.LOCAL}
+    rows = turnout.settled(3)
+    assert {row.tier for row in rows} == {Tier.LOCAL}
+    assert sorted(row.graded_by for row in rows if not row.note.startswith("grader of")) == ["cache", "llm"]
+    spent = json.loads(turnout.cli("spend", "--json"))
+    assert (spent["graded_calls"], spent["graded_from_cache"]) == (2, 1)
 
 
 def test_what_the_ask_says_cannot_make_the_local_model_name_two_grades(local: Engine, turnout: Turnout) -> None:

@@ -91,3 +91,5 @@ class CallRecord:
     """The tier of service that was billed, where it is not the standard one."""
     busy_ms: int = 0
     """How long an engine of our own worked on it, as it says, else as measured here; 0 for a cloud."""
+    graded_by: str = ""
+    """cache (the intent cache knew the ask) | fast | plus | llm | none (the grader failed); empty: no grade was needed."""

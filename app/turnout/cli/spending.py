@@ -41,6 +41,7 @@ def spend(
     finally:
         reader.close()
     estimated, unpriced = sum(row.estimated for row in rows), sum(row.unpriced for row in rows)
+    graded, from_cache = sum(row.graded for row in rows), sum(row.from_cache for row in rows)
     total = sum(row.cost for row in rows)
     baseline, all_fast = sum(row.baseline for row in rows), sum(row.all_fast for row in rows)
     # Net: what grading and shadow comparisons cost has no baseline and counts against it, however the rows are grouped.
@@ -60,6 +61,8 @@ def spend(
                 "calls": sum(row.calls for row in rows),
                 "estimated_calls": estimated,
                 "unpriced_calls": unpriced,
+                "graded_calls": graded,
+                "graded_from_cache": from_cache,
                 "owned": [one.doc() for one in machines],
                 "rows": [_row(by, row) for row in rows],
             }
@@ -86,6 +89,7 @@ def spend(
         if estimated
         else "All as measured by the providers.",
         *([f"{unpriced} went to models without a known price, at the dearest of their provider."] if unpriced else []),
+        *([f"{from_cache / graded:.0%} of {graded:,} grades came from the intent cache."] if graded else []),
         *(line for one in machines for line in one.lines()),
     )
 
@@ -111,6 +115,8 @@ def _row(by: str, row: "SpendRow") -> dict[str, object]:
         "busy_ms": row.busy_ms,
         "estimated_calls": row.estimated,
         "unpriced_calls": row.unpriced,
+        "graded_calls": row.graded,
+        "graded_from_cache": row.from_cache,
         "tokens": {
             "uncached": row.uncached,
             "cache_read": row.cache_read,

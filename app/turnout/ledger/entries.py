@@ -24,10 +24,12 @@ _SUMMED = (
     "estimated",
     "unpriced",
     "busy_ms",
+    "graded",
+    "from_cache",
 )
 _ADD = ", ".join(f"{name}={name}+excluded.{name}" for name in _SUMMED)
-_HOURS = f"INSERT INTO rollups VALUES ({','.join('?' * 23)}) ON CONFLICT DO UPDATE SET {_ADD}"  # noqa: S608  our own names
-_DAYS = f"INSERT INTO days VALUES ({','.join('?' * 23)}) ON CONFLICT DO UPDATE SET {_ADD}"  # noqa: S608  our own names
+_HOURS = f"INSERT INTO rollups VALUES ({','.join('?' * 25)}) ON CONFLICT DO UPDATE SET {_ADD}"  # noqa: S608  our own names
+_DAYS = f"INSERT INTO days VALUES ({','.join('?' * 25)}) ON CONFLICT DO UPDATE SET {_ADD}"  # noqa: S608  our own names
 _SPEND = """
 INSERT INTO spend VALUES (?,?,?,1,?)
 ON CONFLICT DO UPDATE SET nanos=nanos+excluded.nanos, tokens=tokens+excluded.tokens, calls=calls+1, at_ms=excluded.at_ms
@@ -71,6 +73,8 @@ def write_settled(db: sqlite3.Connection, record: CallRecord) -> bool:
         int(record.estimated and record.cost > 0),
         int(record.unpriced and record.cost > 0),
         record.busy_ms,
+        int(record.graded_by not in ("", "none")),
+        int(record.graded_by == "cache"),
     )
     _execute(db, _HOURS, (record.at_ms // 3_600_000, *sums))
     _execute(db, _DAYS, (local_day(record.at_ms), *sums))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 
 import orjson
@@ -21,6 +21,7 @@ from turnout.errors import LedgerError
 from turnout.ledger import bodies
 from turnout.ledger.rows import COLUMNS, Value, attempt_of, record_of
 from turnout.ledger.schema import VERSION, NewerLedgerError
+from turnout.ledger.spans import Spans, day_of, hours, spans_of
 
 _ALL = ", ".join(COLUMNS)
 _UNUSUAL = frozenset(status.value for status in Status if status is not Status.SETTLED)
@@ -70,6 +71,10 @@ class SpendRow:
     """Those whose model has no known price: charged at the dearest of its provider."""
     busy_ms: int = 0
     """How long engines of our own worked on them."""
+    graded: int = 0
+    """Those whose ask had to be graded, as far as rows say so (ledger version 6 and later)."""
+    from_cache: int = 0
+    """Of these, those that the intent cache knew already."""
 
 
 _SUMMED = tuple(one.name for one in fields(SpendRow) if one.name != "name")
@@ -336,7 +341,7 @@ class Reader:
         only: tuple[str, str] | None = None,
     ) -> Iterator[tuple[str, str, list[int]]]:
         """(day or "", name or "", sums in the order of SpendRow); empty `by`: all together."""
-        spans = _spans(since_ms, until_ms) if zone is None else _Spans("", "", _hours(since_ms, until_ms))
+        spans = spans_of(since_ms, until_ms) if zone is None else Spans("", "", hours(since_ms, until_ms))
         name = _column(by) if by else "''"
         more = f" AND {_column(only[0])} = ?" if only is not None else ""
         wanted = (only[1],) if only is not None else ()
@@ -363,13 +368,31 @@ class Reader:
         for at, key, *numbers in whole:
             yield str(at), str(key), numbers
         for at, key, *numbers in edges:
-            yield _day(int(at), zone) if by_day else "", str(key), numbers
+            yield day_of(int(at), zone) if by_day else "", str(key), numbers
 
     def totals(self, since_ms: int = 0, until_ms: int = 0) -> SpendRow:
         total = SpendRow("total")
         for _, _, numbers in self._sums("", since_ms, until_ms, None, by_day=False):
             _add(total, numbers)
         return total
+
+    def hourly(self, scope: str, who: str, since_ms: int, until_ms: int) -> list[tuple[int, Nanos]]:
+        """What a budget's scope spent: (hour in Unix milliseconds, cost), oldest first, hours without calls left out.
+
+        `scope` is a dimension, or `all`; a model is named with its provider or without. Raises ValueError on another scope.
+        """
+        if scope == "all":
+            condition, values = "", list[Value]()
+        elif scope == "model":
+            condition, values = f" AND (model = ? OR {_column(FULL_NAME)} = ?)", [who, who]
+        else:
+            condition, values = f" AND {_column(scope)} = ?", [who]
+        ((first, end),) = hours(since_ms, until_ms)
+        with self._reading() as db:
+            if db is None:
+                return []
+            sql = f"SELECT hour, sum(cost) FROM rollups WHERE hour >= ? AND hour < ?{condition} GROUP BY hour ORDER BY hour"  # noqa: S608  checked names
+            return [(int(hour) * 3_600_000, Nanos(int(cost))) for hour, cost in db.execute(sql, (first, end, *values))]
 
     def first_day(self) -> str:
         """The first of the user's days that has a call; empty: none has."""
@@ -483,58 +506,6 @@ def _attempts(db: sqlite3.Connection, ids: list[Value]) -> dict[str, tuple[Attem
         for row in db.execute(f"SELECT * FROM attempts WHERE call IN ({marks}) ORDER BY call, number", some):  # noqa: S608
             found[str(row[0])] = (*found.get(str(row[0]), ()), attempt_of(row))
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Spans:
-    first: str
-    """Whole days from this one..."""
-    end: str
-    """...up to this one, not included."""
-    hours: tuple[tuple[int, int], ...] = ()
-    """Hours before and after them."""
-
-
-def _hours(since_ms: int, until_ms: int) -> tuple[tuple[int, int], ...]:
-    return ((since_ms // 3_600_000, (until_ms + 3_599_999) // 3_600_000 if until_ms else 1 << 60),)
-
-
-def _spans(since_ms: int, until_ms: int) -> _Spans:
-    """Cuts a range into the machine's whole days and the hours at its edges."""
-    first, start_ms = _midnight(since_ms, up=True) if since_ms else ("", 0)
-    end, stop_ms = _midnight(until_ms, up=False) if until_ms else ("9999-99-99", 0)
-    if until_ms and start_ms > stop_ms:
-        return _Spans("", "", _hours(since_ms, until_ms))  # no midnight lies in it
-    edges = []
-    if since_ms < start_ms:
-        edges.append((since_ms // 3_600_000, start_ms // 3_600_000))
-    if stop_ms < until_ms:
-        edges.append((stop_ms // 3_600_000, (until_ms + 3_599_999) // 3_600_000))
-    return _Spans(first, end, tuple(edges))
-
-
-def _midnight(at_ms: int, *, up: bool) -> tuple[str, int]:
-    """The local midnight at or before (`up`: at or after) an instant: its day and its Unix milliseconds."""
-    at = datetime.fromtimestamp(at_ms / 1000).astimezone()
-    day = at.date()
-    start = _start_of(day)
-    if up and start < at_ms:
-        day += timedelta(days=1)
-        start = _start_of(day)
-    return day.isoformat(), start
-
-
-def _start_of(day: date) -> int:
-    # A naive time is taken in the machine's zone with its summer time, wherever the day lies.
-    return round(datetime(day.year, day.month, day.day).timestamp() * 1000)  # noqa: DTZ001
-
-
-def _day(hour: int, zone: tzinfo | None) -> str:
-    return (
-        datetime.fromtimestamp(hour * 3600, zone).strftime("%Y-%m-%d")
-        if zone
-        else datetime.fromtimestamp(hour * 3600).astimezone().strftime("%Y-%m-%d")
-    )
 
 
 def _add(row: SpendRow, numbers: "list[int]") -> None:

@@ -80,6 +80,7 @@ def values(record: CallRecord) -> tuple[Value, ...]:
         r.note,
         r.service,
         r.busy_ms,
+        r.graded_by,
     )
 
 
@@ -113,7 +114,7 @@ def _storable_json(value: object) -> Json:
     return None
 
 
-_LATER = ("", 0)
+_LATER = ("", 0, "")
 """In place of the last columns, which a hold (or a spilled call) of an earlier version does not have."""
 _TIERS: dict[Value, Tier] = {tier.value: tier for tier in Tier}
 _GRADES: dict[Value, Grade] = {grade.value: grade for grade in Grade}
@@ -154,13 +155,14 @@ def record_of(row: tuple[Value, ...], attempts: tuple[Attempt, ...] = ()) -> Cal
         r[49],
         r[50] or "",
         r[51] or 0,
+        r[52] or "",
     ]
     return CallRecord(*values_)
 
 
 assert COLUMNS[12:20] == ("tier", "grade", "score", "confidence", "difficulty", "rule", "reason", "status")
 assert COLUMNS[39:41] == ("stream", "dropped")
-assert COLUMNS[46:] == ("signals", "features", "buckets", "note", "service", "busy_ms")
+assert COLUMNS[46:] == ("signals", "features", "buckets", "note", "service", "busy_ms", "graded_by")
 
 
 def _unpacked(text: str | None) -> tuple[Any, ...]:
@@ -281,6 +283,7 @@ def row_json(record: CallRecord) -> dict[str, Json]:
         "note": r.note,
         "service": r.service,
         "busy_ms": r.busy_ms,
+        "graded_by": r.graded_by,
     }
     if r.attempts:
         doc["attempt_rows"] = [

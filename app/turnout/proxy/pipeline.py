@@ -321,9 +321,14 @@ class Pipeline:
             "estimate": int(decided.estimate),
         }
         if decided.grading is not None:
-            told |= {"difficulty": decided.grading.difficulty, "features": decided.grading.features}
-            if decided.grading.asked:
-                told["note"] = f"graded by {decided.grading.asked}"
+            grading = decided.grading
+            told |= {
+                "difficulty": grading.difficulty,
+                "features": grading.features,
+                "graded_by": "cache" if grading.cached else grading.by,
+            }
+            if grading.asked:
+                told["note"] = f"graded by {grading.asked}"
         progress.told = told
         return told
 

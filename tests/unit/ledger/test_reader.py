@@ -175,6 +175,34 @@ def test_a_range_counts_its_hours_and_no_others(tmp_path: Path, zone: str, since
     assert sum(row.calls for row in reader.spend("day", since, until, zone=other)) == expected
 
 
+def test_the_hit_rate_of_the_intent_cache_is_in_the_sums_of_any_range(tmp_path: Path) -> None:
+    told = ["fast", "cache", "cache", "", "none", "llm", "cache"]
+    reader = _ledger(
+        tmp_path / "l.db", [settled(n, at_ms=AT_MS + n * 40 * HOUR, graded_by=by) for n, by in enumerate(told)]
+    )
+    assert (reader.totals().graded, reader.totals().from_cache) == (5, 3)
+    late = reader.totals(AT_MS + 3 * 40 * HOUR)
+    assert (late.graded, late.from_cache) == (2, 1)
+    assert [one.graded_by for one in reversed(reader.calls(10))] == told
+
+
+def test_a_budgets_scope_is_read_by_the_hour(tmp_path: Path) -> None:
+    records = [
+        settled(n, cost=10 + n, at_ms=AT_MS + n * HOUR // 2, client="vim" if n % 2 else "zed", model="gpt-5")
+        for n in range(6)
+    ]
+    reader = _ledger(tmp_path / "l.db", records)
+    end = AT_MS + 10 * HOUR
+    assert reader.hourly("all", "all", AT_MS, end) == [(AT_MS, 21), (AT_MS + HOUR, 25), (AT_MS + 2 * HOUR, 29)]
+    assert reader.hourly("client", "vim", AT_MS, end) == [(AT_MS, 11), (AT_MS + HOUR, 13), (AT_MS + 2 * HOUR, 15)]
+    assert reader.hourly("client", "vim", AT_MS + HOUR, AT_MS + 2 * HOUR) == [(AT_MS + HOUR, 13)]
+    assert reader.hourly("model", "openai/gpt-5", AT_MS, end) == reader.hourly("model", "gpt-5", AT_MS, end)
+    assert sum(cost for _, cost in reader.hourly("model", "gpt-5", AT_MS, end)) == 75
+    assert reader.hourly("project", "none of the kind", AT_MS, end) == []
+    with pytest.raises(ValueError, match="no dimension"):
+        reader.hourly("session", "s1", AT_MS, end)
+
+
 async def test_a_reader_never_holds_the_writer_up_and_sees_what_was_committed(tmp_path: Path) -> None:
     """I06"""
     writer = Writer(tmp_path / "l.db", asyncio.get_running_loop())
