@@ -60,7 +60,7 @@ def test_each_step_of_the_first_run_is_skipped_on_its_own_and_that_outlives_the_
         again.see(f"Do now: {step}")
     again.press("Go on")
     again.see("Spend by day")
-    assert (again.home / "state" / "welcomed").exists()
+    again.until((again.home / "state" / "welcomed").exists, "the mark that the first steps were seen")
 
 
 def test_each_step_of_the_first_run_is_done_on_its_own_and_it_never_asks_again(desk: Desk, start: Start) -> None:
@@ -81,7 +81,7 @@ def test_each_step_of_the_first_run_is_done_on_its_own_and_it_never_asks_again(d
         assert settings["env"]["ANTHROPIC_BASE_URL"].startswith("http://127.0.0.1:")
         app.press("Done")
         app.see("Spend by day")
-        assert (app.home / "state" / "welcomed").exists()
+        app.until((app.home / "state" / "welcomed").exists, "the mark that the first steps were seen")
         app.turnout("connect", "claude-code", "--undo")
         app.turnout("key", "remove", "anthropic")
 
@@ -98,7 +98,7 @@ def test_a_client_is_connected_by_one_press_and_put_back_byte_for_byte_by_anothe
     assert "127.0.0.1" in config.read_text()
     app.press("Undo Codex")
     app.see("Connect Codex")
-    assert config.read_text() == before
+    app.until(lambda: config.read_text() == before, "the file as it was")
 
 
 def test_a_call_appears_while_one_looks(start: Start) -> None:
@@ -174,6 +174,7 @@ def test_rules_are_moved_by_keyboard_and_by_dragging(start: Start, tmp_path: Pat
     app.focus("Rules in order")
     app.keys("alt+Down")
     app.see("2. secrets stay home: when secret, route Local")
+    app.see("Not saved")
     app.keys("ctrl+s")
     app.see("In force")
     saved = (home / "rules.toml").read_text()
@@ -225,6 +226,7 @@ def test_an_audit_asks_two_tiers_side_by_side_and_keeps_the_verdict(start: Start
         app.see("No finished call to audit yet")
         app.write("Prompt to compare", "rename this variable to total")
         app.press("Ask both")
+        app.see("The local one is good enough")  # both answers are there
         assert app.see("Answer of local/scripted", part=True)["text"] == "total = 1"
         assert app.see("Answer of cloud/scripted", part=True)["text"] == "int total = 1;"
         app.press("The local one is good enough")
@@ -285,13 +287,19 @@ def test_a_key_goes_to_the_systems_keyring_and_out_again(desk: Desk, start: Star
     app.write("Key of acme", "sk-desk-9876543210")
     app.press("Save key")
     app.see("key saved")
+    app.until(
+        lambda: "sk-desk-9876543210" in desk.run("secret-tool", "search", "--all", "service", "turnout"),
+        "the key in the keyring",
+    )
     assert "sk-desk-9876543210" not in json.dumps(app.names())
-    assert "sk-desk-9876543210" in desk.run("secret-tool", "search", "--all", "service", "turnout")
     for file in app.home.rglob("*"):
         assert not file.is_file() or b"sk-desk-9876543210" not in file.read_bytes()
     app.press("Remove key of acme")
     app.see("no key")
-    assert "sk-desk-9876543210" not in desk.run("secret-tool", "search", "--all", "service", "turnout")
+    app.until(
+        lambda: "sk-desk-9876543210" not in desk.run("secret-tool", "search", "--all", "service", "turnout"),
+        "a keyring without it",
+    )
 
 
 def test_a_killed_proxy_comes_back_and_so_do_the_figures(start: Start) -> None:
@@ -301,8 +309,9 @@ def test_a_killed_proxy_comes_back_and_so_do_the_figures(start: Start) -> None:
     first = app.control.status().pid
     os.kill(first, signal.SIGKILL)
     app.until(lambda: _pid(app.home) not in (0, first), "another proxy")
-    app.see("127.0.0.1:", part=True)
+    app.up()
     assert app.control.status().pid != first
+    app.see("127.0.0.1:", part=True)
 
 
 def test_the_theme_follows_the_desktop_live_and_the_users_choice_overrides_it(desk: Desk, start: Start) -> None:
@@ -319,7 +328,7 @@ def test_the_theme_follows_the_desktop_live_and_the_users_choice_overrides_it(de
     app.until(lambda: ground() == "#0F1115", "a dark window")
     app.press("Light", "radio button")
     app.until(lambda: ground() == "#F7F8FA", "a light window on a dark desktop")
-    assert 'theme = "light"' in (app.home / "turnout.toml").read_text()
+    app.until(lambda: 'theme = "light"' in (app.home / "turnout.toml").read_text(), "the choice in the file")
     desk.rig("theme", "light")
 
 

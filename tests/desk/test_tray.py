@@ -71,7 +71,7 @@ def test_the_menu_switches_modes_pauses_and_resumes(desk: Desk, start: Start) ->
     with Engine() as engine:
         app = start(two_tiers(engine.url, engine.url), RULES)
         app.up()
-        said = labels(opened(app, desk, "Auto"))
+        said = labels(opened(app, desk, "Auto", "today", "Quit (stops the proxy)"))
         for wanted in ("Auto", "Local only", "Cloud only", "Pass-through", "Pause routing for an hour", "Open Turnout"):
             assert wanted in said
         assert said[-1] == "Quit (stops the proxy)"
@@ -109,7 +109,7 @@ def test_the_tray_opens_the_window_and_quitting_ends_what_it_started(desk: Desk,
     app.until(app.window, "a window")
     proxy = app.control.status().pid
     desk.rig("tray", "pick", number(desk), "Quit (stops the proxy)")
-    assert app.process.wait(30) == 0
+    assert app.process.wait(60) == 0
     assert not Path(f"/proc/{proxy}").exists()
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.desk.conftest import Start
 from tests.support.desk import Desk, lacking
 from tests.support.engine import Engine
+from tests.support.proxy import two_tiers
 from tests.support.script import Script, dumped
 
 from turnout.control.runtime import Runtime, write_runtime
@@ -96,6 +97,23 @@ def test_a_ledger_that_is_broken_is_set_aside_and_said(start: Start, tmp_path: P
     app.press("Understood")
     app.gone("set aside", part=True)
     app.see("No calls yet")
+
+
+def test_a_ledger_deleted_under_the_proxy_is_said_and_a_restart_begins_a_new_one(start: Start) -> None:
+    with Engine() as engine:
+        app = start(two_tiers(engine.url, engine.url))
+        app.go("calls")
+        token = app.client("before-the-loss")
+        assert app.chat(token, "rename this")[0] == 200
+        app.see("Client: before-the-loss", "table cell")
+        for file in (app.home / "data").glob("ledger.db*"):
+            file.unlink()
+        app.see("deleted, moved or replaced while the proxy runs", part=True)
+        app.press("Restart it")
+        app.gone("deleted, moved or replaced while the proxy runs", part=True)
+        again = app.client("after-the-loss")
+        assert app.chat(again, "rename this")[0] == 200
+        app.see("Client: after-the-loss", "table cell")
 
 
 def test_a_ledger_that_is_locked_is_said_and_read_again(start: Start, tmp_path: Path) -> None:

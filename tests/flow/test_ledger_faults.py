@@ -208,3 +208,18 @@ def test_i12_a_write_ahead_log_cut_short_never_gives_spent_credit_back(engine: E
             again.cli("budget", "release", line["key"])
             assert spent(again) < before
         assert again.chat("Go on.", model="openai/scripted", max_tokens=100, token=token).status in (200, 401)
+
+
+def test_a_ledger_moved_under_the_proxy_is_told_until_it_is_back(engine: Engine, serve: Serve, tmp_path: Path) -> None:
+    turnout = serve(settings=four_vendors(engine.url), rules=RULES)
+    ledger = turnout.home / "data" / "ledger.db"
+    assert paid(turnout).status == 200
+    turnout.settled(1)
+    assert not turnout.control.status().ledger_adrift
+    ledger.rename(tmp_path / "elsewhere.db")
+    assert turnout.control.status().ledger_adrift
+    assert "was deleted, moved or replaced while the proxy runs" in doctor(turnout)
+    (tmp_path / "elsewhere.db").rename(ledger)
+    assert not turnout.control.status().ledger_adrift
+    assert paid(turnout).status == 200
+    assert len(turnout.settled(2)) == 2

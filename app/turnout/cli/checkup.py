@@ -155,6 +155,13 @@ def _proxy(where: Paths) -> Iterator[Check]:
             f"it cannot be written, so paid calls are refused: {status.ledger_error}",
             "Free disk space, or end what holds the file; the next call tries again.",
         )
+    if status.ledger_adrift:
+        yield Check(
+            "ledger",
+            State.BAD,
+            f"{where.ledger} was deleted, moved or replaced while the proxy runs: calls are written to the file that was",
+            "Start the proxy again: it takes the file that is there, or a new one; budgets go on at their last known spend.",
+        )
     for engine in status.engines:
         good = engine.state in ("up", "unknown", "loading")
         detail = f"{engine.provider}: {engine.state}" + (f", {engine.detail}" if engine.detail else "")
@@ -190,7 +197,7 @@ def _ledger(where: Paths) -> Iterator[Check]:
     import sqlite3
 
     if not where.ledger.exists():
-        yield Check("ledger", State.NOTE, "there is none yet", "The first `turnout serve` makes it.")
+        yield Check("ledger", State.NOTE, "there is none", "The next `turnout serve` makes it.")
         return
     from turnout.ledger.reader import Reader
 

@@ -143,6 +143,8 @@ class Status:
     settings_error: str = ""
     ledger_error: str = ""
     """Why the ledger cannot be written just now: paid calls are refused until it can."""
+    ledger_adrift: bool = False
+    """The ledger's file was deleted, moved or replaced while the proxy runs: its calls are listed nowhere until it is started again."""
     engines: tuple[Engine, ...] = ()
     budgets: tuple[BudgetLine, ...] = ()
     running: tuple[Running, ...] = ()

@@ -61,6 +61,14 @@ class Spend:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """One step of counting: how many fit, and where the next step begins (0: there is nothing older)."""
+
+    calls: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """One step of a search: what it found, newest first, and where the next one begins (0: there is nothing older)."""
 
@@ -89,7 +97,13 @@ class Ledger(Protocol):
         """Looks through the newest `rows` calls before `until_ms` (0: from now), for at most `limit` that fit."""
         ...
 
-    def count(self, search: Search) -> int: ...
+    def count(self) -> int:
+        """All calls."""
+        ...
+
+    def tally(self, search: Search, ceiling: Key | None, until_ms: int, rows: int) -> "Tally":
+        """Counts among the newest `rows` calls before `until_ms` (0: from now), from `ceiling` downwards, those that fit."""
+        ...
 
     def call(self, call_id: str) -> CallRecord | None: ...
 
@@ -118,29 +132,37 @@ class LedgerFile:
 
     def page(self, search: Search, ceiling: Key | None, offset: int, limit: int) -> Sequence[CallRecord]:
         before = (ceiling[0], ceiling[1] + "\0") if ceiling is not None else None
-        return self._reader.calls(limit, before, _filter(search), skip=offset, hurry=True)
+        return self._reader.calls(limit, before, _filter(search), skip=offset)
 
     def head(self, search: Search, limit: int) -> Sequence[CallRecord]:
-        return self._reader.calls(limit, None, None if search.everything else _filter(search), hurry=True)
+        return self._reader.calls(limit, None, None if search.everything else _filter(search))
 
     def scan(self, search: Search, until_ms: int, rows: int, limit: int) -> Scan:
-        edge = self._reader.edge(until_ms, rows)
-        wanted = replace(
-            search,
-            since_ms=max(search.since_ms, edge or 0),
-            until_ms=min(search.until_ms or until_ms, until_ms or search.until_ms),
-        )
+        wanted, older_ms = self._stretch(search, until_ms, rows)
         found = list(self._reader.calls(limit, None, _filter(wanted)))
         if not until_ms:
             # What begins with the words is by index, and need not wait for its turn.
             have = {one.id for one in found}
             named = [one for one in self._reader.named(search.text, limit) if one.id not in have and fits(search, one)]
             found = sorted([*found, *named], key=key_of, reverse=True)
-        done = edge is None or edge <= search.since_ms
-        return Scan(found, 0 if done else edge or 0)
+        return Scan(found, older_ms)
 
-    def count(self, search: Search) -> int:
-        return self._reader.count(None if search.everything else _filter(search), hurry=True)
+    def _stretch(self, search: Search, until_ms: int, rows: int) -> tuple[Search, int]:
+        """The search within the newest `rows` calls before `until_ms`, and where the stretch before it ends (0: there is none)."""
+        edge = self._reader.edge(until_ms, rows)
+        wanted = replace(
+            search,
+            since_ms=max(search.since_ms, edge or 0),
+            until_ms=min(search.until_ms or until_ms, until_ms or search.until_ms),
+        )
+        return wanted, 0 if edge is None or edge <= search.since_ms else edge
+
+    def count(self) -> int:
+        return self._reader.count()
+
+    def tally(self, search: Search, ceiling: Key | None, until_ms: int, rows: int) -> Tally:
+        wanted, older_ms = self._stretch(search, until_ms, rows)
+        return Tally(self._reader.count(_filter(wanted), ceiling), older_ms)
 
     def call(self, call_id: str) -> CallRecord | None:
         return self._reader.call(call_id)

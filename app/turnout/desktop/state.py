@@ -44,7 +44,8 @@ class State:
         if status is None:
             return False
         broken = any(engine.state in ("down", "locked", "no key") for engine in status.engines)
-        return bool(status.waiting or status.rules_error or status.settings_error or broken)
+        ledger = status.ledger_adrift or status.ledger_error
+        return bool(status.waiting or status.rules_error or status.settings_error or ledger or broken)
 
 
 def left_share(line: BudgetLine) -> float | None:

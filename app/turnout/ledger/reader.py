@@ -6,7 +6,6 @@ Only lists of single calls touch the calls table, and only through its index.
 
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -25,8 +24,6 @@ from turnout.ledger.spans import Spans, day_of, hours, spans_of
 
 _ALL = ", ".join(COLUMNS)
 _UNUSUAL = frozenset(status.value for status in Status if status is not Status.SETTLED)
-LONGEST_S = 2.0
-"""A search that few calls pass looks back for as long as this, and answers with what it found by then."""
 _ROUGHLY = 200_000
 """From so many calls on, their number is told by their row ids: counting ten million takes 0.4 s, and 7 s from a cold disk."""
 FULL_NAME = "provider/model"
@@ -178,11 +175,9 @@ class Reader:
         where: CallFilter | None = None,
         *,
         skip: int = 0,
-        hurry: bool = False,
     ) -> list[CallRecord]:
         """Newest first, those under way (status held) on top; `before` is (at_ms, id) of the last row seen.
 
-        `hurry`: somebody looks on: a filter that takes longer than LONGEST_S answers with what it found by then.
         `skip` passes over that many more, by the index alone: how a table jumps into the middle of a million rows.
         """
         clauses, values = _where(where or CallFilter())
@@ -195,17 +190,13 @@ class Reader:
                 return []
             if skip:
                 at = f"SELECT at_ms, id FROM calls {condition} ORDER BY at_ms DESC, id DESC LIMIT 1 OFFSET ?"  # noqa: S608  our own names
-                anchor = None
-                with _for_a_while(db, hurry=hurry):
-                    anchor = db.execute(at, (*values, skip)).fetchone()
+                anchor = db.execute(at, (*values, skip)).fetchone()
                 if anchor is None:
                     return []
                 condition = f"{condition} {'AND' if condition else 'WHERE'} (at_ms, id) <= (?, ?)"
                 values += [anchor[0], anchor[1]]
-            rows: list[tuple[Value, ...]] = []
             sql = f"SELECT {_ALL} FROM calls {condition} ORDER BY at_ms DESC, id DESC LIMIT ?"  # noqa: S608  our own names
-            with _for_a_while(db, hurry=hurry):
-                rows.extend(db.execute(sql, (*values, last)))
+            rows: list[tuple[Value, ...]] = db.execute(sql, (*values, last)).fetchall()
             ids = [row[0] for row in rows]
             attempts = _attempts(db, ids)
             found = [record_of(row, attempts.get(str(row[0]), ())) for row in rows]
@@ -269,22 +260,24 @@ class Reader:
             rows = db.execute("SELECT call FROM said WHERE part='request' ORDER BY at_ms DESC LIMIT ?", (last,))
             return [str(call) for (call,) in rows.fetchall()]
 
-    def count(self, where: CallFilter | None = None, *, hurry: bool = False) -> int:
-        """How many calls; with `hurry`, of a filter that takes longer than LONGEST_S, how many were found by then."""
+    def count(self, where: CallFilter | None = None, ceiling: tuple[int, str] | None = None) -> int:
+        """How many calls, from `ceiling` (at_ms, id; included) downwards where there is one."""
         clauses, values = _where(where or CallFilter())
+        if ceiling is not None:
+            clauses.append("(at_ms, id) <= (?, ?)")
+            values += ceiling
         with self._reading() as db:
             if db is None:
                 return 0
             if not clauses:
-                first, last = db.execute("SELECT (SELECT min(rowid) FROM calls), (SELECT max(rowid) FROM calls)").fetchone()
+                first, last = db.execute(
+                    "SELECT (SELECT min(rowid) FROM calls), (SELECT max(rowid) FROM calls)"
+                ).fetchone()
                 if first is not None and last - first >= _ROUGHLY:
                     return int(last - first + 1)
                 return int(db.execute("SELECT count(*) FROM calls").fetchone()[0])
-            found = 0
-            with _for_a_while(db, hurry=hurry):
-                for _ in db.execute(f"SELECT 1 FROM calls WHERE {' AND '.join(clauses)}", values):  # noqa: S608  our own names
-                    found += 1
-            return found
+            sql = f"SELECT count(*) FROM calls WHERE {' AND '.join(clauses)}"  # noqa: S608  our own names
+            return int(db.execute(sql, values).fetchone()[0])
 
     # --- sums ---
 
@@ -442,23 +435,6 @@ class Reader:
                 "SELECT key, value FROM kept WHERE kind=? ORDER BY at_ms DESC LIMIT ?", (kind, newest)
             ).fetchall()
         return {str(key): orjson.loads(value) for key, value in reversed(rows)}
-
-
-@contextmanager
-def _for_a_while(db: sqlite3.Connection, *, hurry: bool) -> Iterator[None]:
-    """What is read inside ends after LONGEST_S, with what came by then: a reader that holds on stops the writer's checkpoints."""
-    if not hurry:
-        yield
-        return
-    until = time.monotonic() + LONGEST_S
-    db.set_progress_handler(lambda: time.monotonic() > until, 20_000)
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if "interrupted" not in str(error):
-            raise
-    finally:
-        db.set_progress_handler(None, 0)
 
 
 def _column(by: str) -> str:

@@ -68,6 +68,7 @@ class Writer:
         self.path = path
         self._loop = loop
         self._db = connect(path, wait_s=wait_s)
+        self._file = _identity(path)
         # Checkpoints come when nobody waits (`_rest`): one in a commit made holds wait 20 ms and more.
         self._db.execute("PRAGMA wal_autocheckpoint=0")
         self._quick = connect(path, wait_s=0)
@@ -392,9 +393,22 @@ class Writer:
             except RuntimeError:  # the loop closed in between: nobody waits any more
                 log.debug("nobody waited for %d entries", len(waiting))
 
+    @property
+    def adrift(self) -> bool:
+        """Whether the file was deleted, moved or replaced under us: what we write then stands nowhere that anybody will look (2 us)."""
+        return _identity(self.path) != self._file
+
     def known(self) -> Known:
         """Every bucket's spend and open holds as last committed; for a test of the snapshot and for `doctor`."""
         return self._snapshot.known()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino)
 
 
 def _refused_all(error: Exception) -> bool:

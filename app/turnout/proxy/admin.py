@@ -130,6 +130,7 @@ class Admin:
             rules_error=state.config.rules_error,
             settings_error=state.config.settings_error,
             ledger_error=self._writer.problem,
+            ledger_adrift=self._writer.adrift,
             engines=self.engine_lines(),
             budgets=budgets,
             running=state.under_way(),

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Status, Tier
 from turnout.desktop.models import calls
-from turnout.desktop.models.calls import CLIENT, RECORD, CallsModel
+from turnout.desktop.models.calls import CLIENT, PAGE, RECORD, CallsModel
 from turnout.desktop.sources import Ledger, LedgerFile, Search
 from turnout.desktop.tasks import Lane
 from turnout.ledger.writer import Writer
@@ -55,7 +55,7 @@ def model(ledger: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterat
 def found(qtbot: QtBot, model: CallsModel, search: Search) -> list[str]:
     """Ids in order, once the search is over."""
     model.reload(search)
-    qtbot.waitUntil(lambda: not model.loading and not model.searching, timeout=10_000)
+    qtbot.waitUntil(lambda: not model.loading and not model.searching, timeout=20_000)
     return [model.data(model.index(row, CLIENT), RECORD).id for row in range(model.rowCount())]
 
 
@@ -70,18 +70,47 @@ def test_what_is_nowhere_ends_in_no_rows(qtbot: QtBot, model: CallsModel) -> Non
 
 def test_an_old_calls_id_is_there_at_once(qtbot: QtBot, model: CallsModel) -> None:
     model.reload(Search(text="call-0003"))
-    qtbot.waitUntil(lambda: not model.loading, timeout=10_000)
+    qtbot.waitUntil(lambda: not model.loading, timeout=20_000)
     assert model.rowCount() == 1
-    qtbot.waitUntil(lambda: not model.searching, timeout=10_000)
+    qtbot.waitUntil(lambda: not model.searching, timeout=20_000)
     assert model.rowCount() == 1, "found by its id and again by looking"
 
 
 def test_a_search_that_fills_a_page_stops_looking_and_counts(qtbot: QtBot, model: CallsModel) -> None:
     model.reload(Search(text="common"))
-    qtbot.waitUntil(lambda: model.counted and model.rowCount() == COUNT - 6, timeout=10_000)
+    qtbot.waitUntil(lambda: model.counted and model.rowCount() == COUNT - 6, timeout=20_000)
     assert model.data(model.index(0, CLIENT), RECORD).id == "call-0599"
-    qtbot.waitUntil(lambda: model.data(model.index(COUNT - 7, CLIENT), RECORD) is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: model.data(model.index(COUNT - 7, CLIENT), RECORD) is not None, timeout=20_000)
     assert model.data(model.index(COUNT - 7, CLIENT), RECORD).id == "call-0001"
+
+
+def test_counting_stops_after_a_while_says_so_and_goes_on_when_asked(
+    qtbot: QtBot, model: CallsModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "LONGEST_MS", 0)
+    monkeypatch.setattr(calls, "COUNTED", (150, 150))
+    model.reload(Search(text="common"))
+    qtbot.waitUntil(lambda: model.stopped, timeout=20_000)
+    assert not model.counted
+    assert PAGE < model.rowCount() < COUNT - 6
+    assert model.reached_ms
+    model.go_on()
+    qtbot.waitUntil(lambda: model.counted, timeout=20_000)
+    assert (model.rowCount(), model.stopped, model.reached_ms) == (COUNT - 6, False, 0)
+
+
+def test_a_jump_into_what_was_counted_a_stretch_at_a_time_lands_on_its_row(
+    qtbot: QtBot, model: CallsModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "COUNTED", (70, 70))
+    model.reload(Search(text="common"))
+    qtbot.waitUntil(lambda: model.counted, timeout=20_000)
+    wanted = [f"call-{n:04d}" for n in range(COUNT - 1, -1, -1) if n % 100]
+    for row in (len(wanted) - 1, 330, 250, 100, 0):
+        qtbot.waitUntil(lambda row=row: model.data(model.index(row, CLIENT), RECORD) is not None, timeout=20_000)  # type: ignore[misc]
+    qtbot.waitUntil(lambda: all(model.data(model.index(n, CLIENT), RECORD) for n in range(len(wanted))), timeout=20_000)
+    shown = [model.data(model.index(row, CLIENT), RECORD).id for row in range(len(wanted))]
+    assert shown == wanted
 
 
 def test_a_filter_without_words_is_a_search_too(qtbot: QtBot, model: CallsModel) -> None:
@@ -104,6 +133,6 @@ def test_a_search_while_calls_arrive_is_not_begun_again(qtbot: QtBot, model: Cal
     model.reload(Search(text="rare-cl"))
     for _ in range(5):
         model.refresh()
-    qtbot.waitUntil(lambda: not model.loading and not model.searching, timeout=10_000)
+    qtbot.waitUntil(lambda: not model.loading and not model.searching, timeout=20_000)
     model.refresh()
-    qtbot.waitUntil(lambda: model.rowCount() == 6, timeout=10_000)
+    qtbot.waitUntil(lambda: model.rowCount() == 6, timeout=20_000)

@@ -55,6 +55,19 @@ def test_a_ledger_that_was_set_aside_is_said_until_it_is_seen() -> None:
     assert found.intent == "dismiss"
 
 
+def test_a_ledger_that_cannot_be_written_or_went_away_is_said_and_marks_the_icon() -> None:
+    refused = State(Health.UP, replace(STATUS, ledger_error="disk full"), owned=True)
+    assert "paid calls are refused: disk full" in text(refused)
+    assert refused.warning
+    gone = State(Health.UP, replace(STATUS, ledger_adrift=True), owned=True)
+    ours, theirs = trouble(gone), trouble(replace(gone, owned=False))
+    assert ours is not None
+    assert theirs is not None
+    assert "deleted, moved or replaced" in ours.text
+    assert (ours.intent, theirs.intent) == ("restart", "")
+    assert gone.warning
+
+
 def test_t22_the_proxys_words_stay_one_plain_line() -> None:
     said = text(State(Health.FAILED, problem="<b>x</b>\n" * 200))
     assert "\n" not in said

@@ -2,19 +2,22 @@
 
 Two parts: a *snapshot*, everything from the newest call at the time of the search downwards, whose rows never move;
 and a *head* above it with what came in since. So an arriving call shifts no page, and scrolling is by offset.
-First rows are shown before the count is known: over a million rows counting a filter takes far longer.
+First rows are shown before the count is known: over a million rows counting a filter takes far longer. It is counted a
+stretch at a time, for two seconds; then it stops, says so, and goes on when asked to. Where each stretch begins is kept, so that
+a jump into the middle of what was found reads one stretch, not all above it.
 """
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import QAbstractTableModel, QElapsedTimer, QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal
 
 from turnout.calls.record import CallRecord
 from turnout.calls.units import USD_NANOS, Status
 from turnout.desktop import text
-from turnout.desktop.sources import Key, Ledger, Scan, Search, key_of
+from turnout.desktop.sources import Key, Ledger, Scan, Search, Tally, key_of
 from turnout.desktop.tasks import Lane
 from turnout.desktop.text import tr
 from turnout.errors import TurnoutError
@@ -26,6 +29,10 @@ HEAD = 400
 """New rows above the snapshot before the table is read anew."""
 SCANNED = (5_000, 40_000, 100_000)
 """Calls that a search for words looks through at a time: first few, for who types waits; the last figure repeats."""
+COUNTED = (100_000, 1_000_000)
+"""Calls that counting looks through at a time: for words, and for what has an index."""
+LONGEST_MS = 2_000
+"""Counting what a search finds stops after this, until somebody asks to go on."""
 UNFINISHED = (Status.HELD, Status.RUNNING)
 
 TIME, CLIENT, WHY, GRADE, TIER, MODEL, TOKENS, COST, TOOK = range(9)
@@ -104,6 +111,14 @@ class CallsModel(QAbstractTableModel):
         self.counted = False
         self.searching = False
         """Older calls are still being looked through; rows may be added below."""
+        self.stopped = False
+        """Counting took too long: older calls are neither counted nor listed until `go_on`."""
+        self.reached_ms = 0
+        """Down to where a search has looked; 0: nowhere yet, or to the end."""
+        self._patient = False
+        self._spent = QElapsedTimer()
+        self._marks: list[tuple[int, int]] = []
+        """Of each counted stretch, newest first: the number of its first row, and the moment before which it begins (0: now)."""
         self._ceiling: Key | None = None
         self._total = 0
         self._head: list[CallRecord] = []
@@ -124,7 +139,9 @@ class CallsModel(QAbstractTableModel):
             self.search = search
         self._epoch += 1
         self.loading = True
-        self.searching = False
+        self.searching = self.stopped = self._patient = False
+        self.reached_ms = 0
+        self._marks.clear()
         wanted, epoch = self.search, self._epoch
         if not wanted.everything:
             self._scan(0, 0, epoch)
@@ -178,6 +195,7 @@ class CallsModel(QAbstractTableModel):
         else:
             full = self._add(found.rows)
         self.searching = not full and found.until_ms > 0
+        self.reached_ms = found.until_ms
         if self.searching:
             self._scan(step + 1, found.until_ms, epoch)
         elif full and step:
@@ -225,15 +243,53 @@ class CallsModel(QAbstractTableModel):
             self._ask_count(epoch)
 
     def _ask_count(self, epoch: int) -> None:
-        wanted = self.search
         self.counted = False
+        if not self.search.everything:
+            self._spent.start()
+            self._marks.clear()
+            self._tally(0, self.search.until_ms, epoch)
+            return
+
+        def counted(total: int) -> None:
+            if epoch == self._epoch:
+                self._grow(total)
+                self._all_counted()
+
+        self._slow.run(lambda ledger: ledger.count(), counted, self._failed, key="calls-count", owner=self)
+
+    def _tally(self, before: int, until_ms: int, epoch: int) -> None:
+        """`before`: how many were found above."""
+        wanted, ceiling, rows = self.search, self._ceiling, COUNTED[0 if self.search.text else 1]
+        self._marks.append((before, until_ms))
         self._slow.run(
-            lambda ledger: ledger.count(wanted),
-            lambda total: self._count(total, epoch),
+            lambda ledger: ledger.tally(wanted, ceiling, until_ms, rows),
+            lambda found: self._tallied(before, found, epoch),
             self._failed,
             key="calls-count",
             owner=self,
         )
+
+    def _tallied(self, before: int, found: Tally, epoch: int) -> None:
+        if epoch != self._epoch:
+            return
+        total = before + found.calls
+        self._grow(total)
+        self.reached_ms = found.until_ms
+        if not found.until_ms:
+            self._all_counted()
+            return
+        if self._patient or self._spent.elapsed() < LONGEST_MS:
+            self._tally(total, found.until_ms, epoch)
+        else:
+            self.stopped = True
+        self.loaded.emit()
+
+    def go_on(self) -> None:
+        """Counts the rest, however long it takes."""
+        if self.stopped:
+            self.stopped, self._patient = False, True
+            self._tally(self._total, self.reached_ms, self._epoch)
+            self.loaded.emit()
 
     def _above(self, rows: Sequence[CallRecord], before: frozenset[str]) -> list[CallRecord]:
         """Of the newest calls those that the snapshot does not hold: newer, under way, or there before."""
@@ -244,14 +300,18 @@ class CallsModel(QAbstractTableModel):
             if ceiling is None or key_of(call) > ceiling or call.status in UNFINISHED or call.id in before
         ]
 
-    def _count(self, total: int, epoch: int) -> None:
-        if epoch != self._epoch:
-            return
+    def _grow(self, total: int) -> None:
         if total > self._total:
+            last = self._total // PAGE
+            if len(self._pages.get(last, ())) < PAGE:  # it ended where counting had come to
+                self._pages.pop(last, None)
             self.beginInsertRows(QModelIndex(), len(self._head) + self._total, len(self._head) + total - 1)
             self._total = total
             self.endInsertRows()
+
+    def _all_counted(self) -> None:
         self.counted = True
+        self.reached_ms = 0
         self.loaded.emit()
 
     def _refreshed(self, newest: Sequence[CallRecord], epoch: int) -> None:
@@ -289,17 +349,25 @@ class CallsModel(QAbstractTableModel):
         self._asked.clear()
 
     def _fetch_page(self, number: int) -> None:
-        wanted, ceiling, epoch = self.search, self._ceiling, self._epoch
+        wanted, ceiling, epoch, first = self.search, self._ceiling, self._epoch, number * PAGE
+        skip, count = first, max(1, min(PAGE, self._total - first))
+        mark = next((one for one in reversed(self._marks) if one[0] <= first), None)
+        if mark is not None and mark[0]:
+            skip = first - mark[0]
+            wanted = replace(wanted, until_ms=mark[1])
         self._lane.run(
-            lambda ledger: ledger.page(wanted, ceiling, number * PAGE, PAGE),
-            lambda rows: self._paged(number, rows, epoch),
+            lambda ledger: ledger.page(wanted, ceiling, skip, count),
+            lambda rows: self._paged(number, rows, count, epoch),
             self._failed,
             key=f"calls-page-{number}",
             owner=self,
         )
 
-    def _paged(self, number: int, rows: Sequence[CallRecord], epoch: int) -> None:
+    def _paged(self, number: int, rows: Sequence[CallRecord], asked: int, epoch: int) -> None:
         if epoch != self._epoch:
+            return
+        if asked < min(PAGE, self._total - number * PAGE):  # more was counted meanwhile
+            self._fetch_page(number)
             return
         self._pages[number] = rows
         while len(self._pages) > KEPT:

@@ -29,6 +29,11 @@ def trouble(state: State, dismissed: frozenset[str] = frozenset()) -> Trouble | 
         return Trouble(said, "bad", tr("Restart it"), "restart") if state.owned else Trouble(said, "bad")
     if status is None:
         return None
+    if status.ledger_adrift:
+        return _adrift(state)
+    if status.ledger_error:
+        why = text.one_line(status.ledger_error, 200)
+        return Trouble(tr("The ledger cannot be written, so paid calls are refused: {why}").format(why=why), "bad")
     error = status.rules_error or status.settings_error
     if error:
         return Trouble(text.one_line(error, 300) + " " + tr("What was in force before stays in force."))
@@ -36,6 +41,21 @@ def trouble(state: State, dismissed: frozenset[str] = frozenset()) -> Trouble | 
         if found is not None and found.text not in dismissed:
             return found
     return None
+
+
+def _adrift(state: State) -> Trouble:
+    said = tr(
+        "The ledger's file was deleted, moved or replaced while the proxy runs, so its calls are missing here. "
+        "Budgets stay as they are."
+    )
+    if state.owned:
+        return Trouble(
+            f"{said} {tr('A restart begins a new file, or takes the one that is there.')}",
+            "bad",
+            tr("Restart it"),
+            "restart",
+        )
+    return Trouble(f"{said} {tr('Restart the proxy where it was started.')}", "bad")
 
 
 def _other_version(state: State) -> Trouble | None:

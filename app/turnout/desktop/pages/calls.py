@@ -11,7 +11,7 @@ from turnout.calls.units import Status, Tier
 from turnout.desktop import text, theme
 from turnout.desktop.calltable import CallTable
 from turnout.desktop.desk import Desk
-from turnout.desktop.models.calls import CallsModel
+from turnout.desktop.models.calls import LONGEST_MS, CallsModel
 from turnout.desktop.pages.calldetail import CallDetail
 from turnout.desktop.pages.page import Page
 from turnout.desktop.sources import Search as Wanted
@@ -179,7 +179,19 @@ class Calls(Page):
         rows = self.model.rowCount()
         more = "…" if self.model.searching else "" if self.model.counted else "+"
         self.count.setText(text.number(rows) + more if rows else tr("Searching…") if self.model.searching else "")
-        self.note.say(self.model.problem, "bad", tr("Try again") if self.model.problem else "", self.model.reload)
+        if self.model.problem:
+            self.note.say(self.model.problem, "bad", tr("Try again"), self.model.reload)
+        elif self.model.stopped:
+            self.note.say(
+                tr("The search stopped after {n} s, back to {when}: older calls were not searched.").format(
+                    n=text.number(LONGEST_MS // 1000), when=text.stamp(self.model.reached_ms)
+                ),
+                "info",
+                tr("Search on"),
+                self.model.go_on,
+            )
+        else:
+            self.note.say("")
         if rows:
             self.stack.setCurrentWidget(self.table)
             return
@@ -190,7 +202,9 @@ class Calls(Page):
                 "inbox",
             )
         elif self.model.searching:
-            self.empty.say(tr("Nothing yet"), tr("Older calls are still being looked through."), "search")
+            back = self.model.reached_ms
+            when = tr("Nothing back to {when} yet; older calls are being looked through.").format(when=text.stamp(back))
+            self.empty.say(tr("Nothing yet"), when if back else tr("Older calls are being looked through."), "search")
         else:
             self.empty.say(tr("Nothing matches"), tr("No call fits this search. Escape clears it."), "search")
         self.stack.setCurrentWidget(self.empty)
