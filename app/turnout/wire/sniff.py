@@ -5,8 +5,6 @@ A plain chunk costs a few substring searches at C speed; only lines that hold so
 
 from dataclasses import dataclass
 
-import orjson
-
 from turnout.calls.reply import Began as BeganEvent
 from turnout.calls.reply import Ended, Event, Failed, StopReason, UsageSeen
 from turnout.calls.units import Dialect, Json
@@ -89,12 +87,8 @@ class Sniffer:
             return
         cut = data.rfind(b"\n") + 1
         self._tail = data[cut:]
-        if self.model:
-            for line in _marked_lines(data, cut, marks):
-                self._line(line)
-        else:
-            for line in data[:cut].splitlines():
-                self._line(line)
+        for line in _marked_lines(data, cut, marks):
+            self._line(line)
         if len(self._tail) > 4_000_000:
             self._tail = b""
 
@@ -103,7 +97,8 @@ class Sniffer:
             self._array = ArrayDecoder()
         try:
             for element in self._array.feed(chunk):
-                self._line(b"data:" + element.replace(b"\n", b" "))
+                if self._marked(element):
+                    self._line(b"data:" + element.replace(b"\n", b" "))
         except Overflow:
             self.failed = Failed("one element of the stream is larger than 16 MB")
 
@@ -113,7 +108,11 @@ class Sniffer:
             return
         rest, self._tail = self._tail, b""
         for line in rest.splitlines():
-            self._line(line)
+            if self._marked(line):
+                self._line(line)
+
+    def _marked(self, line: bytes) -> bool:
+        return any(mark in line for mark in _MARKS[self.dialect])
 
     def closing(self) -> bytes:
         """What a finished chat stream still lacks: some servers leave out [DONE], and clients wait for it."""
@@ -128,36 +127,32 @@ class Sniffer:
             if line == b"[DONE]":
                 self._done_seen = True
                 return
-        if not any(mark in line for mark in _MARKS[self.dialect]) and self.model:
-            return
         try:
             doc: Json = event_json(line)
         except ValueError:
             return
         if isinstance(doc, dict):
-            self._doc(doc)
+            self._doc(doc, line)
 
-    def _doc(self, doc: dict[str, Json]) -> None:
+    def _doc(self, doc: dict[str, Json], line: bytes) -> None:
         """One event through the dialect's own reader, in a stream of its own kind."""
-        reader = codec(self.dialect).reply_reader()
         if self.dialect is Dialect.ANTHROPIC:
-            self._anthropic(doc)
+            self._anthropic(doc, line)
             return
-        framed = orjson.dumps(doc)
-        framed = framed + b"\n" if self.dialect in _NDJSON else b"data: " + framed + b"\n\n"
-        events = reader.feed(framed)
+        reader = codec(self.dialect).reply_reader()
+        events = reader.feed(line + b"\n" if self.dialect in _NDJSON else b"data: " + line + b"\n\n")
         if self.dialect in (Dialect.OPENAI_CHAT, Dialect.OPENAI_COMPLETIONS, Dialect.GEMINI):
             events = [*events, *(event for event in reader.end() if isinstance(event, Ended))]
         self._take(events)
 
-    def _anthropic(self, doc: dict[str, Json]) -> None:
+    def _anthropic(self, doc: dict[str, Json], line: bytes) -> None:
         """message_start tells input, message_delta output: they are one usage."""
         kind = doc.get("type")
         if kind not in ("message_start", "message_delta", "message_stop", "error"):
             return
         if self._reader is None:
             self._reader = codec(Dialect.ANTHROPIC).reply_reader()
-        self._take(self._reader.feed(b"data: " + orjson.dumps(doc) + b"\n\n"))
+        self._take(self._reader.feed(b"data: " + line + b"\n\n"))
 
     def _take(self, events: list[Event]) -> None:
         for event in events:
