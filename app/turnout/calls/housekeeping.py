@@ -5,6 +5,8 @@ so it costs microseconds whatever the request's size. A request that offers tool
 prompt is the newest thing said. Token counting has a path of its own and is marked there (`Housekeeping.COUNT`).
 """
 
+from collections.abc import Mapping
+
 from turnout.calls.outline import Outline
 from turnout.calls.units import Dialect, Housekeeping
 
@@ -26,6 +28,13 @@ _FIM_MARKS = (
     "<|editable_region_start|>",
 )
 
+
+def _by_stem(stem: str, phrases: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Most phrases of a kind share a word, and most texts lack it: one look saves twenty. Any other phrase is its own stem."""
+    shared = tuple(phrase for phrase in phrases if stem in phrase)
+    return {stem: shared} | {phrase: (phrase,) for phrase in phrases if stem not in phrase}
+
+
 _SUMMARY_ASKS = (
     "your task is to create a detailed summary of",
     "your task is to create a comprehensive, detailed summary of",
@@ -46,78 +55,95 @@ _SUMMARY_ASKS = (
 )
 """How compaction prompts begin; they may come with the session's tools."""
 
-_SUMMARY_SYSTEMS = (
-    "you are a helpful ai assistant tasked with summarizing conversations",
-    "you are the component that summarizes internal chat history",
-    "you are a specialized system component responsible for distilling chat history",
-    "you are an anchored context summarization assistant",
-    "you are a context summarization assistant",
-    "you are a conversation summarizer",
-    "summarize the provided coding session into a concise continuation note",
-    "you are summarizing a conversation to preserve context",
+_SUMMARY_SYSTEMS = _by_stem(
+    "summar",
+    (
+        "you are a helpful ai assistant tasked with summarizing conversations",
+        "you are the component that summarizes internal chat history",
+        "you are a specialized system component responsible for distilling chat history",
+        "you are an anchored context summarization assistant",
+        "you are a context summarization assistant",
+        "you are a conversation summarizer",
+        "summarize the provided coding session into a concise continuation note",
+        "you are summarizing a conversation to preserve context",
+    ),
 )
-_SUMMARY_TEXTS = (
-    "summarize this conversation to maintain context",
-    "*briefly* summarize this partial conversation",
-    "summarize the following tool output",
+_SUMMARY_TEXTS = _by_stem(
+    "summar",
+    (
+        "summarize this conversation to maintain context",
+        "*briefly* summarize this partial conversation",
+        "summarize the following tool output",
+    ),
 )
 
-_TITLE_TEXTS = (
-    "title generator",
-    "generate a title for this conversation",
-    "generate a short title for",
-    "generate a concise title for",
-    "generate a concise, 3-5 word title",
-    "generate a concise, sentence-case title",
-    "generate a succinct title",
-    "generate a brief title",
-    "write a 5-10 word title",
-    "title for this chat",
-    "title for the chat",
-    "title for the conversation",
-    "title for this session",
-    "title of the conversation",
-    "title for the following conversation",
-    "title for this conversation",
-    "titles for chatbot conversations",
-    "generate a short title based on",
-    "provide a short title for a task",
-    "primary intent or goal in this conversation in one sentence",
-    "in four words or less",
-    "title of the coding session",
-    "title for a chatbot conversation",
-    "if this message indicates a new conversation topic",
-    "in under 50 characters",
-    "git branch name",
+_TITLE_TEXTS = _by_stem(
+    "title",
+    (
+        "title generator",
+        "generate a title for this conversation",
+        "generate a short title for",
+        "generate a concise title for",
+        "generate a concise, 3-5 word title",
+        "generate a concise, sentence-case title",
+        "generate a succinct title",
+        "generate a brief title",
+        "write a 5-10 word title",
+        "title for this chat",
+        "title for the chat",
+        "title for the conversation",
+        "title for this session",
+        "title of the conversation",
+        "title for the following conversation",
+        "title for this conversation",
+        "titles for chatbot conversations",
+        "generate a short title based on",
+        "provide a short title for a task",
+        "primary intent or goal in this conversation in one sentence",
+        "in four words or less",
+        "title of the coding session",
+        "title for a chatbot conversation",
+        "if this message indicates a new conversation topic",
+        "in under 50 characters",
+        "git branch name",
+    ),
 )
-_ROUTER_TEXTS = ("task routing ai", "complexity_score", "you are a routing agent", "which model should handle")
-_MEMORY_TEXTS = (
-    "memory extraction",
-    "managed memory",
-    "memory-extraction",
-    "extract durable memories",
-    "extract memories",
-    "memory consolidation",
-    "dream memory",
+_ROUTER_TEXTS = _by_stem(
+    "rout", ("task routing ai", "complexity_score", "you are a routing agent", "which model should handle")
 )
-_OTHER_TEXTS = (
-    "read heartbeat.md if it exists",
-    "your task is to process bash commands that an ai coding agent wants to run",
-    "[suggestion mode:",
-    "extract any file paths that this command reads or modifies",
-    "generate 1-3 broad tags",
-    "follow-up questions or prompts that the user might naturally ask",
-    "analyze *only* the content and structure of your immediately preceding response",
-    "generate commit messages",
-    "write a commit message for",
-    "generate a commit message",
-    "one-line git commit messages",
-    "expert at writing git commits",
-    "diagnostic agent specializing in identifying when a conversational ai is stuck",
-    "correcting failed search-and-replace operations",
-    "you are an autocompletion system",
-    "to determine the necessity of generating search queries",
-    "web page content:\n---",
+_MEMORY_TEXTS = _by_stem(
+    "memor",
+    (
+        "memory extraction",
+        "managed memory",
+        "memory-extraction",
+        "extract durable memories",
+        "extract memories",
+        "memory consolidation",
+        "dream memory",
+    ),
+)
+_OTHER_TEXTS = _by_stem(
+    "commit",
+    (
+        "read heartbeat.md if it exists",
+        "your task is to process bash commands that an ai coding agent wants to run",
+        "[suggestion mode:",
+        "extract any file paths that this command reads or modifies",
+        "generate 1-3 broad tags",
+        "follow-up questions or prompts that the user might naturally ask",
+        "analyze *only* the content and structure of your immediately preceding response",
+        "generate commit messages",
+        "write a commit message for",
+        "generate a commit message",
+        "one-line git commit messages",
+        "expert at writing git commits",
+        "diagnostic agent specializing in identifying when a conversational ai is stuck",
+        "correcting failed search-and-replace operations",
+        "you are an autocompletion system",
+        "to determine the necessity of generating search queries",
+        "web page content:\n---",
+    ),
 )
 
 
@@ -153,12 +179,13 @@ def _toolless(outline: Outline, ask: str) -> Housekeeping | None:
     return None
 
 
-def _says(text: str, phrases: tuple[str, ...]) -> bool:
-    if not text:
-        return False
-    for phrase in phrases:  # noqa: SIM110  twice as fast as any(...), and it runs on every call
-        if phrase in text:
-            return True
+def _says(text: str, phrases: Mapping[str, tuple[str, ...]]) -> bool:
+    if text:
+        for stem, group in phrases.items():
+            if stem in text:
+                for phrase in group:
+                    if phrase in text:
+                        return True
     return False
 
 

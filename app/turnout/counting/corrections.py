@@ -68,8 +68,15 @@ class Learned:
         """Never below two thirds or above three times our own count."""
         if self.seen < TRUSTED_AFTER:
             return float(shape.plain)
-        said = sum(w * x for w, x in zip(self.weights, shape.parts, strict=True))
-        return max(shape.plain * 0.67, min(said, shape.plain * 3.0 + 500.0))
+        said, plain = self._said(shape), shape.plain
+        return max(plain * 0.67, min(said, plain * 3.0 + 500.0))
+
+    def _said(self, shape: Shape) -> float:
+        text, turns, any_tools, tools, images = self.weights
+        said = text * shape.text + turns * shape.turns
+        if shape.tools > 0:
+            said += any_tools + tools * shape.tools
+        return said + images * shape.images if shape.images else said
 
     def observe(self, shape: Shape, billed: int) -> None:
         off = abs(self.expected(shape) - billed) / billed
@@ -81,7 +88,7 @@ class Learned:
         px = [sum(row[j] * x[j] for j in range(5)) for row in p]
         noise = (_NOISE_SHARE * billed + _NOISE_TOKENS) ** 2
         total = sum(a * b for a, b in zip(x, px, strict=True)) + noise
-        miss = billed - sum(w * a for w, a in zip(self.weights, x, strict=True))
+        miss = billed - self._said(shape)
         for i in range(5):
             gain = px[i] / total
             self.weights[i] += gain * miss

@@ -57,6 +57,8 @@ _STAY_PREFIXES = (
     b"x-upstream",
     b"access-control-",
 )
+_USUAL = frozenset({b"keep-alive", b"close"})
+"""What `Connection` says when it names no header."""
 _RELAYED = (b"anthropic-", b"openai-", b"x-ratelimit-", b"ratelimit", b"x-goog-", b"x-groq-", b"cf-ray")
 _RELAYED_NAMES = frozenset(
     {b"retry-after", b"retry-after-ms", b"request-id", b"x-request-id", b"x-should-retry", b"warning"}
@@ -76,15 +78,15 @@ def upstream(
     """The request's headers but for Host and Content-Length, which the transport sets. `key` empty: none is sent."""
     sent: Headers = []
     if same_dialect:
-        given = list(client)
-        hop_by_hop = {
-            one.strip().lower() for name, value in given if name == b"connection" for one in value.split(b",")
-        }
-        sent = [
-            (name, value)
-            for name, value in given
-            if name not in _STAY and name not in hop_by_hop and not name.startswith(_STAY_PREFIXES)
-        ]
+        hop_by_hop: set[bytes] = set()
+        for name, value in client:
+            if name in _STAY:
+                if name == b"connection" and value.lower() not in _USUAL:
+                    hop_by_hop.update(one.strip().lower() for one in value.split(b","))
+            elif not name.startswith(_STAY_PREFIXES):
+                sent.append((name, value))
+        if hop_by_hop:
+            sent = [(name, value) for name, value in sent if name not in hop_by_hop]
     names = {name for name, _ in sent}
     sent.append((b"content-type", b"application/json"))
     # Relayed bytes are read on the way (usage): asking for plain ones costs nothing on a loopback and little elsewhere.
@@ -93,9 +95,9 @@ def upstream(
         sent.append((b"accept", b"text/event-stream" if stream else b"application/json"))
     if b"user-agent" not in names:
         sent.append((b"user-agent", b"turnout"))
-    for name, value in dialect_headers:
-        if name.lower().encode() not in names:
-            sent.append((name.lower().encode(), value.encode("ascii", "replace")))
+    for said, value_said in dialect_headers:
+        if said.lower().encode() not in names:
+            sent.append((said.lower().encode(), value_said.encode("ascii", "replace")))
     if (
         family is Family.ANTHROPIC
         and b"anthropic-version" not in names

@@ -25,6 +25,7 @@ _SESSION_HEADERS = (
     "x-opencode-session",
     "x-conversation-id",
 )
+_NAMING = frozenset(_SESSION_HEADERS)
 _PARENT_HEADERS = (
     "x-codex-parent-thread-id",
     "x-parent-session-id",
@@ -45,7 +46,8 @@ class Session:
 
 
 def session_of(client: str, headers: Mapping[str, str], outline: Outline) -> Session:
-    said = _clean(next((headers[name] for name in _SESSION_HEADERS if headers.get(name)), "") or _in_body(outline))
+    named = "" if _NAMING.isdisjoint(headers) else next((headers[n] for n in _SESSION_HEADERS if headers.get(n)), "")
+    said = _clean(named or _in_body(outline))
     if said:
         agent = headers.get(_AGENT, "")
         if agent:

@@ -31,15 +31,19 @@ class Settled:
 
 
 def plausible(usage: Usage) -> bool:
-    buckets = (
+    total = 0
+    for bucket in (
         usage.uncached,
         usage.cache_read,
         usage.cache_write_5m,
         usage.cache_write_1h,
         usage.output,
         usage.reasoning,
-    )
-    return all(type(bucket) is int and 0 <= bucket <= ABSURD for bucket in buckets) and sum(buckets) <= ABSURD
+    ):
+        if type(bucket) is not int or bucket < 0:
+            return False
+        total += bucket
+    return total <= ABSURD
 
 
 def doubtful(reported: Usage | None, size: int, *, streamed: bool) -> bool:

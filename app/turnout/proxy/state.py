@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from fnmatch import fnmatch
+from functools import cache
 from typing import Any
 
 from turnout.calls.client import Call
@@ -522,7 +523,7 @@ class State:
         if estimate is None:
             return None
         shape = shaped(estimate, outline)
-        return lambda model: self.edges.corrections.held(model, shape)
+        return cache(lambda model: self.edges.corrections.held(model, shape))
 
     async def _scanned(self, call: Call) -> SecretVerdict:
         texts = call.outline.texts

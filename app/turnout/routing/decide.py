@@ -11,7 +11,7 @@ What nothing overrides - not observe mode, pass-through, `x-turnout-tier` or `x-
 from dataclasses import replace
 
 from turnout.calls.client import Call
-from turnout.calls.units import Mode, Tier
+from turnout.calls.units import Mode
 from turnout.calls.values import frozen
 from turnout.errors import LoopRefusal, PolicyRefusal, Refusal
 from turnout.routing import loops
@@ -22,7 +22,7 @@ from turnout.routing.plan import Need, Plan
 from turnout.routing.route import Wish, routed
 from turnout.routing.rules import Name, Rule
 from turnout.routing.signals import Gap, Reading, Truth, raw_facts
-from turnout.routing.tracks import embeds
+from turnout.routing.tracks import TIER_NAMES, embeds
 
 OVERRIDE = {"tier": "x-turnout-tier", "asked": "x-turnout-route: asked", "passthrough": "pass-through"}
 
@@ -157,7 +157,7 @@ def _override(call: Call, facts: Facts) -> tuple[Wish, str] | None:
 def _baseline(call: Call, facts: Facts) -> Candidate | None:
     """What savings compare with: the model the client named, where that is one, else the roster's."""
     name = call.outline.model
-    if name and name != "auto" and name not in {tier.value for tier in Tier}:
+    if name and name != "auto" and name not in TIER_NAMES:
         named = facts.roster.named.get(name)
         if named is not None:
             return named

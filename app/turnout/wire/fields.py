@@ -206,27 +206,33 @@ def strings_or(d: dict[str, Json], key: str, path: str = "") -> tuple[str, ...]:
 
 
 def said(d: Json, *keys: str) -> Json:
-    """The value at the end of the keys, or None."""
+    """The value at the end of the keys, or None. This and the next two walk by themselves: they run some twenty times a call."""
     for key in keys:
-        if not isinstance(d, dict):
+        if type(d) is not dict:
             return None
         d = d.get(key)
     return d
 
 
 def said_text(d: Json, *keys: str) -> str:
-    value = said(d, *keys)
-    return value if isinstance(value, str) else ""
+    for key in keys:
+        if type(d) is not dict:
+            return ""
+        d = d.get(key)
+    return d if type(d) is str else ""
 
 
 def said_int(d: Json, *keys: str) -> int:
     """0 when absent; what is no whole number is -1, which no usage may be and settling therefore disputes."""
-    value = said(d, *keys)
-    if value is None:
+    for key in keys:
+        if type(d) is not dict:
+            return 0
+        d = d.get(key)
+    if d is None:
         return 0
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) > 1e15:
+    if isinstance(d, bool) or not isinstance(d, int | float) or d != d or abs(d) > 1e15:
         return -1
-    return int(value)
+    return int(d)
 
 
 def said_items(d: Json, *keys: str) -> list[Json]:
