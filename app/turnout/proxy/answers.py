@@ -27,7 +27,7 @@ from turnout.proxy.shadow import Shadows
 from turnout.proxy.state import State
 from turnout.wire import fields
 from turnout.wire.codec import codec
-from turnout.wire.gemini import count_reply
+from turnout.wire.gemini.answer import count_reply
 
 JSON: Headers = [(b"content-type", b"application/json")]
 EVENT_GAP_S = 0.2

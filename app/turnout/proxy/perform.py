@@ -35,11 +35,11 @@ from turnout.routing.plan import Step
 from turnout.wire import fields
 from turnout.wire.codec import codec
 from turnout.wire.dialect import Codec, ReplyReader, ReplyWriter, Target
-from turnout.wire.gemini import model_path
+from turnout.wire.gemini.request_writer import model_path
 from turnout.wire.json_array import WholeElements
 from turnout.wire.limit import with_limit, with_window
 from turnout.wire.offered import Offered
-from turnout.wire.ollama import load_reply
+from turnout.wire.ollama.answer import load_reply
 from turnout.wire.repair import ToolRepair
 from turnout.wire.sniff import Sniffer, sniff_whole, sniffer
 from turnout.wire.splice import UsageStrip, WholeLines, with_include_usage, with_model

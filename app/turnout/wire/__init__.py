@@ -1,1 +1,1 @@
-"""Bytes <-> nouns, one file a dialect, sans-I/O. No dialect knows another: each reads into and writes from `calls`."""
+"""Bytes <-> nouns, one folder a dialect, sans-I/O. No dialect knows another: each reads into and writes from `calls`."""

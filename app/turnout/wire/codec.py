@@ -4,23 +4,23 @@ from collections.abc import Callable
 from functools import cache
 
 from turnout.calls.units import Dialect
-from turnout.wire.anthropic_messages import AnthropicMessages
+from turnout.wire.anthropic.codec import anthropic_messages
 from turnout.wire.dialect import Codec
-from turnout.wire.gemini import Gemini
-from turnout.wire.ollama import OllamaChat
-from turnout.wire.ollama_embed import OllamaEmbed
-from turnout.wire.ollama_generate import OllamaGenerate
-from turnout.wire.openai_chat import OpenAIChat
+from turnout.wire.gemini.codec import Gemini
+from turnout.wire.ollama.chat import OllamaChat
+from turnout.wire.ollama.embed import OllamaEmbed
+from turnout.wire.ollama.generate import OllamaGenerate
+from turnout.wire.openai_chat.codec import openai_chat
 from turnout.wire.openai_completions import OpenAICompletions
 from turnout.wire.openai_embeddings import OpenAIEmbeddings
-from turnout.wire.openai_responses import OpenAIResponses
+from turnout.wire.openai_responses.codec import openai_responses
 
 _MADE: dict[Dialect, Callable[[], Codec]] = {
-    Dialect.OPENAI_CHAT: OpenAIChat,
-    Dialect.OPENAI_RESPONSES: OpenAIResponses,
+    Dialect.OPENAI_CHAT: openai_chat,
+    Dialect.OPENAI_RESPONSES: openai_responses,
     Dialect.OPENAI_COMPLETIONS: OpenAICompletions,
     Dialect.OPENAI_EMBEDDINGS: OpenAIEmbeddings,
-    Dialect.ANTHROPIC: AnthropicMessages,
+    Dialect.ANTHROPIC: anthropic_messages,
     Dialect.OLLAMA_CHAT: OllamaChat,
     Dialect.OLLAMA_GENERATE: OllamaGenerate,
     Dialect.OLLAMA_EMBED: OllamaEmbed,

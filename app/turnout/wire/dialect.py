@@ -35,6 +35,11 @@ class Target:
     legacy_max_tokens: bool = True
     """OpenAI chat: `max_tokens` for compatible engines, `max_completion_tokens` where False (api.openai.com)."""
 
+    def limit(self, request: Request) -> int | None:
+        """The output limit to write, or None where nobody set one."""
+        limit = self.max_output if self.max_output is not None else request.max_output
+        return int(limit) if limit is not None else None
+
 
 @frozen
 class ReplyContext:
@@ -91,5 +96,7 @@ class Codec(Protocol):
         """A whole error body in this dialect; `SURFACE.md`'s refusal shapes for a Refusal."""
         ...
 
-    stream_type: str
-    """Content-Type of a stream: text/event-stream or application/x-ndjson."""
+    @property
+    def stream_type(self) -> str:
+        """Content-Type of a stream: text/event-stream or application/x-ndjson."""
+        ...

@@ -6,7 +6,7 @@ of duplicate keys the last one wins, as in every vendor's own server.
 
 import orjson
 
-from turnout.calls.units import Json
+from turnout.calls.units import Json, Tokens
 from turnout.errors import BadRequestError
 
 DEPTH = 128
@@ -157,6 +157,12 @@ def positive_or(d: dict[str, Json], key: str, path: str = "") -> int | None:
     if value is not None and value < 1:
         raise BadRequestError("must be 1 or more", path=at(path, key))
     return value
+
+
+def tokens_or(d: dict[str, Json], key: str, path: str = "") -> Tokens | None:
+    """An output limit; 1 or more."""
+    value = positive_or(d, key, path)
+    return Tokens(value) if value is not None else None
 
 
 def number_or(d: dict[str, Json], key: str, path: str = "") -> float | None:

@@ -9,11 +9,11 @@ from turnout.calls.units import Dialect, Json, Tokens
 from turnout.calls.usage import Usage
 from turnout.errors import BadRequestError, TurnoutError
 from turnout.wire import errors_json, sse
+from turnout.wire.blocks import gathered
 from turnout.wire.dialect import ReplyContext, Target
 from turnout.wire.embedding import inputs_of
 from turnout.wire.fields import (
     dump,
-    event_json,
     flag_or,
     integer_or,
     number_or,
@@ -25,10 +25,12 @@ from turnout.wire.fields import (
     said_text,
     strings_or,
     text_or,
+    tokens_or,
 )
-from turnout.wire.openai_chat import FINISHES, STOPS, usage_json, usage_of
+from turnout.wire.openai_chat.answer import FINISHES, STOPS, usage_json, usage_of
+from turnout.wire.openai_chat.stream import ChunkReader
 from turnout.wire.outlining import Gatherer
-from turnout.wire.parts import unsaid
+from turnout.wire.parts import sampling, unsaid
 
 _KNOWN = frozenset(
     [
@@ -97,7 +99,7 @@ class OpenAICompletions:
             messages=(Message(Role.USER, (Text(prompt),)),),
             stream=bool(flag_or(body, "stream")),
             include_usage=said(body.get("stream_options"), "include_usage") is True,
-            max_output=Tokens(positive_or(body, "max_tokens") or 16),
+            max_output=tokens_or(body, "max_tokens") or Tokens(16),
             temperature=number_or(body, "temperature"),
             top_p=number_or(body, "top_p"),
             seed=integer_or(body, "seed"),
@@ -114,12 +116,10 @@ class OpenAICompletions:
         body: dict[str, Json] = {"model": target.model, "prompt": request.prompt}
         if request.suffix:
             body["suffix"] = request.suffix
-        limit = target.max_output if target.max_output is not None else request.max_output
+        limit = target.limit(request)
         if limit is not None:
-            body["max_tokens"] = int(limit)
-        for key in ("temperature", "top_p", "seed", "frequency_penalty", "presence_penalty"):
-            if getattr(request, key) is not None:
-                body[key] = getattr(request, key)
+            body["max_tokens"] = limit
+        body |= sampling(request, ("temperature", "top_p", "seed", "frequency_penalty", "presence_penalty"))
         if request.stop:
             body["stop"] = list(request.stop)
         if request.stream:
@@ -148,14 +148,8 @@ class OpenAICompletions:
         return Writer(context)
 
     def write_reply(self, events: Iterable[Event], context: ReplyContext) -> bytes:
-        words, usage, finish = "", Usage(), "stop"
-        for event in events:
-            if isinstance(event, TextDelta | RefusalDelta):
-                words += event.text
-            elif isinstance(event, UsageSeen):
-                usage = event.usage
-            elif isinstance(event, Ended):
-                finish = FINISHES[event.reason]
+        whole = gathered(events)
+        words, finish = whole.words("text", "refusal"), FINISHES[whole.ended.reason]
         return dump(
             {
                 "id": f"cmpl-{context.call_id}",
@@ -163,7 +157,7 @@ class OpenAICompletions:
                 "created": context.now_s,
                 "model": context.model,
                 "choices": [{"index": 0, "text": words, "logprobs": None, "finish_reason": finish}],
-                "usage": usage_json(usage),
+                "usage": usage_json(whole.usage.usage),
             }
         )
 
@@ -184,59 +178,12 @@ def _lost(request: Request) -> list[str]:
     return [*unsaid(request), *(name for name, lost in asked.items() if lost)]
 
 
-class Reader:
-    def __init__(self) -> None:
-        self._decoder = sse.Decoder()
-        self._began = False
-        self._stop: StopReason | None = None
-        self._over = False
-
-    def feed(self, chunk: bytes) -> list[Event]:
-        try:
-            events = self._decoder.feed(chunk)
-        except sse.Overflow:
-            self._over = True
-            return [Failed("one event of the stream is larger than 16 MB")]
-        return [found for event in events for found in self._event(event.data)]
-
-    def end(self) -> list[Event]:
-        found = [one for event in self._decoder.end() for one in self._event(event.data)]
-        if self._over:
-            return found
-        self._over = True
-        last: Event = (
-            Ended(self._stop) if self._stop is not None else Failed("the engine's stream was cut off before its end")
-        )
-        return [*found, last]
-
-    def _event(self, data: bytes) -> list[Event]:
-        if self._over:
-            return []
-        if data.strip() == b"[DONE]":
-            self._over = True
-            return (
-                [Ended(self._stop)] if self._stop is not None else [Failed("the stream ended without a finish_reason")]
-            )
-        try:
-            doc: Json = event_json(data)
-        except ValueError:
-            self._over = True
-            return [Failed("the engine's stream holds something that is not JSON")]
-        if said(doc, "error") is not None:
-            self._over = True
-            return [Failed(said_text(doc, "error", "message") or "the engine reported an error")]
-        found: list[Event] = []
-        if not self._began:
-            self._began = True
-            found.append(Began(said_text(doc, "id"), said_text(doc, "model"), max(0, said_int(doc, "created"))))
-        if said(doc, "usage") is not None:
-            found.append(UsageSeen(usage_of(said(doc, "usage"))))
-        for choice in said_items(doc, "choices")[:1]:
-            if said_text(choice, "text"):
-                found.append(TextDelta(said_text(choice, "text")))
-            if said_text(choice, "finish_reason"):
-                self._stop = STOPS.get(said_text(choice, "finish_reason"), StopReason.END)
-        return found
+class Reader(ChunkReader):
+    def _choice(self, choice: Json) -> list[Event]:
+        finish = said_text(choice, "finish_reason")
+        self._stop = STOPS.get(finish, StopReason.END) if finish else self._stop
+        words = said_text(choice, "text")
+        return [TextDelta(words)] if words else []
 
 
 class Writer:

@@ -3,8 +3,19 @@
 import hashlib
 import re
 
-from turnout.calls.request import Foreign, Image, Message, Request, Text, Thinking, Tool, ToolCall, ToolResult
-from turnout.calls.units import Json
+from turnout.calls.request import (
+    Foreign,
+    Image,
+    Message,
+    Request,
+    ServerTool,
+    Text,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolResult,
+)
+from turnout.calls.units import Dialect, Json
 from turnout.wire.fields import dump_text
 
 JOINT = "__ns__"
@@ -50,6 +61,44 @@ def wire_name(namespace: str, name: str) -> str:
         return flat
     digest = hashlib.blake2b(flat.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
     return f"{_FORBIDDEN.sub('_', flat)[:55]}_{digest}"
+
+
+def made_id(name: str, given: str, message: int, number: int) -> str:
+    """For a call whose engine gives none. The same history gives the same ids, so that a translated conversation keeps its prefix."""
+    digest = hashlib.blake2b(f"{message}.{number}.{name}.{given}".encode("utf-8", "surrogatepass"), digest_size=9)
+    return f"call_{digest.hexdigest()}"
+
+
+def oldest_call(unanswered: list[tuple[str, str]], name: str) -> str:
+    """The id of the oldest unanswered (id, name) of that name, which a result without an id belongs to; else of the oldest of all."""
+    named = (id_ for id_, called in unanswered if called == name)
+    return next(named, unanswered[0][0] if unanswered else "call_0")
+
+
+FREE_TEXT: dict[str, Json] = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
+"""How a dialect that has functions only is shown a tool that takes plain text."""
+
+
+def schema_of(tool: Tool) -> dict[str, Json]:
+    if tool.custom:
+        return FREE_TEXT
+    return tool.schema if isinstance(tool.schema, dict) else {"type": "object", "properties": {}}
+
+
+def own_tool(tool: ServerTool, dialect: Dialect, dropped: list[str]) -> list[Json]:
+    """A tool that only its own vendor can run."""
+    if tool.dialect is dialect:
+        return [tool.value]
+    dropped.append(f"tools.{tool.kind}")
+    return []
+
+
+SAMPLING = ("temperature", "top_p", "top_k", "seed", "frequency_penalty", "presence_penalty")
+
+
+def sampling(request: Request, names: tuple[str, ...] = SAMPLING) -> dict[str, Json]:
+    """Those that the client set, by OpenAI's names."""
+    return {name: value for name in names if (value := getattr(request, name)) is not None}
 
 
 def chosen_name(request: Request, name: str) -> str:

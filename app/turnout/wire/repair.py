@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from turnout.calls.reply import Ended, Event, StopReason, TextDelta, ToolArguments, ToolBegan, ToolEnded, UsageSeen
-from turnout.wire.ollama import made_id
-from turnout.wire.parts import split_flat_name
+from turnout.wire.parts import made_id, split_flat_name
 from turnout.wire.written_calls import Found, Offer, read
 
 HELD = 200_000

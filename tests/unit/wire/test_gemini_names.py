@@ -3,8 +3,8 @@
 import pytest
 
 from turnout.calls.units import Json
-from turnout.wire.gemini import Gemini
-from turnout.wire.gemini_names import camel
+from turnout.wire.gemini.codec import Gemini
+from turnout.wire.gemini.names import camel
 
 SCHEMA: Json = {"type": "object", "properties": {"file_path": {"type": "string"}}, "required": ["file_path"]}
 

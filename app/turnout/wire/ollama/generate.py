@@ -10,7 +10,10 @@ from turnout.errors import TurnoutError
 from turnout.wire import errors_json
 from turnout.wire.dialect import ReplyContext, Target
 from turnout.wire.fields import dump, flag_or, items_or, obj, obj_or, text_or
-from turnout.wire.ollama import Reader, Writer, limit_of, read_common, read_whole, write_common, write_whole
+from turnout.wire.ollama.answer import read_whole, write_whole
+from turnout.wire.ollama.request_reader import limit_of, read_common
+from turnout.wire.ollama.request_writer import write_common
+from turnout.wire.ollama.stream import Reader, Writer
 from turnout.wire.outlining import Gatherer
 
 

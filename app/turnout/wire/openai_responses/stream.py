@@ -1,7 +1,6 @@
-"""Replies of /v1/responses: the stream's whole event grammar, read and written, and the response object at its end."""
+"""Replies of /v1/responses: the stream's whole event grammar, read and written."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import orjson
 
@@ -21,111 +20,23 @@ from turnout.calls.reply import (
     ToolEnded,
     UsageSeen,
 )
-from turnout.calls.units import Dialect, Family, Json, Tokens
+from turnout.calls.units import Dialect, Family, Json
 from turnout.calls.usage import Usage
 from turnout.wire import sse
 from turnout.wire.dialect import ReplyContext
-from turnout.wire.fields import dump, event_json, said, said_int, said_items, said_text
-from turnout.wire.parts import flat_name, split_flat_name
+from turnout.wire.event_reader import EventReader
+from turnout.wire.fields import dump, said, said_int, said_text
+from turnout.wire.openai_responses.answer import Item, call_began, ended, response_json, usage_of
 
 
-def usage_of(doc: Json) -> Usage:
-    prompt, output = said_int(doc, "input_tokens"), said_int(doc, "output_tokens")
-    cached = said_int(doc, "input_tokens_details", "cached_tokens")
-    reasoning = said_int(doc, "output_tokens_details", "reasoning_tokens")
-    if 0 <= cached <= prompt:
-        prompt -= cached
-    if 0 <= reasoning <= output:
-        output -= reasoning
-    return Usage(Tokens(prompt), Tokens(cached), Tokens(0), Tokens(0), Tokens(output), Tokens(reasoning))
-
-
-def usage_json(usage: Usage) -> dict[str, Json]:
-    return {
-        "input_tokens": usage.prompt,
-        "input_tokens_details": {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write_5m},
-        "output_tokens": usage.produced,
-        "output_tokens_details": {"reasoning_tokens": usage.reasoning},
-        "total_tokens": usage.prompt + usage.produced,
-    }
-
-
-def read_output(output: list[Json]) -> list[Event]:
-    """The items of a whole response as events."""
-    found: list[Event] = []
-    calls = 0
-    for item in output:
-        kind = said_text(item, "type")
-        if kind == "message":
-            for part in said_items(item, "content"):
-                if said_text(part, "text"):
-                    found.append(TextDelta(said_text(part, "text")))
-                if said_text(part, "refusal"):
-                    found.append(RefusalDelta(said_text(part, "refusal")))
-        elif kind in ("function_call", "custom_tool_call"):
-            found.append(_began(calls, item))
-            found += [
-                ToolArguments(calls, said_text(item, "input" if kind == "custom_tool_call" else "arguments")),
-                ToolEnded(calls),
-            ]
-            calls += 1
-        elif kind == "reasoning":
-            found += [
-                ThinkingDelta(said_text(one, "text"))
-                for one in [*said_items(item, "summary"), *said_items(item, "content")]
-            ]
-            if said_text(item, "encrypted_content"):
-                found.append(
-                    ThinkingSealed(said_text(item, "encrypted_content"), Family.OPENAI, id=said_text(item, "id"))
-                )
-        else:
-            found.append(ForeignEvent(Dialect.OPENAI_RESPONSES, kind, item))
-    return found
-
-
-def _began(index: int, item: Json) -> ToolBegan:
-    namespace, name = split_flat_name(said_text(item, "name"))
-    return ToolBegan(
-        index,
-        said_text(item, "call_id") or said_text(item, "id") or f"call_{index}",
-        name,
-        said_text(item, "namespace") or namespace,
-        said_text(item, "type") == "custom_tool_call",
-        said_text(item, "id"),
-    )
-
-
-class Reader:
+class Reader(EventReader):
     def __init__(self) -> None:
-        self._decoder = sse.Decoder()
+        super().__init__()
         self._calls: dict[int, int] = {}
         self._fed: set[int] = set()
         self._began = False
-        self._over = False
 
-    def feed(self, chunk: bytes) -> list[Event]:
-        try:
-            events = self._decoder.feed(chunk)
-        except sse.Overflow:
-            self._over = True
-            return [Failed("one event of the stream is larger than 16 MB")]
-        return [found for event in events for found in self._event(event.data)]
-
-    def end(self) -> list[Event]:
-        found = [one for event in self._decoder.end() for one in self._event(event.data)]
-        if not self._over:
-            self._over = True
-            found.append(Failed("the engine's stream was cut off before its end"))
-        return found
-
-    def _event(self, data: bytes) -> list[Event]:
-        if self._over or data.strip() == b"[DONE]":
-            return []
-        try:
-            doc: Json = event_json(data)
-        except ValueError:
-            self._over = True
-            return [Failed("the engine's stream holds something that is not JSON")]
+    def _take(self, doc: Json) -> list[Event]:
         kind = said_text(doc, "type")
         if kind in ("response.output_text.delta", "response.refusal.delta"):
             delta = said_text(doc, "delta")
@@ -151,20 +62,15 @@ class Reader:
         if kind == "response.output_item.added" and said_text(item, "type") in ("function_call", "custom_tool_call"):
             index = len(self._calls)
             self._calls[number] = index
-            return [_began(index, item)]
+            return [call_began(index, item)]
         if kind == "response.output_item.done":
             return self._item_done(item, number)
         if kind in ("response.completed", "response.incomplete"):
             return self._completed(said(doc, "response"))
         if kind in ("response.failed", "error"):
-            self._over = True
             error = said(doc, "response", "error") or said(doc, "error") or doc
-            return [
-                Failed(
-                    said_text(error, "message") or "the engine reported an error",
-                    said_text(error, "code") or "api_error",
-                )
-            ]
+            message = said_text(error, "message") or "the engine reported an error"
+            return self._fail(message, said_text(error, "code") or "api_error")
         return []
 
     def _item_done(self, item: Json, number: int) -> list[Event]:
@@ -175,7 +81,7 @@ class Reader:
             if index is None:
                 index = len(self._calls)
                 self._calls[number] = index
-                found.append(_began(index, item))
+                found.append(call_began(index, item))
             if index not in self._fed:
                 found.append(
                     ToolArguments(index, said_text(item, "input" if kind == "custom_tool_call" else "arguments"))
@@ -192,54 +98,7 @@ class Reader:
         found: list[Event] = []
         if said(response, "usage") is not None:
             found.append(UsageSeen(usage_of(said(response, "usage"))))
-        reason = StopReason.TOOLS if self._calls else StopReason.END
-        if said_text(response, "status") == "incomplete":
-            filtered = said_text(response, "incomplete_details", "reason") == "content_filter"
-            reason = StopReason.FILTER if filtered else StopReason.LENGTH
-        return [*found, Ended(reason, service_tier=said_text(response, "service_tier"))]
-
-
-@dataclass(slots=True)
-class Item:
-    """One output item being written; `kind` is text, thinking or tool."""
-
-    kind: str
-    id: str
-    number: int
-    words: list[str] = field(default_factory=list)
-    began: ToolBegan | None = None
-    sealed: str = ""
-    refusal: bool = False
-
-    def written(self, status: str) -> dict[str, Json]:
-        words = "".join(self.words)
-        if self.kind == "tool" and self.began is not None:
-            custom = self.began.custom
-            one: dict[str, Json] = {
-                "id": self.id,
-                "type": "custom_tool_call" if custom else "function_call",
-                "status": status,
-                "call_id": self.began.id,
-                "name": self.began.name if self.began.namespace else flat_name("", self.began.name),
-                "input" if custom else "arguments": words if words or custom or status != "completed" else "{}",
-            }
-            if self.began.namespace:
-                one["namespace"] = self.began.namespace
-            return one
-        if self.kind == "thinking":
-            summary: list[Json] = [{"type": "summary_text", "text": words}] if words else []
-            item: dict[str, Json] = {"id": self.id, "type": "reasoning", "summary": summary}
-            if self.sealed:
-                item["encrypted_content"] = self.sealed
-            return item
-        content: list[Json] = [self.part()] if words else []
-        return {"id": self.id, "type": "message", "status": status, "role": "assistant", "content": content}
-
-    def part(self, *, empty: bool = False) -> dict[str, Json]:
-        words = "" if empty else "".join(self.words)
-        if self.refusal:
-            return {"type": "refusal", "refusal": words}
-        return {"type": "output_text", "text": words, "annotations": [], "logprobs": []}
+        return [*found, ended(response, called=bool(self._calls))]
 
 
 class Writer:
@@ -439,55 +298,7 @@ class Writer:
         return out + self._tell("response.completed", response=self._response("completed"))
 
 
-_TIERS = ("auto", "default", "flex", "scale", "priority")
-"""This vendor's own; another's (Anthropic's `standard`) is none that its clients know."""
-
-
-def response_json(
-    context: ReplyContext,
-    id_: str,
-    model: str,
-    status: str,
-    output: Iterable[Json],
-    usage: Usage | None,
-    *,
-    error: Json = None,
-    incomplete: Json = None,
-    tier: str = "",
-) -> dict[str, Json]:
-    request = context.request
-    return {
-        "id": id_,
-        "object": "response",
-        "created_at": context.now_s,
-        "status": status,
-        "background": False,
-        "error": error,
-        "incomplete_details": incomplete,
-        "instructions": None,
-        "max_output_tokens": int(request.max_output)
-        if request is not None and request.max_output is not None
-        else None,
-        "model": model,
-        "output": list(output),
-        "parallel_tool_calls": True,
-        "previous_response_id": None,
-        "reasoning": {"effort": None, "summary": None},
-        "service_tier": tier if tier in _TIERS else "default",
-        "store": False,
-        "temperature": request.temperature if request is not None else None,
-        "text": {"format": {"type": "text"}},
-        "tool_choice": "auto",
-        "tools": [],
-        "top_p": request.top_p if request is not None else None,
-        "truncation": "disabled",
-        "usage": usage_json(usage) if usage is not None else None,
-        "user": None,
-        "metadata": {},
-    }
-
-
-def whole(events: Iterable[Event], context: ReplyContext) -> bytes:
+def write(events: Iterable[Event], context: ReplyContext) -> bytes:
     """An unstreamed response: the stream's own last object."""
     writer = Writer(context)
     last = b""

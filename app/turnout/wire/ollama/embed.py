@@ -12,7 +12,7 @@ from turnout.wire import errors_json
 from turnout.wire.dialect import ReplyContext, Target
 from turnout.wire.embedding import NoStream, inputs_of, outline_of, vector_of, vectors
 from turnout.wire.fields import dump, obj, positive_or, said_int, said_items, said_text, text_or
-from turnout.wire.ollama import timed
+from turnout.wire.ollama.answer import timed
 
 
 class OllamaEmbed:

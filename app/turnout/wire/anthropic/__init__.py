@@ -1,0 +1,1 @@
+"""Anthropic messages: /v1/messages, also with ?beta=true."""

@@ -1,0 +1,160 @@
+"""A chat answer as a whole body, and its usage and finish reasons."""
+
+from collections.abc import Iterable
+
+from turnout.calls.reply import (
+    Began,
+    Ended,
+    Event,
+    Failed,
+    RefusalDelta,
+    StopReason,
+    TextDelta,
+    ThinkingDelta,
+    ToolArguments,
+    ToolBegan,
+    UsageSeen,
+)
+from turnout.calls.units import Json, Tokens
+from turnout.calls.usage import Usage
+from turnout.wire.blocks import gathered
+from turnout.wire.dialect import ReplyContext
+from turnout.wire.fields import dump, said, said_int, said_items, said_text
+from turnout.wire.parts import flat_name, split_flat_name
+
+STOPS = {
+    "stop": StopReason.END,
+    "length": StopReason.LENGTH,
+    "tool_calls": StopReason.TOOLS,
+    "function_call": StopReason.TOOLS,
+    "content_filter": StopReason.FILTER,
+}
+FINISHES = {
+    StopReason.END: "stop",
+    StopReason.LENGTH: "length",
+    StopReason.TOOLS: "tool_calls",
+    StopReason.STOP_SEQUENCE: "stop",
+    StopReason.FILTER: "content_filter",
+    StopReason.PAUSE: "stop",
+}
+
+
+def usage_of(doc: Json) -> Usage:
+    """Disjoint buckets: cached tokens are inside `prompt_tokens`, reasoning inside `completion_tokens`."""
+    prompt = said_int(doc, "prompt_tokens")
+    output = said_int(doc, "completion_tokens")
+    cached = said_int(doc, "prompt_tokens_details", "cached_tokens")
+    written = said_int(doc, "prompt_tokens_details", "cache_write_tokens")
+    reasoning = said_int(doc, "completion_tokens_details", "reasoning_tokens")
+    if min(cached, written, prompt) >= 0 and cached + written <= prompt:
+        prompt -= cached + written
+    if 0 <= reasoning <= output:
+        output -= reasoning
+    return Usage(Tokens(prompt), Tokens(cached), Tokens(written), Tokens(0), Tokens(output), Tokens(reasoning))
+
+
+def usage_json(usage: Usage) -> dict[str, Json]:
+    return {
+        "prompt_tokens": usage.prompt,
+        "completion_tokens": usage.produced,
+        "total_tokens": usage.prompt + usage.produced,
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cache_read,
+            "cache_write_tokens": usage.cache_write_5m + usage.cache_write_1h,
+            "audio_tokens": 0,
+        },
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def read(doc: Json) -> list[Event]:
+    choice = next(iter(said_items(doc, "choices")), None)
+    if said(doc, "error") is not None and choice is None:
+        return [Failed(error_text(doc))]
+    message = said(choice, "message")
+    if not isinstance(message, dict):
+        return [Failed("the answer holds no choices[0].message")]
+    found: list[Event] = [Began(said_text(doc, "id"), said_text(doc, "model"), max(0, said_int(doc, "created")))]
+    found += thought_of(message)
+    content = message.get("content")
+    if isinstance(content, str) and content:
+        found.append(TextDelta(content))
+    for part in said_items(message, "content"):
+        if said_text(part, "text"):
+            found.append(TextDelta(said_text(part, "text")))
+    if said_text(message, "refusal"):
+        found.append(RefusalDelta(said_text(message, "refusal")))
+    calls = said_items(message, "tool_calls")
+    for index, call in enumerate(calls):
+        found += _whole_call(index, call)
+    if isinstance(doc, dict) and doc.get("usage") is not None:
+        found.append(UsageSeen(usage_of(doc["usage"])))
+    reason = STOPS.get(said_text(choice, "finish_reason"), StopReason.END)
+    # Some local servers say `stop` beside tool calls; agents then end their turn.
+    if calls and reason is StopReason.END:
+        reason = StopReason.TOOLS
+    found.append(Ended(reason, service_tier=said_text(doc, "service_tier")))
+    return found
+
+
+def thought_of(message: Json) -> list[Event]:
+    thought = said_text(message, "reasoning_content") or said_text(message, "reasoning")
+    return [ThinkingDelta(thought)] if thought else []
+
+
+def _whole_call(index: int, call: Json) -> list[Event]:
+    custom = said(call, "custom") is not None
+    function = said(call, "custom") if custom else said(call, "function")
+    arguments = said(function, "input" if custom else "arguments")
+    namespace, name = split_flat_name(said_text(function, "name"))
+    return [
+        ToolBegan(index, said_text(call, "id") or f"call_{index}", name, namespace, custom=custom),
+        ToolArguments(
+            index,
+            arguments if isinstance(arguments, str) else dump(arguments if arguments is not None else {}).decode(),
+        ),
+    ]
+
+
+def error_text(doc: Json) -> str:
+    error = said(doc, "error")
+    if isinstance(error, str):
+        return error
+    return said_text(error, "message") or "the engine reported an error without a message"
+
+
+def write(events: Iterable[Event], context: ReplyContext) -> bytes:
+    whole = gathered(events)
+    words, thoughts, calls = whole.words("text"), whole.words("thinking"), whole.calls()
+    message: dict[str, Json] = {
+        "role": "assistant",
+        "content": words if words or not calls else None,
+        "refusal": whole.words("refusal") or None,
+    }
+    if thoughts:
+        message["reasoning_content"] = thoughts
+    if calls:
+        message["tool_calls"] = [_call(began, given) for began, given in calls]
+    finish = FINISHES[whole.ended.reason]
+    return dump(
+        {
+            "id": whole.id("chatcmpl", f"chatcmpl-{context.call_id}"),
+            "object": "chat.completion",
+            "created": whole.began.created_s or context.now_s,
+            "model": whole.began.model or context.model,
+            "choices": [{"index": 0, "message": message, "finish_reason": finish, "logprobs": None}],
+            "usage": usage_json(whole.usage.usage),
+        }
+    )
+
+
+def _call(began: ToolBegan, given: str) -> Json:
+    if began.custom:
+        return {"id": began.id, "type": "custom", "custom": {"name": began.name, "input": given}}
+    name = flat_name(began.namespace, began.name)
+    return {"id": began.id, "type": "function", "function": {"name": name, "arguments": given or "{}"}}
