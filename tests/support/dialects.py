@@ -42,6 +42,13 @@ def answers(path: str, doc: Doc, script: Script) -> tuple[str, list[bytes] | Ite
     raise NotServedError(path)
 
 
+def limit(doc: Doc) -> int | None:
+    """The most output that a request allows, in whatever dialect."""
+    inside = (doc, doc.get("generationConfig"), doc.get("options"))
+    names = ("max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "num_predict")
+    return next((int(one[name]) for one in inside if isinstance(one, dict) for name in names if one.get(name)), None)
+
+
 def failure(path: str, script: Script) -> bytes:
     """The body of an error status, in the vendor's own shape."""
     if path.startswith("/api/"):
@@ -95,7 +102,7 @@ def _chat(doc: Doc, model: str, script: Script) -> tuple[str, list[bytes] | Iter
         }
         for call in script.tools
     ]
-    reason = "tool_calls" if calls else "stop"
+    reason = "length" if script.short else "tool_calls" if calls else "stop"
     if not doc.get("stream"):
         message: Doc = {"role": "assistant", "content": script.text or None}
         if script.thinking:
@@ -147,13 +154,14 @@ def _chat(doc: Doc, model: str, script: Script) -> tuple[str, list[bytes] | Iter
 
 def _completions(doc: Doc, model: str, script: Script) -> tuple[str, list[bytes] | Iterator[bytes]]:
     head = {"id": "cmpl-1", "object": "text_completion", "created": NOW_S, "model": model}
+    reason = "length" if script.short else "stop"
     if not doc.get("stream"):
-        choice = {"index": 0, "text": script.text, "finish_reason": "stop", "logprobs": None}
+        choice = {"index": 0, "text": script.text, "finish_reason": reason, "logprobs": None}
         return "application/json", [dumped({**head, "choices": [choice], "usage": _openai_usage(script)})]
     pieces = [
         sse({**head, "choices": [{"index": 0, "text": word, "finish_reason": None}]}) for word in words(script.text)
     ]
-    pieces.append(sse({**head, "choices": [{"index": 0, "text": "", "finish_reason": "stop"}]}))
+    pieces.append(sse({**head, "choices": [{"index": 0, "text": "", "finish_reason": reason}]}))
     options = doc.get("stream_options")
     if isinstance(options, dict) and options.get("include_usage") and script.usage is not None:
         pieces.append(sse({**head, "choices": [], "usage": _openai_usage(script)}))
@@ -210,7 +218,8 @@ def _responses(doc: Doc, model: str, script: Script) -> tuple[str, list[bytes] |
         "object": "response",
         "created_at": NOW_S,
         "model": model,
-        "status": "completed",
+        "status": "incomplete" if script.short else "completed",
+        "incomplete_details": {"reason": "max_output_tokens"} if script.short else None,
         "output": items,
         "usage": usage,
         **_service(script),
@@ -240,7 +249,7 @@ def _responses(doc: Doc, model: str, script: Script) -> tuple[str, list[bytes] |
             pieces.append(event("response.function_call_arguments.done", arguments=item["arguments"], **place))
         pieces.append(event("response.output_item.done", output_index=index, item=item))
     if script.closing:
-        pieces.append(event("response.completed", response=whole))
+        pieces.append(event(f"response.{whole['status']}", response=whole))
     return "text/event-stream", pieces
 
 
@@ -261,7 +270,7 @@ def _messages(doc: Doc, model: str, script: Script) -> tuple[str, list[bytes] | 
         {"type": "tool_use", "id": f"toolu_{call.id}", "name": call.name, "input": call.arguments}
         for call in script.tools
     ]
-    reason = "tool_use" if script.tools else "end_turn"
+    reason = "max_tokens" if script.short else "tool_use" if script.tools else "end_turn"
     whole: Doc = {"id": "msg_1", "type": "message", "role": "assistant", "model": model, "content": blocks}
     whole |= {"stop_reason": reason, "stop_sequence": None}
     if usage is not None:
@@ -317,7 +326,12 @@ def _ollama(doc: Doc, model: str, script: Script, *, generate: bool) -> tuple[st
     def said(text: str, **more: Any) -> Doc:
         return {"response": text, **more} if generate else {"message": {"role": "assistant", "content": text, **more}}
 
-    end: Doc = {"done": True, "done_reason": "stop", "total_duration": 900_000_000, "load_duration": 1_000_000}
+    end: Doc = {
+        "done": True,
+        "done_reason": "length" if script.short else "stop",
+        "total_duration": 900_000_000,
+        "load_duration": 1_000_000,
+    }
     if script.usage == "as billed":
         end |= {"prompt_eval_count": script.tokens.prompt, "prompt_eval_duration": 100_000_000}
         end |= {"eval_count": script.tokens.output, "eval_duration": 700_000_000}
@@ -391,7 +405,7 @@ def _gemini(path: str, script: Script) -> tuple[str, list[bytes] | Iterator[byte
         candidate: Doc = {"content": {"role": "model", "parts": parts}, "index": 0}
         found: Doc = {"candidates": [candidate], "modelVersion": model, "responseId": "r1"}
         if last and script.closing:
-            candidate["finishReason"] = "STOP"
+            candidate["finishReason"] = "MAX_TOKENS" if script.short else "STOP"
         if last and script.usage is not None:
             found["usageMetadata"] = usage
         return found

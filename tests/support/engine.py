@@ -217,6 +217,7 @@ class Engine:
         elif script.body is not None:
             kind, pieces = script.kind or "application/json", iter([script.body])
         else:
+            script = script.within(dialects.limit(doc))
             try:
                 kind, found = dialects.answers(target, doc, script)
             except NotServedError:

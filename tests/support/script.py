@@ -60,6 +60,10 @@ class Script:
     """With `cut_after`: by RST, as a host does whose engine was killed."""
     cut_head: bool = False
     """The connection is closed before any byte of the answer."""
+    obeys: bool = False
+    """Ends with the dialect's word for it at the limit that the request sets; a word of the text is then a token."""
+    short: bool = False
+    """It did, on this request."""
     piece: int = 0
     """Bytes written at a time; 0: an event at a time."""
     endless: bool = False
@@ -72,6 +76,13 @@ class Script:
     """Closes a kept-alive connection right after this answer, without having said so."""
     raw: bytes | None = None
     """The whole answer, head and all; then the connection is closed."""
+
+    def within(self, limit: int | None) -> "Script":
+        """As answered to a request with this limit of output."""
+        if not self.obeys or limit is None or limit >= self.tokens.output:
+            return self
+        text = " ".join(self.text.split(" ")[:limit])
+        return replace(self, text=text, tokens=replace(self.tokens, output=limit), short=True)
 
     def once(self) -> "Script":
         return replace(self, times=1)

@@ -1,7 +1,8 @@
 """How much a stream without a limit has put out: its hold grows before output passes it, or the stream ends with `length`.
 
 Counting every piece would cost more than the rest of a call, so the text is counted only when so many bytes came that the hold
-may be near: no model writes more than a token for two bytes.
+may be near: no model writes more than a token for two bytes. Thinking that is not shown has no bytes; where the engine tells
+its usage on the way, that counts.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -9,10 +10,12 @@ from dataclasses import dataclass
 
 from turnout.calls.reply import Event, RefusalDelta, TextDelta, ThinkingDelta, ToolArguments, ToolBegan
 from turnout.calls.units import Tokens
+from turnout.calls.usage import Usage
+from turnout.routing.afford import MARGIN
 from turnout.wire.dialect import ReplyReader, ReplyWriter
 
-MARGIN = 512
-"""Tokens under the hold at which more is asked for: what is on its way meanwhile, and what two tokenizers differ by."""
+AHEAD = 4
+"""The hold grows when this part of it (a quarter) is left: one read may bring as much at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +24,10 @@ class Growth:
 
     held: Tokens
     """Output that the hold pays for."""
-    count: Callable[[str], Tokens]
-    grow: Callable[[Tokens], Awaitable[Tokens | None]]
-    """Output held so far -> what is held now; None: the budget has no more."""
+    count: Callable[[str], Awaitable[Tokens]]
+    grow: Callable[[Tokens], Awaitable[Tokens | None]] | None
+    """Output held so far -> what is held now; it answers None where the budget has no more. Left out: the engine was told to end
+    `MARGIN` before the hold, and only one that does not is ended here."""
 
 
 class Gauge:
@@ -31,23 +35,32 @@ class Gauge:
         self._growth = growth
         self._held = int(growth.held)
         self._counted = 0
+        self._told = 0
         self._pending = 0
 
-    def due(self, size: int) -> bool:
-        """Whether, with this many bytes more, the text must be counted."""
+    @property
+    def _left(self) -> int:
+        """Tokens until something has to be done."""
+        kept = MARGIN if self._growth.grow is None else max(MARGIN, self._held // AHEAD)
+        return self._held - kept - max(self._counted, self._told)
+
+    def due(self, size: int, told: Usage | None) -> bool:
+        """Whether, with this many bytes more, the text must be counted. `told`: usage that the engine has told so far."""
         self._pending += size
-        return self._pending >= (self._held - self._counted - MARGIN) * 2
+        if told is not None:
+            self._told = told.produced
+        return self._pending >= self._left * 2
 
     async def goes_on(self, events: Iterable[Event]) -> bool:
         """Counts; False: no more may come."""
-        self._counted += int(self._growth.count("".join(map(said, events))))
+        self._counted += int(await self._growth.count("".join(map(said, events))))
         self._pending = 0
-        while self._counted + MARGIN >= self._held:
+        while self._growth.grow is not None and self._left <= 0:
             grown = await self._growth.grow(Tokens(self._held))
             if grown is None:
-                return False
+                return max(self._counted, self._told) + MARGIN < self._held
             self._held = int(grown)
-        return True
+        return self._left >= 0
 
 
 class FastGauge:
@@ -61,9 +74,9 @@ class FastGauge:
         self._reader, self._writer = reader, writer
         self._unread: list[bytes] = []
 
-    async def goes_on(self, chunk: bytes) -> bool:
+    async def goes_on(self, chunk: bytes, told: Usage | None) -> bool:
         self._unread.append(chunk)
-        if not self._gauge.due(len(chunk)):
+        if not self._gauge.due(len(chunk), told):
             return True
         events = self._reader.feed(b"".join(self._unread))
         self._unread.clear()

@@ -101,8 +101,17 @@ def _passed_through(exchange: Exchange, step: Step, target: Target) -> Outgoing:
         path = model_path(target.model, verb) + ("?alt=sse" if exchange.stream and not exchange.array else "")
     else:
         body = with_model(body, doc, target.model)
-    if step.max_output is not None:
-        body, dropped = with_limit(heard, body, doc, int(step.max_output), legacy=target.legacy_max_tokens)
+    limit = step.max_output
+    if (
+        limit is None
+        and heard is Dialect.OPENAI_COMPLETIONS
+        and step.buckets
+        and fields.said(doc, "max_tokens") is None
+    ):
+        # The dialect's own 16 are held; not every engine that speaks it ends there.
+        limit = exchange.call.outline.max_output
+    if limit is not None:
+        body, dropped = with_limit(heard, body, doc, int(limit), legacy=target.legacy_max_tokens)
         doc = fields.load(body)
     if heard in (Dialect.OLLAMA_CHAT, Dialect.OLLAMA_GENERATE) and target.num_ctx is not None:
         body = with_window(body, doc, target.num_ctx)
@@ -379,7 +388,7 @@ class Attempt:
                 if mender is not None:
                     out = mender.feed(out)
                 await answer.write(lines.feed(out))
-                if gauge is not None and not smell.ended and not await gauge.goes_on(chunk):
+                if gauge is not None and not smell.ended and not await gauge.goes_on(chunk, smell.usage):
                     cut = True
                     break
                 if size > STREAM_LIMIT:
@@ -403,7 +412,7 @@ class Attempt:
         await answer.finish(lines.held + tail + closing)
 
     def _fast_gauge(self, outgoing: Outgoing) -> FastGauge | None:
-        if self._growth is None or self.exchange.array:
+        if self._growth is None:
             return None
         return FastGauge(self._growth, codec(outgoing.dialect).reply_reader(), self._made_writer())
 
@@ -413,7 +422,8 @@ class Attempt:
         if self._lines is not None:
             framed = self.exchange.codec.stream_type == "text/event-stream"
             await self.exchange.answer.write(self._lines.broken(framed=framed))
-        await self.exchange.answer.finish(self._made_writer().write(Ended(StopReason.LENGTH)))
+        last = self._made_writer().write(Ended(StopReason.LENGTH))
+        await self.exchange.answer.finish(_following(last) if self._follows() else last)
 
     def _may_write_calls(self) -> bool:
         """Tool calls written as text are only a local model's fault, and only where the client offered tools.
@@ -473,7 +483,7 @@ class Attempt:
                 await answer.write(out)
             if gauge is not None and not self.seen.ended:
                 unmetered += events
-                if gauge.due(len(chunk)):
+                if gauge.due(len(chunk), self.seen.reported):
                     if not await gauge.goes_on(unmetered):
                         await self._end_short()
                         return
@@ -659,19 +669,24 @@ class Attempt:
             await self.exchange.answer.write(
                 self._lines.broken(framed=self.exchange.codec.stream_type == "text/event-stream")
             )
-        follows = isinstance(self._lines, WholeElements) and self._lines.told
-        await tell_failure(self.exchange, self._made_writer(), error, follows=follows)
+        await tell_failure(self.exchange, self._made_writer(), error, follows=self._follows())
+
+    def _follows(self) -> bool:
+        """Elements of the engine's own array went out, which our writer knows nothing of."""
+        return isinstance(self._lines, WholeElements) and self._lines.told
 
 
 async def tell_failure(exchange: Exchange, writer: ReplyWriter, error: TurnoutError, *, follows: bool = False) -> None:
-    """The 200 is out: the failure becomes the dialect's own error event, and the stream is closed.
-
-    `follows`: elements of the engine's own array went out, which this writer knows nothing of.
-    """
+    """The 200 is out: the failure becomes the dialect's own error event, and the stream is closed. `follows`: an array's elements."""
     status = error.answer_status if isinstance(error, EngineStatusError) else error.status
     told = writer.write(Failed(error.said, status=status))
-    await exchange.answer.write(b",\r\n" + told[1:] if follows else told)
+    await exchange.answer.write(_following(told) if follows else told)
     await exchange.answer.finish()
+
+
+def _following(element: bytes) -> bytes:
+    """A writer's first element of an array as one that comes after others: in place of its bracket or comma."""
+    return b",\r\n" + element[1:]
 
 
 def may_fall_back(error: TurnoutError, *, sovereign: bool) -> bool:

@@ -192,16 +192,15 @@ class Pipeline:
 
     def _growth(self, exchange: Exchange, progress: Progress, step: Step) -> Growth | None:
         """For a stream whose client set no limit, under a budget that what is held for it counts in."""
-        outline, decided = exchange.call.outline, progress.decided
-        held = step.tokens - (decided.estimate if decided is not None else 0)
-        most = step.candidate.max_output
-        if not exchange.stream or not step.buckets or outline.max_output is not None or step.max_output is not None:
+        outline, most = exchange.call.outline, step.candidate.max_output
+        if not exchange.stream or not step.buckets or outline.max_output is not None:
             return None
         if not step.hold and not any("|tokens|" in key for key in step.buckets):
             return None
-        if held <= 0 or (most is not None and held >= most * outline.choices):
+        if step.output <= 0 or (most is not None and step.output >= most * outline.choices):
             return None
-        return Growth(Tokens(held), self._state.count_output, lambda now: self._grow(exchange, progress, now))
+        grow = None if step.max_output is not None else lambda now: self._grow(exchange, progress, now)
+        return Growth(step.output, self._state.count_surely, grow)
 
     async def _grow(self, exchange: Exchange, progress: Progress, held: Tokens) -> Tokens | None:
         """On disk before more is relayed: as much again where it fits, else the least that is worth it."""

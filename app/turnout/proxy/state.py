@@ -625,7 +625,8 @@ class State:
         if price is not None:
             at = price.at(step.tokens)
             each = max(at.output, at.reasoning)
-        grown = replace(step, hold=Nanos(step.hold - (-each * more // 1_000_000)), tokens=Tokens(step.tokens + more))
+        hold = Nanos(step.hold - (-each * more // 1_000_000))
+        grown = replace(step, hold=hold, tokens=Tokens(step.tokens + more), output=Tokens(step.output + more))
         if not self.can_hold(decided, grown, spent):
             return None
         self.hold(decided, grown, spent)
@@ -922,6 +923,12 @@ class State:
             return Tokens(counted * len(text) // SAMPLED if counted is not None else len(text) // 3)
         counted = self.edges.count_now((text,), "")
         return counted if counted is not None else Tokens(len(text) // 3 + 1)
+
+    async def count_surely(self, text: str) -> Tokens:
+        """The same, never by a bound: a stream is cut off for what this says."""
+        if text and not self.edges.counts_exactly():
+            await asyncio.to_thread(self.edges.count_slow, (text[:SAMPLED],), "")
+        return self.count_output(text)
 
     # --- telling people ---
 

@@ -26,6 +26,12 @@ MOST_UNSAID = Tokens(32_768)
 MOST_OUTPUT = Tokens(2_000_000)
 """What is held at most where a client asks for 10^12 tokens of output and the model's own limit is not known."""
 
+MARGIN = Tokens(512)
+"""Held more than a stream's engine is told: what comes before one that does not keep to it is stopped, and what two tokenizers
+differ by."""
+AMPLE = 4
+"""A budget with so many times what is held for a stream without a limit lets that hold grow; nearer to its end the engine is told."""
+
 
 @frozen
 class Fit:
@@ -74,6 +80,8 @@ def afforded(call: Call, facts: Facts, found: Routed, rule: Rule | None, frame: 
             fits, first = lower, lower[0]
             where = first.step.tier.value if first.step.tier is not None else first.step.candidate.name
             reason = f'{reason}; budget "{worst.budget.name}": down to {where}'
+    if first.step.max_output is not None:
+        reason = f"{reason}; a budget ends its output at {int(first.step.max_output):,} tokens"
     steps = tuple(one.step for at, one in enumerate(fits) if at == 0 or not one.failing)[:MOST_STEPS]
     graded = found.graded
     return Plan(
@@ -151,8 +159,7 @@ def prompt_held(candidate: Candidate, facts: Facts) -> Tokens:
 
 
 def worst_output(candidate: Candidate, call: Call, facts: Facts) -> Tokens:
-    """Of one answer, at most. Without a limit of the client's own a learned ceiling stands in: a stream's hold is extended when
-    its output gets there, an answer in one piece cannot be watched and is given the limit (`_unsaid`)."""
+    """Of one answer, at most. Without a limit of the client's own a learned ceiling stands in (`_bound`)."""
     if embeds(call):
         return Tokens(0)
     wanted = call.outline.max_output
@@ -163,11 +170,24 @@ def worst_output(candidate: Candidate, call: Call, facts: Facts) -> Tokens:
 
 
 def _unsaid(call: Call, mine: Iterable[Standing], hold: Nanos) -> bool:
-    """Whether an answer must be limited though its client set no limit: nothing could stop it at what is held for it."""
-    outline = call.outline
-    if outline.max_output is not None or outline.stream or embeds(call):
+    """Whether there is a budget to keep to, and no limit of the client's own."""
+    if call.outline.max_output is not None or embeds(call):
         return False
     return any(one.budget.unit == "tokens" or (one.budget.unit == "usd" and hold > 0) for one in mine)
+
+
+def _bound(call: Call, each: int, room: int) -> tuple[int, int | None]:
+    """What is held, and what the engine is told as its limit, where the client set none. `room`: what the budgets pay for.
+
+    An answer in one piece cannot be watched, so it always is. A stream's hold grows with it (None) while there is much left; near
+    the end of a budget only the engine itself can stop in time: what one read brings at once is billed before it is counted.
+    """
+    if not call.outline.stream:
+        return each, each
+    if room >= AMPLE * each:
+        return each, None
+    each = max(each, min(room, 2 * each))
+    return each, each - MARGIN
 
 
 def worst_cost(candidate: Candidate, call: Call, facts: Facts, output: int) -> Nanos:
@@ -211,27 +231,39 @@ def fit(stop: Stop, call: Call, facts: Facts) -> Fit:
         return Fit(Step(candidate, Nanos(0), tier=stop.tier))
     prompt = prompt_held(candidate, facts)
     each, choices = worst_output(candidate, call, facts), call.outline.choices
-    output = each * choices
     mine = [one for one in facts.standings if applies(one, candidate, stop.tier)]
     keys = tuple(one.key for one in mine)
-    hold = worst_cost(candidate, call, facts, output)
-    said = each if _unsaid(call, mine, hold) else None
-    step = Step(candidate, hold, Tokens(prompt + output), said, stop.tier, keys)
-    if not _failing(mine, step):
+
+    def held(each: int, told: int | None) -> Step:
+        output = Tokens(each * choices)
+        cost = worst_cost(candidate, call, facts, output)
+        limit = Tokens(told) if told is not None else None
+        return Step(candidate, cost, Tokens(prompt + output), limit, output, stop.tier, keys)
+
+    step = held(each, None)
+    unsaid = _unsaid(call, mine, step.hold)
+    room = _rooms(mine, candidate, call, facts) // choices if unsaid else None
+    if room is not None:
+        more, told = _bound(call, each, room)
+        step = held(more, told)
+    failing = _failing(mine, step)
+    if not failing:
         return Fit(step)
-    room = min((_room(one, candidate, call, facts) for one in mine), default=output) // choices
-    if FLOOR <= room < each:
-        lowered = Tokens(room)
-        output = lowered * choices
-        hold = worst_cost(candidate, call, facts, output)
-        clamped = Step(candidate, hold, Tokens(prompt + output), lowered, stop.tier, keys)
+    room = room if room is not None else _rooms(mine, candidate, call, facts) // choices
+    kept = MARGIN if unsaid and call.outline.stream else 0
+    if FLOOR <= room - kept < each:
+        clamped = held(room, room - kept)
         if not _failing(mine, clamped):
             return Fit(clamped)
-    return Fit(step, _failing(mine, step))
+    return Fit(step, failing)
 
 
 def _failing(standings: Iterable[Standing], step: Step) -> tuple[Standing, ...]:
     return tuple(one for one in standings if lacking(one, nanos=step.hold, tokens=step.tokens))
+
+
+def _rooms(mine: Iterable[Standing], candidate: Candidate, call: Call, facts: Facts) -> int:
+    return min(_room(one, candidate, call, facts) for one in mine)
 
 
 def _room(standing: Standing, candidate: Candidate, call: Call, facts: Facts) -> int:

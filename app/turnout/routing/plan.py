@@ -27,7 +27,9 @@ class Step:
     tokens: Tokens = Tokens(0)
     """The same in tokens: prompt estimate + max output."""
     max_output: Tokens | None = None
-    """Set when a budget clamped the output, else None: the client's own figure stands."""
+    """Told the engine as its limit, where a budget sets one; None: the client's own figure stands."""
+    output: Tokens = Tokens(0)
+    """Max output alone, of all answers together."""
     tier: Tier | None = None
     buckets: tuple[str, ...] = ()
     """Keys of the standings this very step is charged to: tier and model budgets differ from step to step."""

@@ -3,8 +3,8 @@
 import orjson
 
 from turnout.calls.units import Dialect, Json
-from turnout.wire.fields import dump, obj, said, said_int
-from turnout.wire.splice import with_member
+from turnout.wire.fields import obj, said, said_int
+from turnout.wire.splice import with_member, with_nested
 
 LEAST_THINKING = 1_024
 """Anthropic's smallest `budget_tokens`, which has to stay below `max_tokens`."""
@@ -43,16 +43,13 @@ def _nested(dialect: Dialect, body: bytes, doc: dict[str, Json], limit: int) -> 
     config = doc.get(key)
     kept = config if isinstance(config, dict) else {}
     name = next((name for name in inner if name in kept), inner[0])
-    return with_member(body, doc, key, dump(_less_gemini_thinking({**kept, name: limit}, limit)))
-
-
-def _less_gemini_thinking(config: dict[str, Json], limit: int) -> dict[str, Json]:
-    """Its thinking counts as output too; what is held pays for both together."""
-    for outer, inner in (("thinkingConfig", "thinkingBudget"), ("thinking_config", "thinking_budget")):
-        thinking = config.get(outer)
-        if isinstance(thinking, dict) and said_int(thinking, inner) >= limit:
-            config[outer] = {**thinking, inner: max(0, limit - LEAST_THINKING)}
-    return config
+    for thinks, budget in (("thinkingConfig", "thinkingBudget"), ("thinking_config", "thinking_budget")):
+        thinking = kept.get(thinks)
+        if isinstance(thinking, dict) and said_int(thinking, budget) >= limit:
+            # Its thinking counts as output too; what is held pays for both together.
+            less = orjson.dumps({**thinking, budget: max(0, limit - LEAST_THINKING)})
+            body = with_nested(body, doc, key, thinks, less)
+    return with_nested(body, doc, key, name, b"%d" % limit)
 
 
 def _with_less_thinking(body: bytes, doc: dict[str, Json], limit: int) -> tuple[bytes, tuple[str, ...]]:
@@ -71,9 +68,7 @@ def _with_less_thinking(body: bytes, doc: dict[str, Json], limit: int) -> tuple[
 
 def with_window(body: bytes, doc: Json, num_ctx: int) -> bytes:
     """An Ollama body that gets a window its prompt fits in, and an error where it does not: never cut in silence."""
-    options = obj(doc).get("options")
-    kept = options if isinstance(options, dict) else {}
-    body = with_member(body, doc, "options", dump({**kept, "num_ctx": num_ctx}))
+    body = with_nested(body, doc, "options", "num_ctx", b"%d" % num_ctx)
     for name in ("truncate", "shift"):
         if name not in obj(doc):
             body = with_member(body, doc, name, b"false")

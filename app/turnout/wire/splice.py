@@ -78,6 +78,18 @@ def _around(body: bytes, top: dict[str, Json], key: str) -> tuple[bytes, bytes] 
     return (head, tail) if whole == body else None
 
 
+def with_nested(body: bytes, doc: Json, outer: str, inner: str, value: bytes) -> bytes:
+    """`body` with the member `inner` of its top-level object `outer` set, all else of both as it was. Raises as `with_model`."""
+    kept = obj(doc).get(outer)
+    if not isinstance(kept, dict):
+        return with_member(body, doc, outer, b"{" + orjson.dumps(inner) + b":" + value + b"}")
+    places = list(_members(body, outer))
+    if len(places) != 1:
+        raise BadRequestError("stands twice in the body", path=outer, hint="Send it once.")
+    start, end = places[0]
+    return body[:start] + with_member(body[start:end], kept, inner, value) + body[end:]
+
+
 def _members(body: bytes, key: str) -> Iterator[tuple[int, int]]:
     """Where the values of the top-level members of that name begin and end; `body` is a valid JSON object."""
     plain = orjson.dumps(key)

@@ -50,7 +50,9 @@ def plus() -> Plus:
 
 
 @needs_extra
-@pytest.mark.parametrize("text", ["", " ", "\x00", "日本語だけ", "QUJD" * 50_000, "a" * 200_000, "\ud800 half a character"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "\x00", "日本語だけ", "QUJD" * 50_000, "a" * 200_000, "\ud800 half a character"]
+)
 def test_any_ask_gets_a_second_opinion(plus: Plus, text: str) -> None:
     assert all(-30 < one < 30 for one in plus(text))
 

@@ -53,7 +53,9 @@ def test_t25_a_folder_in_which_others_could_have_put_things_is_refused_and_left_
     assert place.stat().st_mode & 0o7777 == mode
 
 
-@pytest.mark.parametrize("name", ["data/ledger.db", "data/ledger.db-wal", "state/turnout.log", "run/lock", "run/runtime.json"])
+@pytest.mark.parametrize(
+    "name", ["data/ledger.db", "data/ledger.db-wal", "state/turnout.log", "run/lock", "run/runtime.json"]
+)
 @pytest.mark.parametrize("planted", ["link", "dangling link", "folder", "pipe", "writable"])
 def test_t25_a_file_that_is_not_plainly_ours_is_not_written_to(tmp_path: Path, name: str, planted: str) -> None:
     home = tmp_path / "home"

@@ -14,7 +14,24 @@ from turnout.wire.dialect import ReplyContext
 from turnout.wire.sse import Decoder
 
 HOSTILE = st.lists(
-    st.sampled_from(["\n\n", "data: ", "event: error", "\r\n", "\r", "[DONE]", '"}]}', "\u2028", "\0", ":", "id: 1", "retry: 1", "x", "é"]),
+    st.sampled_from(
+        [
+            "\n\n",
+            "data: ",
+            "event: error",
+            "\r\n",
+            "\r",
+            "[DONE]",
+            '"}]}',
+            "\u2028",
+            "\0",
+            ":",
+            "id: 1",
+            "retry: 1",
+            "x",
+            "é",
+        ]
+    ),
     min_size=1,
     max_size=12,
 ).map("".join)

@@ -148,6 +148,38 @@ def test_a_clamp_sets_the_limit_and_nothing_else(
 
 
 @pytest.mark.parametrize(
+    ("dialect", "body", "wanted"),
+    [
+        (
+            Dialect.GEMINI,
+            b'{"generationConfig" : { "topP":0.10, "x":1e2}}',
+            b'{"generationConfig" : {"maxOutputTokens":50, "topP":0.10, "x":1e2}}',
+        ),
+        (
+            Dialect.GEMINI,
+            b'{"generationConfig":{"maxOutputTokens": 9 ,"y":[]}}',
+            b'{"generationConfig":{"maxOutputTokens": 50 ,"y":[]}}',
+        ),
+        (
+            Dialect.GEMINI,
+            b'{"generationConfig":{"thinkingConfig": {"thinkingBudget":4000},  "a":1.0}}',
+            b'{"generationConfig":{"maxOutputTokens":50,"thinkingConfig": {"thinkingBudget":0},  "a":1.0}}',
+        ),
+        (Dialect.GEMINI, b'{"a":1, "generationConfig":null}', b'{"a":1, "generationConfig":{"maxOutputTokens":50}}'),
+        (
+            Dialect.OLLAMA_CHAT,
+            b'{"options": {"num_predict": -1, "seed": 1.0}}',
+            b'{"options": {"num_predict": 50, "seed": 1.0}}',
+        ),
+        (Dialect.OLLAMA_GENERATE, b'{"options":{}}', b'{"options":{"num_predict":50}}'),
+        (Dialect.OPENAI_CHAT, b'{ "z": 1.50}', b'{"max_completion_tokens":50, "z": 1.50}'),
+    ],
+)
+def test_a_clamp_leaves_every_other_byte(dialect: Dialect, body: bytes, wanted: bytes) -> None:
+    assert with_limit(dialect, body, json.loads(body), 50, legacy=False) == (wanted, ())
+
+
+@pytest.mark.parametrize(
     ("limit", "thinking", "dropped"),
     [
         (40_000, {"type": "enabled", "budget_tokens": 31_999, "display": "x"}, ()),
@@ -174,7 +206,7 @@ def test_a_window_is_added_beside_the_clients_own_options() -> None:
     body = b'{"model":"m", "options": {"seed": 1}, "shift": true}'
 
     assert with_window(body, json.loads(body), 16_384) == (
-        b'{"truncate":false,"model":"m", "options": {"seed":1,"num_ctx":16384}, "shift": true}'
+        b'{"truncate":false,"model":"m", "options": {"num_ctx":16384,"seed": 1}, "shift": true}'
     )
 
 
