@@ -222,8 +222,8 @@ def spin(until: Callable[[], bool], timeout_s: float = 120.0) -> None:
 def chart(times: int) -> None:
     """From the ledger's answer to pixels, and the drawing alone."""
     keep = qt()
-    from turnout.desktop.charts import StackedBars
     from turnout.desktop.models import overview
+    from turnout.desktop.plots import StackedBars
     from turnout.desktop.sources import LedgerFile
 
     with home(calls=20_000, days=370) as where:

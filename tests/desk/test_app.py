@@ -200,6 +200,12 @@ def test_the_overview_says_what_the_command_line_says_and_calls_are_searched_as_
     app.see(f"${float(spent['total_usd']):,.2f}")
     for one in spent["rows"]:
         app.see(one["name"])
+    app.see(f"{spent['graded_from_cache'] / spent['graded_calls']:.0%}")
+    whole = app.see("Burn-down of ", part=True)
+    assert " left; " in whole["description"]
+    app.focus(whole["name"])
+    app.keys("End")
+    app.until(lambda: app.see(whole["name"])["description"].endswith(" left"), "what is left now")
 
     app.go("calls")
     app.see("Client: codex", "table cell")

@@ -109,6 +109,10 @@ class Ledger(Protocol):
 
     def spend(self, by: str, since_ms: int, until_ms: int, midnight_ms: int) -> Spend: ...
 
+    def hourly(self, scope: str, who: str, since_ms: int, until_ms: int) -> Sequence[tuple[int, int]]:
+        """What a budget's scope spent: (Unix milliseconds of an hour, nanos), oldest first."""
+        ...
+
     def thumbs(self) -> Mapping[str, bool]:
         """By call id: whether its answer was good enough."""
         ...
@@ -179,6 +183,9 @@ class LedgerFile:
             since_ms=since_ms,
             until_ms=until_ms,
         )
+
+    def hourly(self, scope: str, who: str, since_ms: int, until_ms: int) -> Sequence[tuple[int, int]]:
+        return self._reader.hourly(scope, who, since_ms, until_ms)
 
     def thumbs(self) -> Mapping[str, bool]:
         return {call: up for call, up in self._reader.kept("thumb").items() if isinstance(up, bool)}

@@ -1,51 +1,13 @@
-"""What the overview says of budgets and spend, as values."""
+"""What the overview says of spend, as values."""
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import date
 from typing import Any
 
-import pytest
-
 from turnout.calls.units import Nanos, Tokens
-from turnout.control.messages import BudgetLine
 from turnout.desktop import text
-from turnout.desktop.models.overview import OTHERS, bars, burn, context, mix, savings, series
+from turnout.desktop.models.overview import OTHERS, Context, Fact, bars, context, facts, mix, savings, series
 from turnout.desktop.sources import Spend
 from turnout.ledger.reader import DayStack, SpendRow
-
-NOON = datetime(2026, 11, 10, 12, 0, tzinfo=timezone(timedelta(hours=1)))
-
-
-def line(used: str, limit: str = "10.00", per: str = "day") -> BudgetLine:
-    return BudgetLine("k", "b", "client", "ada", "usd", per, used, "0", limit, "0")
-
-
-def test_half_a_day_at_this_pace_is_doubled() -> None:
-    found = burn(line("3.00"), NOON)
-    assert found is not None
-    assert found.left_at_end == pytest.approx(0.4)
-    assert found.said == "$4.00 left at this pace"
-
-
-def test_a_pace_that_overshoots_says_when_it_runs_out() -> None:
-    found = burn(line("8.00"), NOON)
-    assert found is not None
-    assert (found.left_at_end, found.said) == (0.0, "used up 15:00 at this pace")
-
-
-def test_a_month_runs_out_on_a_day() -> None:
-    found = burn(line("5.00", per="month"), NOON)
-    assert found is not None
-    assert found.said == "used up 20 Nov at this pace"
-
-
-@pytest.mark.parametrize("per", ["session", "ever"])
-def test_windows_without_an_end_have_no_pace(per: str) -> None:
-    assert burn(line("3.00", per=per), NOON) is None
-
-
-def test_nothing_used_or_a_day_just_begun_has_no_pace() -> None:
-    assert burn(line("0"), NOON) is None
-    assert burn(line("3.00"), NOON.replace(hour=0, minute=5)) is None
 
 
 def test_every_day_of_the_range_has_a_bar_with_or_without_calls() -> None:
@@ -98,3 +60,40 @@ def test_the_context_of_a_range_is_priced_by_bucket_and_says_what_caches_saved()
     assert text.money(found.saved) == "$8.88"
     assert found.partial
     assert context(rows[1:], priced) is None
+
+
+def test_the_honest_figures_are_of_the_range_and_nothing_is_said_of_what_did_not_happen() -> None:
+    rows = [
+        SpendRow(
+            "high",
+            calls=9,
+            cost=Nanos(1_000_000_000),
+            baseline=Nanos(4_000_000_000),
+            all_fast=Nanos(500_000_000),
+            uncached=Tokens(600_000),
+            cache_read=Tokens(400_000),
+            graded=6,
+            from_cache=3,
+        ),
+        SpendRow("local", calls=3, graded=2, from_cache=2),
+    ]
+    assert facts(rows, None) == [
+        Fact("Paid", "$1.00"),
+        Fact("The models asked for would have cost", "$4.00", "with their cache reads"),
+        Fact("Everything on the fast tier", "$0.50", "the control line: routing has to beat it"),
+        Fact("Context sent", "1.0M tokens", "40% from caches"),
+        Fact("Intent cache", "62%", "of 8 grades came from it"),
+    ]
+    assert [fact.title for fact in facts([SpendRow("local", calls=1)], None)] == [
+        "Paid",
+        "The models asked for would have cost",
+        "Everything on the fast tier",
+    ]
+
+
+def test_refusals_and_the_price_of_the_context_are_told_where_they_are_known() -> None:
+    rows = [SpendRow("", calls=3, refused=2, failed=1, uncached=Tokens(1_000), cache_read=Tokens(1_000))]
+    told = {fact.title: fact for fact in facts(rows, Context(2_000_000_000, 500_000_000, partial=True))}
+    assert told["Cost of context"].value == "over $2.00"
+    assert told["Cost of context"].why == "2.0K tokens, 50% from caches, which saved $0.50"
+    assert told["Refused"] == Fact("Refused", "2", "by budgets and rules; 1 failed")

@@ -27,8 +27,9 @@ from tests.support.proxy import Turnout
 from tests.support.records import settled
 
 from turnout.calls.units import Nanos, Status
-from turnout.desktop.charts import Chart, StackedBars
+from turnout.desktop.charts import Chart
 from turnout.desktop.desk import Desk
+from turnout.desktop.plots import StackedBars
 from turnout.desktop.window import PAGES, Window
 from turnout.ledger.writer import Writer
 from turnout.settings.paths import paths

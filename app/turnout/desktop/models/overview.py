@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from turnout.calls.units import USD_NANOS, Tier
@@ -12,7 +12,6 @@ from turnout.desktop.sources import Spend
 from turnout.desktop.text import tr
 
 if TYPE_CHECKING:
-    from turnout.control.messages import BudgetLine
     from turnout.ledger.reader import SpendRow
 
 TIERS = (Tier.LOCAL, Tier.FAST, Tier.HIGH)
@@ -203,45 +202,50 @@ def total(rows: "Sequence[SpendRow]", field: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Burn:
-    """How a budget burns down at the pace of its window so far."""
+class Fact:
+    """A line of the honest figures."""
 
-    left_at_end: float
-    """Share of the limit; 0 when it runs out before."""
-    said: str
-
-
-def burn(line: "BudgetLine", now: datetime) -> Burn | None:
-    """None where there is no pace: an endless window, nothing used yet, or too little of the window gone to tell."""
-    begun, ends = _window(line.per, now)
-    limit, used = text.nanos_of(line.limit), text.nanos_of(line.used)
-    if ends is None or limit <= 0 or used <= 0:
-        return None
-    gone = (now - begun) / (ends - begun)
-    if gone < 0.04:
-        return None
-    total = used / gone
-    if total <= limit:
-        return Burn(1 - total / limit, tr("{usd} left at this pace").format(usd=text.money(round(limit - total))))
-    out = begun + (ends - begun) * (limit / total)
-    if out <= now:
-        return Burn(0.0, tr("used up"))
-    when = text.day(out.date().isoformat()) if out.date() != now.date() else f"{out:%H:%M}"
-    return Burn(0.0, tr("used up {when} at this pace").format(when=when))
+    title: str
+    value: str
+    why: str = ""
 
 
-def _window(per: str, now: datetime) -> tuple[datetime, datetime | None]:
-    """Calendar windows in local time, as the ledger counts them."""
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    if per == "hour":
-        begun = now.replace(minute=0, second=0, microsecond=0)
-        return begun, begun + timedelta(hours=1)
-    if per == "day":
-        return midnight, midnight + timedelta(days=1)
-    if per == "week":
-        begun = midnight - timedelta(days=now.weekday())
-        return begun, begun + timedelta(days=7)
-    if per == "month":
-        begun = midnight.replace(day=1)
-        return begun, (begun + timedelta(days=32)).replace(day=1)
-    return now, None
+def facts(rows: "Sequence[SpendRow]", priced: Context | None) -> list[Fact]:
+    """`rows` are a range's sums by tier; `priced` is what its prompts cost, where prices are known."""
+    saving = savings(rows)
+    made = [
+        Fact(tr("Paid"), text.money(saving.paid)),
+        Fact(tr("The models asked for would have cost"), text.money(saving.baseline), tr("with their cache reads")),
+        Fact(
+            tr("Everything on the fast tier"),
+            text.money(saving.all_fast),
+            tr("the control line: routing has to beat it"),
+        ),
+    ]
+    cached = total(rows, "cache_read")
+    sent = cached + total(rows, "uncached") + total(rows, "cache_write")
+    if sent:
+        made.append(_context_fact(cached, sent, priced))
+    graded, known = total(rows, "graded"), total(rows, "from_cache")
+    if graded:
+        words = tr("of {n} grades came from it").format(n=text.number(graded))
+        made.append(Fact(tr("Intent cache"), text.percent(known / graded), words))
+    refused, broken = total(rows, "refused"), total(rows, "failed")
+    if refused or broken:
+        words = tr("by budgets and rules; {n} failed").format(n=text.number(broken))
+        made.append(Fact(tr("Refused"), text.number(refused), words))
+    return made
+
+
+def _context_fact(cached: int, sent: int, priced: Context | None) -> Fact:
+    tokens = tr("{n} tokens").format(n=text.compact(sent))
+    share = text.percent(cached / sent)
+    read = tr("{share} from caches").format(share=share)
+    if priced is None:
+        return Fact(tr("Context sent"), tokens, read)
+    if priced.saved > 0:
+        read = tr("{share} from caches, which saved {usd}").format(share=share, usd=text.money(priced.saved))
+    amount = text.money(priced.nanos)
+    return Fact(
+        tr("Cost of context"), tr("over {n}").format(n=amount) if priced.partial else amount, f"{tokens}, {read}"
+    )

@@ -10,12 +10,14 @@ from PySide6.QtWidgets import QBoxLayout, QGridLayout, QHBoxLayout, QLabel, QVBo
 
 from turnout.calls.units import USD_NANOS
 from turnout.desktop import text
-from turnout.desktop.charts import Chart, Donut, Gauge, Meter, Series, Spark, StackedBars
+from turnout.desktop.charts import Chart, Donut, Gauge, Meter, Series, Spark
 from turnout.desktop.desk import Desk
-from turnout.desktop.models import overview
+from turnout.desktop.models import burndown, overview
+from turnout.desktop.pages.burncard import BurnCard
 from turnout.desktop.pages.page import Page
 from turnout.desktop.pages.ranges import RangeBar
 from turnout.desktop.pages.running import RunningCard
+from turnout.desktop.plots import StackedBars
 from turnout.desktop.sources import Ledger, Spend
 from turnout.desktop.state import Health, left_share
 from turnout.desktop.text import tr
@@ -68,7 +70,7 @@ class Overview(Page):
         self._soon.timeout.connect(self._ask)
         inside = QWidget()
         inside.setObjectName("clear")
-        inside.setLayout(column(self._figures(), self._charts(), self._below(), None, spacing=14))
+        inside.setLayout(column(self._figures(), self._charts(), self._now(), self._below(), None, spacing=14))
         self.bleed()
         self.body.addWidget(Scroll(inside), 1)
 
@@ -160,20 +162,26 @@ class Overview(Page):
         self._sides.append(both)
         return both
 
+    def _now(self) -> QHBoxLayout:
+        """What is left, and what takes from it just now."""
+        self.burning = BurnCard(self.desk, _money_axis)
+        self.running = RunningCard()
+        return self._pair(self.burning, self.running)
+
     def _below(self) -> QHBoxLayout:
         self.by = Segments(tr("Spend by"), dimensions()[1:])
         self.by.chosen.connect(lambda _: self._ask())
         self.shares = QVBoxLayout()
         self.shares.setSpacing(px(11))
         who = Card(row(section(tr("Where it goes")), None, self.by), 4, self.shares, None, spacing=8)
-        self.running = RunningCard()
         self.facts = QVBoxLayout()
         self.facts.setSpacing(px(8))
-        inside = Card(section(tr("Honest figures")), 2, self.facts, None, spacing=8)
-        right = column(self.running, inside, spacing=14)
+        return self._pair(who, Card(section(tr("Honest figures")), 2, self.facts, None, spacing=8))
+
+    def _pair(self, wide: QWidget, narrow: QWidget) -> QHBoxLayout:
         both = row(spacing=14)
-        both.addWidget(who, 3)
-        both.addLayout(right, 2)
+        both.addWidget(wide, 3)
+        both.addWidget(narrow, 2)
         self._sides.append(both)
         return both
 
@@ -213,6 +221,7 @@ class Overview(Page):
             return chart, named, models, recent
 
         self.desk.ledger.run(work, lambda got: self._got(*got), self.failed, key="overview", owner=self)
+        self.burning.ask()
 
     def failed(self, error: TurnoutError) -> None:
         self.note.say(error.said, "bad", tr("Try again"), self._ask)
@@ -301,66 +310,15 @@ class Overview(Page):
 
     def _draw_facts(self, spend: Spend) -> None:
         clear(self.facts)
-        saving = overview.savings(spend.tiers)
-        rows = spend.tiers
-        cached, fresh = (
-            overview.total(rows, "cache_read"),
-            overview.total(rows, "uncached") + overview.total(rows, "cache_write"),
-        )
-        facts = [
-            (tr("Paid"), text.money(saving.paid), ""),
-            (tr("The models asked for would have cost"), text.money(saving.baseline), tr("with their cache reads")),
-            (
-                tr("Everything on the fast tier"),
-                text.money(saving.all_fast),
-                tr("the control line: routing has to beat it"),
-            ),
-        ]
-        if cached + fresh:
-            facts.append(self._context_fact(cached, fresh))
-        status = self.desk.state.status
-        hits = status.intent_cache.get("hits", 0) if status else 0
-        misses = status.intent_cache.get("misses", 0) if status else 0
-        if hits + misses:
-            facts.append(
-                (
-                    tr("Intent cache"),
-                    text.percent(hits / (hits + misses)),
-                    tr("of {n} grades came from it").format(n=text.number(hits + misses)),
-                )
-            )
-        refused, broken = overview.total(rows, "refused"), overview.total(rows, "failed")
-        if refused or broken:
-            facts.append(
-                (
-                    tr("Refused"),
-                    text.number(refused),
-                    tr("by budgets and rules; {n} failed").format(n=text.number(broken)),
-                )
-            )
-        for title, value, why in facts:
-            below = Elided(why, 12, 400, "faint")
-            below.setToolTip(plain(why))
-            words = column(Elided(title, 13), *([below] if why else []), spacing=1)
-            figure = label(value, 13, 500)
+        for fact in overview.facts(spend.tiers, overview.context(self._models.rows, self._priced)):
+            below = [label(fact.why, 12, 400, "faint", wrap=True)] if fact.why else []
+            words = column(Elided(fact.title, 13), *below, spacing=1)
+            figure = label(fact.value, 13, 500)
             figure.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
             line = row(spacing=10)
             line.addLayout(words, 1)
             line.addWidget(figure)
             self.facts.addLayout(line)
-
-    def _context_fact(self, cached: int, fresh: int) -> tuple[str, str, str]:
-        sent = tr("{n} tokens").format(n=text.compact(cached + fresh))
-        read = tr("{share} from caches").format(share=text.percent(cached / (cached + fresh)))
-        found = overview.context(self._models.rows, self._priced)
-        if found is None:
-            return tr("Context sent"), sent, read
-        if found.saved > 0:
-            read = tr("{share} from caches, which saved {usd}").format(
-                share=text.percent(cached / (cached + fresh)), usd=text.money(found.saved)
-            )
-        amount = text.money(found.nanos)
-        return tr("Cost of context"), tr("over {n}").format(n=amount) if found.partial else amount, f"{sent}, {read}"
 
     # -- the proxy's status
 
@@ -375,6 +333,7 @@ class Overview(Page):
             repill(self.pill, *words)
             self.pause.setEnabled(False)
             self._draw_credit()
+            self.burning.state_changed()
             self.running.show_running(())
             return
         self.pause.setEnabled(True)
@@ -387,22 +346,23 @@ class Overview(Page):
         else:
             repill(self.pill, text.mode(status.mode), "good")
         self._draw_credit()
+        self.burning.state_changed()
         self.running.show_running(status.running)
 
     def _draw_credit(self) -> None:
         status = self.desk.state.status
         lines = [line for line in status.budgets if line.unit == "usd"] if status else []
-        tightest = min(lines, key=lambda line: left_share(line) or 0.0, default=None)
+        tightest = burndown.tightest(lines)
         if tightest is None:
             self.credit.setText("–")
             self.credit_note.setText(tr("no budget in use") if status else tr("known when the proxy runs"))
             self.gauge.set_value(None, None, "", tr("No budget in use"))
             return
         share = left_share(tightest) or 0.0
-        burn = overview.burn(tightest, datetime.now().astimezone())
+        burn = burndown.burn(tightest, datetime.now().astimezone())
         self.credit.setText(text.dollars(tightest.left))
         limit = tr("of {limit} {per}").format(limit=text.dollars(tightest.limit), per=per_words(tightest.per))
-        whose = text.one_line(f"{tightest.budget}, {tightest.who}" if tightest.who else tightest.budget, 60)
+        whose = burndown.name(tightest)
         self.credit_note.setText(burn.said if burn is not None else limit)
         self.credit_note.setToolTip(plain(f"{whose}: {limit}"))
         self.credit_title.setText(tr("Credit left · {whose}").format(whose=whose))
