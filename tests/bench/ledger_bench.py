@@ -122,7 +122,10 @@ def fill(path: Path, rows: int) -> None:
     }
     copied = ", ".join(moved.get(name, name) for name in names)
     others = ", ".join(str(row[1]) for row in db.execute("PRAGMA table_info(attempts)") if row[1] != "call")
-    sums = [str(row[1]) for row in db.execute("PRAGMA table_info(rollups)")][8:]
+    keys = "tier, provider, model, client, developer, department, project"
+    rolled = [str(row[1]) for row in db.execute("PRAGMA table_info(rollups)")][8:]
+    # The rest (refused, failed...) is zero, as the columns' own default or ours.
+    sums = {name: f"sum({name})" if name in names else "0" for name in rolled} | {"calls": "count(*)"}
     add = ", ".join(f"{name} = {name} + excluded.{name}" for name in sums)
     for block in range(-(-rows // BLOCK)):
         shift = {"calls": block * BLOCK, "ms": block * step_ms, "left": min(BLOCK, rows - block * BLOCK)}
@@ -135,17 +138,15 @@ def fill(path: Path, rows: int) -> None:
                 shift,
             )
         db.execute(
-            "INSERT INTO rollups SELECT (at_ms + :ms) / 3600000, tier, provider, model, client, developer, department, project,"
-            " count(*), 0, 0, sum(cost), sum(baseline), sum(all_fast), sum(energy), sum(uncached), sum(cache_read), 0,"
-            " sum(output), sum(reasoning), 0, 0, 0 FROM first WHERE rowid <= :left GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"
+            f"INSERT INTO rollups (hour, {keys}, {', '.join(sums)}) SELECT (at_ms + :ms) / 3600000, {keys}, {', '.join(sums.values())}"
+            " FROM first WHERE rowid <= :left GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"
             f" ON CONFLICT DO UPDATE SET {add}",
             shift,
         )
         db.execute("COMMIT")
     db.execute(
-        "INSERT INTO days SELECT date(hour * 3600, 'unixepoch', 'localtime') AS day, tier, provider, model, client, developer,"
-        f" department, project, {', '.join(f'sum({name})' for name in sums)}"
-        " FROM rollups GROUP BY day, tier, provider, model, client, developer, department, project"
+        f"INSERT INTO days (day, {keys}, {', '.join(sums)}) SELECT date(hour * 3600, 'unixepoch', 'localtime') AS day, {keys},"
+        f" {', '.join(f'sum({name})' for name in sums)} FROM rollups GROUP BY day, {keys}"
     )
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()

@@ -89,6 +89,10 @@ class Ledger(Protocol):
         """Ended calls, newest first, from `ceiling` (included; None: the newest) downwards."""
         ...
 
+    def oldest(self, limit: int, skip: int) -> Sequence[CallRecord]:
+        """Of all ended calls the oldest but `skip`, newest first."""
+        ...
+
     def head(self, search: Search, limit: int) -> Sequence[CallRecord]:
         """The newest, newest first; with those under way when nothing is searched for."""
         ...
@@ -137,6 +141,9 @@ class LedgerFile:
     def page(self, search: Search, ceiling: Key | None, offset: int, limit: int) -> Sequence[CallRecord]:
         before = (ceiling[0], ceiling[1] + "\0") if ceiling is not None else None
         return self._reader.calls(limit, before, _filter(search), skip=offset)
+
+    def oldest(self, limit: int, skip: int) -> Sequence[CallRecord]:
+        return self._reader.oldest(limit, skip)
 
     def head(self, search: Search, limit: int) -> Sequence[CallRecord]:
         return self._reader.calls(limit, None, None if search.everything else _filter(search))

@@ -80,6 +80,15 @@ def test_rows_are_newest_first_and_further_pages_come_when_they_are_looked_at(
     assert model.data(last, Qt.ItemDataRole.AccessibleTextRole) == "Client: client-0"
 
 
+def test_pages_read_from_either_end_of_the_ledger_join_without_a_seam(
+    model: CallsModel, write: Write, qtbot: QtBot
+) -> None:
+    write([numbered(n) for n in range(450)])
+    loaded(qtbot, model)
+    qtbot.waitUntil(lambda: all(model.data(model.index(n, 0), RECORD) for n in range(450)), timeout=20_000)
+    assert [model.data(model.index(n, 0), RECORD).id for n in range(450)] == [f"c{n:05d}" for n in range(449, -1, -1)]
+
+
 def test_a_search_by_text_tier_and_outcome_finds_those_alone(model: CallsModel, write: Write, qtbot: QtBot) -> None:
     write(
         [

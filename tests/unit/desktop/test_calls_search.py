@@ -52,6 +52,12 @@ def model(ledger: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterat
     made.deleteLater()
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No search here stops because the machine is busy."""
+    monkeypatch.setattr(calls, "LONGEST_MS", 600_000)
+
+
 def found(qtbot: QtBot, model: CallsModel, search: Search) -> list[str]:
     """Ids in order, once the search is over."""
     model.reload(search)
@@ -88,6 +94,7 @@ def test_counting_stops_after_a_while_says_so_and_goes_on_when_asked(
     qtbot: QtBot, model: CallsModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calls, "LONGEST_MS", 0)
+    monkeypatch.setattr(calls, "SCANNED", (150, 150))
     monkeypatch.setattr(calls, "COUNTED", (150, 150))
     model.reload(Search(text="common"))
     qtbot.waitUntil(lambda: model.stopped, timeout=20_000)
@@ -97,6 +104,19 @@ def test_counting_stops_after_a_while_says_so_and_goes_on_when_asked(
     model.go_on()
     qtbot.waitUntil(lambda: model.counted, timeout=20_000)
     assert (model.rowCount(), model.stopped, model.reached_ms) == (COUNT - 6, False, 0)
+
+
+def test_looking_for_what_is_rare_stops_after_a_while_too(
+    qtbot: QtBot, model: CallsModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "LONGEST_MS", 0)
+    model.reload(Search(text="rare-cl"))
+    qtbot.waitUntil(lambda: model.stopped, timeout=20_000)
+    assert (model.rowCount(), model.searching) == (0, False)
+    model.go_on()
+    assert model.searching
+    qtbot.waitUntil(lambda: not model.searching, timeout=20_000)
+    assert (model.rowCount(), model.stopped) == (6, False)
 
 
 def test_a_jump_into_what_was_counted_a_stretch_at_a_time_lands_on_its_row(

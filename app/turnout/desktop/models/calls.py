@@ -2,13 +2,13 @@
 
 Two parts: a *snapshot*, everything from the newest call at the time of the search downwards, whose rows never move;
 and a *head* above it with what came in since. So an arriving call shifts no page, and scrolling is by offset.
-First rows are shown before the count is known: over a million rows counting a filter takes far longer. It is counted a
-stretch at a time, for two seconds; then it stops, says so, and goes on when asked to. Where each stretch begins is kept, so that
+First rows are shown before the count is known: over a million rows counting a filter takes far longer. Both look through a
+stretch at a time, for two seconds; then they stop, say so, and go on when asked to. Where each stretch begins is kept, so that
 a jump into the middle of what was found reads one stretch, not all above it.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,7 +32,7 @@ SCANNED = (5_000, 40_000, 100_000)
 COUNTED = (100_000, 1_000_000)
 """Calls that counting looks through at a time: for words, and for what has an index."""
 LONGEST_MS = 2_000
-"""Counting what a search finds stops after this, until somebody asks to go on."""
+"""A search, or counting what it finds, stops after this, until somebody asks to go on."""
 UNFINISHED = (Status.HELD, Status.RUNNING)
 
 TIME, CLIENT, WHY, GRADE, TIER, MODEL, TOKENS, COST, TOOK = range(9)
@@ -112,10 +112,11 @@ class CallsModel(QAbstractTableModel):
         self.searching = False
         """Older calls are still being looked through; rows may be added below."""
         self.stopped = False
-        """Counting took too long: older calls are neither counted nor listed until `go_on`."""
+        """It took too long: older calls are neither searched nor counted until `go_on`."""
         self.reached_ms = 0
         """Down to where a search has looked; 0: nowhere yet, or to the end."""
         self._patient = False
+        self._next: Callable[[], None] = lambda: None
         self._spent = QElapsedTimer()
         self._marks: list[tuple[int, int]] = []
         """Of each counted stretch, newest first: the number of its first row, and the moment before which it begins (0: now)."""
@@ -124,6 +125,8 @@ class CallsModel(QAbstractTableModel):
         self._head: list[CallRecord] = []
         self._pages: OrderedDict[int, Sequence[CallRecord]] = OrderedDict()
         self._asked: set[int] = set()
+        self._fetching: set[int] = set()
+        """Pages on their way: asked for again, an answer would be dropped for the next one's sake, and so on while rows are repainted."""
         self._epoch = 0
         self._refreshing = False
         # Scrolling asks for pages row by row: one turn of the event loop gathers them.
@@ -142,6 +145,8 @@ class CallsModel(QAbstractTableModel):
         self.searching = self.stopped = self._patient = False
         self.reached_ms = 0
         self._marks.clear()
+        self._fetching.clear()
+        self._spent.start()
         wanted, epoch = self.search, self._epoch
         if not wanted.everything:
             self._scan(0, 0, epoch)
@@ -194,11 +199,10 @@ class CallsModel(QAbstractTableModel):
             self._first(found.rows, (), epoch, whole=not full)
         else:
             full = self._add(found.rows)
-        self.searching = not full and found.until_ms > 0
+        more = not full and found.until_ms > 0
         self.reached_ms = found.until_ms
-        if self.searching:
-            self._scan(step + 1, found.until_ms, epoch)
-        elif full and step:
+        self.searching = more and self._may_go_on(lambda: self._scan(step + 1, found.until_ms, epoch))
+        if full and step:
             self._ask_count(epoch)
         self.loaded.emit()
 
@@ -245,7 +249,6 @@ class CallsModel(QAbstractTableModel):
     def _ask_count(self, epoch: int) -> None:
         self.counted = False
         if not self.search.everything:
-            self._spent.start()
             self._marks.clear()
             self._tally(0, self.search.until_ms, epoch)
             return
@@ -278,17 +281,23 @@ class CallsModel(QAbstractTableModel):
         if not found.until_ms:
             self._all_counted()
             return
-        if self._patient or self._spent.elapsed() < LONGEST_MS:
-            self._tally(total, found.until_ms, epoch)
-        else:
-            self.stopped = True
+        self._may_go_on(lambda: self._tally(total, found.until_ms, epoch))
         self.loaded.emit()
 
+    def _may_go_on(self, step: Callable[[], None]) -> bool:
+        """Whether it did: not after LONGEST_MS, until somebody asks."""
+        if self._patient or self._spent.elapsed() < LONGEST_MS:
+            step()
+            return True
+        self.stopped, self._next = True, step
+        return False
+
     def go_on(self) -> None:
-        """Counts the rest, however long it takes."""
+        """Looks through the rest, however long it takes."""
         if self.stopped:
             self.stopped, self._patient = False, True
-            self._tally(self._total, self.reached_ms, self._epoch)
+            self.searching = self.counted  # all found so far is listed: what follows adds rows
+            self._next()
             self.loaded.emit()
 
     def _above(self, rows: Sequence[CallRecord], before: frozenset[str]) -> list[CallRecord]:
@@ -344,35 +353,57 @@ class CallsModel(QAbstractTableModel):
     # -- pages
 
     def _fetch(self) -> None:
-        for number in sorted(self._asked - set(self._pages))[-4:]:
-            self._fetch_page(number)
+        wanted = sorted(self._asked - set(self._pages))[-4:]
         self._asked.clear()
+        while wanted:
+            run = [wanted.pop(0)]
+            while wanted and wanted[0] == run[-1] + 1:
+                run.append(wanted.pop(0))
+            self._fetch_pages(run)
 
-    def _fetch_page(self, number: int) -> None:
-        wanted, ceiling, epoch, first = self.search, self._ceiling, self._epoch, number * PAGE
-        skip, count = first, max(1, min(PAGE, self._total - first))
+    def _fetch_pages(self, numbers: Sequence[int]) -> None:
+        """Neighbours together: each jump passes over all that is above it."""
+        self._fetching.update(numbers)
+        wanted, ceiling, epoch, first = self.search, self._ceiling, self._epoch, numbers[0] * PAGE
+        skip, count = first, max(1, min(len(numbers) * PAGE, self._total - first))
         mark = next((one for one in reversed(self._marks) if one[0] <= first), None)
-        if mark is not None and mark[0]:
+        above = self._pages.get(numbers[0] - 1, ())
+        if len(above) == PAGE:
+            ceiling, skip = key_of(above[-1]), 1
+        elif mark is not None and mark[0]:
             skip = first - mark[0]
             wanted = replace(wanted, until_ms=mark[1])
+        left = self._total - first - count
+        from_below = wanted.everything and self.counted and left < skip
+
+        def work(ledger: Ledger) -> Sequence[CallRecord]:
+            return ledger.oldest(count, left) if from_below else ledger.page(wanted, ceiling, skip, count)
+
         self._lane.run(
-            lambda ledger: ledger.page(wanted, ceiling, skip, count),
-            lambda rows: self._paged(number, rows, count, epoch),
-            self._failed,
-            key=f"calls-page-{number}",
+            work,
+            lambda rows: self._paged(numbers, rows, count, epoch),
+            lambda error: self._not_paged(numbers, error, epoch),
+            key=f"calls-page-{numbers[0]}",
             owner=self,
         )
 
-    def _paged(self, number: int, rows: Sequence[CallRecord], asked: int, epoch: int) -> None:
+    def _paged(self, numbers: Sequence[int], rows: Sequence[CallRecord], asked: int, epoch: int) -> None:
         if epoch != self._epoch:
             return
-        if asked < min(PAGE, self._total - number * PAGE):  # more was counted meanwhile
-            self._fetch_page(number)
+        self._fetching.difference_update(numbers)
+        if asked < min(len(numbers) * PAGE, self._total - numbers[0] * PAGE):  # more was counted meanwhile
+            self._fetch_pages(numbers)
             return
-        self._pages[number] = rows
-        while len(self._pages) > KEPT:
-            self._pages.popitem(last=False)
-        self._page_changed(number)
+        for place, number in enumerate(numbers):
+            self._pages[number] = rows[place * PAGE : (place + 1) * PAGE]
+            while len(self._pages) > KEPT:
+                self._pages.popitem(last=False)
+            self._page_changed(number)
+
+    def _not_paged(self, numbers: Sequence[int], error: TurnoutError, epoch: int) -> None:
+        if epoch == self._epoch:
+            self._fetching.difference_update(numbers)
+            self._failed(error)
 
     def _page_changed(self, number: int) -> None:
         first = len(self._head) + number * PAGE
@@ -387,7 +418,7 @@ class CallsModel(QAbstractTableModel):
         number, offset = divmod(row - len(self._head), PAGE)
         page = self._pages.get(number)
         if page is None:
-            if number not in self._asked:
+            if number not in self._asked and number not in self._fetching:
                 self._asked.add(number)
                 self._gather.start()
             return None

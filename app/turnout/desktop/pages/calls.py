@@ -195,7 +195,9 @@ class Calls(Page):
         if rows:
             self.stack.setCurrentWidget(self.table)
             return
-        if self.model.search.everything:
+        if self.model.stopped:
+            self.empty.say(tr("Nothing yet"), tr("No newer call fits this search."), "search")
+        elif self.model.search.everything:
             self.empty.say(
                 tr("No calls yet"),
                 tr("Every call that goes through Turnout is listed here, newest first, with the reason for its track."),
