@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -25,6 +25,7 @@ RIG = Path(os.environ.get("TURNOUT_DESK") or ROOT.parent / "shared" / "desk" / "
 PROGRAMS = ("Xvfb", "openbox", "xfce4-panel", "xdotool", "import", "dbus-daemon", "gnome-keyring-daemon", "secret-tool")
 SYSTEM_PYTHON = "/usr/bin/python3"
 """The distribution's: it has the accessibility bindings, which no registry carries."""
+FROM_SOURCE = (sys.executable, "-m", "turnout")
 
 
 def lacking() -> str:
@@ -99,8 +100,8 @@ class Desk:
 class App:
     """`with App(desk, home) as app:` is the real program; what stands in `home` is the test's."""
 
-    def __init__(self, desk: Desk, home: Path, **environment: str) -> None:
-        self.desk, self.home = desk, home
+    def __init__(self, desk: Desk, home: Path, *, command: Sequence[str] = FROM_SOURCE, **environment: str) -> None:
+        self.desk, self.home, self.command = desk, home, list(command)
         home.mkdir(parents=True, exist_ok=True)
         self.env = {
             **desk.env,
@@ -116,7 +117,7 @@ class App:
     def __enter__(self) -> "App":
         with (self.home / "app.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "turnout"], env=self.env, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                self.command, env=self.env, stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
         return self
 
@@ -205,7 +206,7 @@ class App:
     def turnout(self, *words: str, stdin: str = "") -> str:
         """The command line on the same desk and home."""
         done = subprocess.run(
-            [sys.executable, "-m", "turnout", *words],
+            [*self.command, *words],
             env=self.env,
             input=stdin,
             capture_output=True,

@@ -33,7 +33,9 @@ def _plain_tray(*, window: bool) -> int | None:
     if not has_screen():
         return None
     try:
-        from turnout.desktop.app import run
+        from turnout.desktop.door import enter
+
+        run = enter()
     except ImportError:
         return None
     try:

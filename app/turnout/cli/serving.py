@@ -29,7 +29,9 @@ def desktop(*, window: bool) -> None:
         serve()
         return
     try:
-        from turnout.desktop.app import run
+        from turnout.desktop.door import enter
+
+        run = enter()
     except ImportError as error:
         complain(f"the tray cannot start: {error}", "A library of the desktop is missing; serving without the tray.")
         serve()

@@ -11,7 +11,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
@@ -124,6 +123,8 @@ class _Daemon:
 
     def notify(self, letter: Letter) -> int:
         """Its number; 0 when nobody took it."""
+        from html import escape  # 1 MB of names of signs: not before there is something to say
+
         actions = ["default", tr("Open")]
         for one in letter.actions:
             actions += [one.intent, one.words]

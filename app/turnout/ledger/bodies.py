@@ -4,7 +4,6 @@ Content-addressed: every message of a conversation is one piece, kept once a cli
 whole history with each request. Never shared between clients: whether another one said the same is nobody's business.
 """
 
-import hashlib
 import sqlite3
 import zlib
 from dataclasses import dataclass
@@ -29,6 +28,8 @@ class Packed:
 
 
 def packed(part: str, doc: Json) -> Packed:
+    import hashlib  # brings OpenSSL, 4 MB that who only reads the ledger (the tray, for days) need not hold
+
     blobs: dict[bytes, bytes] = {}
 
     def kept(piece: Json) -> str:
