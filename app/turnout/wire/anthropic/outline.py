@@ -33,7 +33,8 @@ def from_above(doc: Json) -> Outline:
     if not messages:
         raise BadRequestError("must hold at least one message", path="messages")
     for i, one in enumerate(messages):
-        _outline_message(seen, obj(one, f"messages[{i}]"), f"messages[{i}]")
+        path = f"messages[{i}]"
+        _outline_message(seen, obj(one, path), path)
     names: list[str] = []
     texts: list[str] = []
     server: list[str] = []
@@ -97,8 +98,11 @@ def _outline_message(seen: Gatherer, message: dict[str, Json], path: str) -> Non
     if not isinstance(content, list):
         raise wrong(f"{path}.content", "a string or an array of blocks", content)
     for block in content:
-        kind = said_text(block, "type")
-        seen.cache_marks += said(block, "cache_control") is not None
+        if type(block) is not dict:
+            raise wrong(f"{path}.content", "an array of objects", block)
+        kind = block.get("type")
+        if "cache_control" in block:
+            seen.cache_marks += block["cache_control"] is not None
         if kind == "text":
             (seen.add_human if role == "user" else seen.add_text)(said_text(block, "text"))
         elif kind == "tool_use":
@@ -115,5 +119,3 @@ def _outline_message(seen: Gatherer, message: dict[str, Json], path: str) -> Non
             seen.add_text(said_text(block, "thinking"))
             if said_text(block, "signature") or kind == "redacted_thinking":
                 seen.sealed_by = Family.ANTHROPIC
-        elif not isinstance(block, dict):
-            raise wrong(f"{path}.content", "an array of objects", block)

@@ -14,7 +14,9 @@ def from_above(doc: Json) -> Outline:
     body = obj(doc)
     seen = Gatherer()
     for i, one in enumerate(items(body.get("messages"), "messages")):
-        _outline_message(seen, obj(one, f"messages[{i}]"), f"messages[{i}]")
+        if not _is_plain(seen, one):
+            path = f"messages[{i}]"
+            _outline_message(seen, obj(one, path), path)
     if not seen.turns and not seen.system:
         raise BadRequestError("must hold at least one message", path="messages")
     names, texts, server = _outline_tools(items_or(body, "tools"))
@@ -39,6 +41,28 @@ def from_above(doc: Json) -> Outline:
         session=text_or(body, "prompt_cache_key"),
         server_tools=tuple(server),
     )
+
+
+def _is_plain(seen: Gatherer, message: Json) -> bool:
+    """Takes in a message that is a role and one text, as most of a long history are; False: it is not, and was not taken."""
+    if type(message) is not dict:
+        return False
+    content = message.get("content")
+    if type(content) is not str or not content:
+        return False
+    role = message.get("role")
+    if role == "user":
+        seen.begin()
+        seen.add_human(content)
+    elif role == "tool":
+        seen.begin()
+        seen.add_result(content)
+    elif role == "assistant" and not message.get("tool_calls"):
+        seen.begin()
+        seen.add_text(content)
+    else:
+        return False
+    return True
 
 
 def _outline_message(seen: Gatherer, message: dict[str, Json], path: str) -> None:
