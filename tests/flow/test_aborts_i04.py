@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tests.support.asks import WAYS
 from tests.support.engine import Engine
+from tests.support.fixtures import Serve
 from tests.support.proxy import BY_MODEL, Turnout
 from tests.support.scene import four_vendors
 from tests.support.script import Script, Tokens
@@ -113,6 +114,17 @@ def test_i04_a_cloud_that_never_ends_is_let_go_after_the_limit_and_counted(engin
     assert 2 <= row.usage.output <= 8
     assert row.cost > 0
     engine.release()
+
+
+@pytest.mark.parametrize("way", ["chat", "messages"])
+def test_i04_a_cloud_that_goes_on_and_on_is_let_go_after_so_many_tokens(engine: Engine, serve: Serve, way: str) -> None:
+    engine.say(Script(TEXT, endless=True, piece=4_000))
+    # Ten minutes of time: only the tokens can end this.
+    limits = "[server]\ndrain_s = 600\ndrain_tokens = 500\n"
+    turnout = serve(settings=four_vendors(engine.url, extra=limits), rules=BY_MODEL)
+    row = turnout.row(hang_up_after(turnout, way, "openai", b"data: ", 4))
+    assert (row.status, row.estimated) == (Status.ABORTED, True)
+    assert row.usage.output > 500
 
 
 def test_i03_after_every_kind_of_ending_no_hold_is_left(engine: Engine, turnout: Turnout) -> None:

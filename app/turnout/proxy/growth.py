@@ -30,9 +30,23 @@ class Growth:
     `MARGIN` before the hold, and only one that does not is ended here."""
 
 
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """How far a cloud stream is read on after its client left, for its usage; past either limit it is hung up on."""
+
+    seconds: float
+    tokens: Tokens
+    count: Callable[[str], Awaitable[Tokens]]
+
+    @property
+    def limit(self) -> Growth:
+        return Growth(Tokens(self.tokens + MARGIN), self.count, None)
+
+
 class Gauge:
     def __init__(self, growth: Growth) -> None:
         self._growth = growth
+        self._uncounted: list[Event] = []
         self._held = int(growth.held)
         self._counted = 0
         self._told = 0
@@ -51,7 +65,15 @@ class Gauge:
             self._told = told.produced
         return self._pending >= self._left * 2
 
-    async def goes_on(self, events: Iterable[Event]) -> bool:
+    async def goes_on(self, size: int, events: Iterable[Event], told: Usage | None) -> bool:
+        """`size`: of the bytes that these events came in. False: no more may come."""
+        self._uncounted += events
+        if not self.due(size, told):
+            return True
+        events, self._uncounted = self._uncounted, []
+        return await self.holds(events)
+
+    async def holds(self, events: Iterable[Event]) -> bool:
         """Counts; False: no more may come."""
         self._counted += int(await self._growth.count("".join(map(said, events))))
         self._pending = 0
@@ -66,10 +88,11 @@ class Gauge:
 class FastGauge:
     """The same where bytes pass through unread: they are read only when the gauge is due.
 
-    `writer` is fed all that was read, so that it can end the stream in the client's dialect wherever it stands.
+    `writer` is fed all that was read, so that it can end the stream in the client's dialect wherever it stands; None: nobody is left
+    to tell.
     """
 
-    def __init__(self, growth: Growth, reader: ReplyReader, writer: ReplyWriter) -> None:
+    def __init__(self, growth: Growth, reader: ReplyReader, writer: ReplyWriter | None) -> None:
         self._gauge = Gauge(growth)
         self._reader, self._writer = reader, writer
         self._unread: list[bytes] = []
@@ -80,9 +103,10 @@ class FastGauge:
             return True
         events = self._reader.feed(b"".join(self._unread))
         self._unread.clear()
-        for event in events:
-            self._writer.write(event)
-        return await self._gauge.goes_on(events)
+        if self._writer is not None:
+            for event in events:
+                self._writer.write(event)
+        return await self._gauge.holds(events)
 
 
 def said(event: Event) -> str:

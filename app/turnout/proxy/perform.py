@@ -7,7 +7,7 @@ is raised (the pipeline may try the next step); after it, it is told inside the 
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from turnout.calls.reply import Began, Ended, Event, Failed, StopReason, ToolBegan, UsageSeen
 from turnout.calls.request import ServerTool, Tool, Written
@@ -29,7 +29,7 @@ from turnout.errors import (
 from turnout.proxy.answer import Headers, header_value
 from turnout.proxy.clock import GoneError, Limits
 from turnout.proxy.exchange import Exchange, Seen
-from turnout.proxy.growth import FastGauge, Gauge, Growth, said
+from turnout.proxy.growth import Drain, FastGauge, Gauge, Growth, said
 from turnout.proxy.mending import Lens, Mender
 from turnout.routing.plan import Step
 from turnout.wire import fields
@@ -141,7 +141,7 @@ class Attempt:
         engine: Engine,
         target: Target,
         *,
-        drain_s: float,
+        drain: Drain,
         now_s: int,
         growth: Growth | None = None,
     ) -> None:
@@ -150,7 +150,7 @@ class Attempt:
         self.engine = engine
         self.target = target
         self.seen = Seen()
-        self._drain_s = 0.0 if step.candidate.sovereign else drain_s
+        self._drain = replace(drain, seconds=0.0) if step.candidate.sovereign else drain
         self._now_s = now_s
         self._growth = growth
         self._smell: Sniffer | None = None
@@ -203,7 +203,7 @@ class Attempt:
         """Many clients hang up after the last event, which is no abort; before it, it is one, also when the rest is heard out."""
         self._left_early = not (self._smell.ended if self._smell is not None else self.seen.ended)
         if self._limits is not None:
-            self._limits.client_gone(self._drain_s)
+            self._limits.client_gone(self._drain.seconds)
 
     async def _exchange(self, limits: Limits) -> None:
         if self.exchange.only_loads and self.engine.family is not Family.OLLAMA:
@@ -367,6 +367,7 @@ class Attempt:
         smell = self._smell = sniffer(outgoing.dialect, array=self.exchange.array)
         mender = self._mender(outgoing)
         gauge = self._fast_gauge(outgoing)
+        drained: FastGauge | None = None
         cut = False
         lines = WholeElements() if self.exchange.array else WholeLines()
         self._lines = lines
@@ -391,6 +392,10 @@ class Attempt:
                 if gauge is not None and not smell.ended and not await gauge.goes_on(chunk, smell.usage):
                     cut = True
                     break
+                if answer.gone and not smell.ended:
+                    drained = drained or self._fast_drain(outgoing)
+                    if drained is None or not await drained.goes_on(chunk, None):
+                        raise GoneError
                 if size > STREAM_LIMIT:
                     raise UpstreamError(f"{self.engine.provider.name}'s stream passed {STREAM_LIMIT // 1_000_000} MB.")
         finally:
@@ -415,6 +420,14 @@ class Attempt:
         if self._growth is None:
             return None
         return FastGauge(self._growth, codec(outgoing.dialect).reply_reader(), self._made_writer())
+
+    def _fast_drain(self, outgoing: Outgoing) -> FastGauge | None:
+        """Counts from here on; None: of a stream whose beginning is not kept nothing could be read."""
+        if self.seen.raw_size < self.seen.size:
+            return None
+        reader = codec(outgoing.dialect).reply_reader()
+        reader.feed(b"".join(self.seen.raw[:-1]))
+        return FastGauge(self._drain.limit, reader, None)
 
     async def _end_short(self) -> None:
         """The budget pays for no more: the stream ends as at any limit, and the engine is hung up on."""
@@ -469,7 +482,7 @@ class Attempt:
         writer = self._made_writer()
         lens = self._lens(outgoing)
         gauge = Gauge(self._growth) if self._growth is not None else None
-        unmetered: list[Event] = []
+        drained: Gauge | None = None
         size = 0
         async for came in reply:
             chunk = self.engine.scrubbed(came)
@@ -481,13 +494,17 @@ class Attempt:
             if out:
                 await self._begin()
                 await answer.write(out)
-            if gauge is not None and not self.seen.ended:
-                unmetered += events
-                if gauge.due(len(chunk), self.seen.reported):
-                    if not await gauge.goes_on(unmetered):
-                        await self._end_short()
-                        return
-                    unmetered.clear()
+            if (
+                gauge is not None
+                and not self.seen.ended
+                and not await gauge.goes_on(len(chunk), events, self.seen.reported)
+            ):
+                await self._end_short()
+                return
+            if answer.gone and not self.seen.ended:
+                drained = drained or Gauge(self._drain.limit)
+                if not await drained.goes_on(len(chunk), events, None):
+                    raise GoneError
             if size > STREAM_LIMIT:
                 raise UpstreamError(f"{self.engine.provider.name}'s stream passed {STREAM_LIMIT // 1_000_000} MB.")
         out = self._turn(reader.end(), writer, lens, last=True)

@@ -27,7 +27,7 @@ from turnout.errors import (
 from turnout.ledger.rows import usd
 from turnout.proxy.answer import Headers, LeftError, header_value
 from turnout.proxy.exchange import Exchange, Seen
-from turnout.proxy.growth import Growth, said
+from turnout.proxy.growth import Drain, Growth, said
 from turnout.proxy.owncalls import OwnCalls
 from turnout.proxy.perform import Attempt, StoppedError, may_fall_back, tell_failure
 from turnout.proxy.settling import Counted, Settled, doubtful, settle
@@ -167,7 +167,7 @@ class Pipeline:
             step,
             engine,
             target,
-            drain_s=settings.drain_s,
+            drain=Drain(settings.drain_s, settings.drain_tokens, state.count_surely),
             now_s=now_ms() // 1000,
             growth=self._growth(exchange, progress, step),
         )

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from turnout.calls.provider import Provider
-from turnout.calls.units import Family, Tier
+from turnout.calls.units import Family, Tier, Tokens
 from turnout.errors import SettingsError
 from turnout.settings.atomic import read_own, replace_file
 from turnout.settings.model import ClientPort, PriceOverride, Privacy, Server, Settings
@@ -150,6 +150,10 @@ class _Reading:
             ),
             theme=theme,
             otel_endpoint=endpoint,
+            drain_s=self._number(self._table("server"), "drain_s", "server", 0, 600, 10),
+            drain_tokens=Tokens(
+                int(self._number(self._table("server"), "drain_tokens", "server", 0, 1_000_000, 4_000))
+            ),
             baseline=self._value(savings, "baseline", "savings", str, "provider/model", ""),
             hash=hashlib.blake2b(self._text.encode(), digest_size=6).hexdigest(),
         )
@@ -172,7 +176,17 @@ class _Reading:
 
     def _server(self) -> Server:
         d = self._table("server")
-        self._known(d, ("port", "also_listen", "allowed_hosts", "allowed_origins", "host", "max_body_mb"), "server")
+        known = (
+            "port",
+            "also_listen",
+            "allowed_hosts",
+            "allowed_origins",
+            "host",
+            "max_body_mb",
+            "drain_s",
+            "drain_tokens",
+        )
+        self._known(d, known, "server")
         also = d.get("also_listen", [])
         if not isinstance(also, list):
             raise self._fail("also_listen", "also_listen must be an array of ports", "server")

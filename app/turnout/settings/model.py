@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from turnout.calls.provider import Provider
-from turnout.calls.units import Tier
+from turnout.calls.units import Tier, Tokens
 
 __all__ = ["ClientPort", "PriceOverride", "Privacy", "Provider", "Server", "Settings"]
 
@@ -74,5 +74,7 @@ class Settings:
     baseline: str = ""
     """`provider/model` that savings compare with when the client asked for `auto`; empty: first of tier high."""
     drain_s: float = 10.0
-    """How long a cloud stream is read on after its client left, for its usage."""
+    """[server] How long a cloud stream is read on after its client left, for its usage; 0: not at all."""
+    drain_tokens: Tokens = Tokens(4_000)
+    """[server] The same in tokens of output."""
     hash: str = ""

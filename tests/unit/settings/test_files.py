@@ -84,6 +84,8 @@ PROVIDER = '[providers.a]\nbase_url = "https://a.example/v1"\n'
         ("[server]\nport = 7800\nalso_listen = [7800]\n", 3, 1, "twice"),
         ("[server]\nallowed_hosts = [1]\n", 2, 1, "strings"),
         ("[server]\nport = \n", 2, 8, "value"),
+        ("[server]\ndrain_s = -1\n", 2, 1, "between 0 and 600"),
+        ("[server]\nport = 1\ndrain_tokens = 'all'\n", 3, 1, "a number"),
         ("[developer]\nname = 5\n", 2, 1, "string"),
         ("[desktop]\ntheme = 'pink'\n", 2, 1, "dark"),
         ("[privacy]\nkeep_days = 0\n", 2, 1, "between"),
@@ -142,6 +144,13 @@ def test_t12_plain_http_inside_ones_own_network_can_be_allowed() -> None:
 def test_t28_a_provider_that_is_turnout_itself_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="own address"):
         parse_settings(f'[providers.a]\nbase_url = "{url}"\nkey = "none"\n')
+
+
+def test_how_long_a_stream_is_heard_out_is_a_setting() -> None:
+    found = parse_settings("[server]\ndrain_s = 2.5\ndrain_tokens = 700\n")
+
+    assert (found.drain_s, found.drain_tokens) == (2.5, 700)
+    assert (parse_settings("").drain_s, parse_settings("").drain_tokens) == (10.0, 4_000)
 
 
 def test_t28_a_stand_in_port_is_our_own_address_too() -> None:
