@@ -17,6 +17,7 @@ from pathlib import Path
 from turnout.calls.record import Attempt, CallRecord
 from turnout.calls.units import Grade, Nanos, Status, Tier, Tokens
 from turnout.calls.usage import FREE, Price, Usage, cost
+from turnout.catalog.own import energy
 from turnout.ledger.writer import Writer
 from turnout.routing.rulefile import read_rules
 from turnout.routing.signals import fingerprint
@@ -42,6 +43,12 @@ sovereign = true                      # inside our walls: what `private` rules m
 high  = ["anthropic/claude-opus-5-5", "openai/gpt-6.1-sol"]
 fast  = ["anthropic/claude-haiku-5-5", "openai/gpt-5-mini"]
 local = ["local/qwen3-coder:30b"]
+
+[prices."local/*"]                    # what our own machine costs
+watts = 320
+usd_per_kwh = 0.30
+hardware_usd = 2400
+hardware_months = 36
 """
 RULES = """\
 # How calls are routed: the first rule that fits decides.
@@ -243,6 +250,8 @@ def _record(dice: random.Random, at_ms: int) -> CallRecord:
         duration_ms=took,
         queue_ms=dice.choice((0, 0, 0, 1, 2, 14)),
         stream=True,
+        busy_ms=took if model is QWEN else 0,
+        energy=energy(took / 1000, 320, 0.30) if model is QWEN else Nanos(0),
         graded_by="" if loop else "cache" if int(luck * 10_000) % 5 < 2 else "fast",
         switch="staying $0.069, switching $0.129" if loop and dice.random() < 0.3 else "",
         signals={

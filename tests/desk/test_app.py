@@ -308,6 +308,30 @@ def test_a_key_goes_to_the_systems_keyring_and_out_again(desk: Desk, start: Star
     )
 
 
+def test_owned_hardware_is_said_in_the_window_and_compared_with_the_cloud(start: Start) -> None:
+    with Engine() as engine:
+        app = start(two_tiers(engine.url, engine.url))
+        token = app.client("on-our-own-machine")
+        status, _ = app.chat(token, "rename this variable to total", x_turnout_tier="local")
+        assert status == 200
+        app.go("models")
+        app.see("Nothing is said of what your own machine costs", part=True)
+        app.press("Say what it costs")
+        app.write("Watts while busy", "320")
+        app.press("Save costs")
+        app.see("Electricity needs both", part=True)
+        app.write("Dollars per kWh", "0.30")
+        app.write("Price of the hardware, dollars", "2400")
+        app.write("Paid off over, months", "36")
+        app.press("Save costs")
+        app.see("Hardware, by the calendar")
+        app.see("$66.67 a month, busy or not")
+        app.see("The same tokens at cloud/scripted-small")
+        told = json.loads(app.turnout("spend", "--since", "30d", "--json"))["owned"][0]
+        assert (told["models"], told["hardware_month_usd"][:5]) == ("local/*", "66.66")
+        assert app.see("Break-even")
+
+
 def test_a_killed_proxy_comes_back_and_so_do_the_figures(start: Start) -> None:
     app = start()
     app.go("overview")

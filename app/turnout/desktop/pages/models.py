@@ -17,6 +17,7 @@ from turnout.desktop.commands import Doc
 from turnout.desktop.desk import Desk
 from turnout.desktop.models.nodes import window
 from turnout.desktop.pages.nodes import NodesCard
+from turnout.desktop.pages.owned import OwnedCard
 from turnout.desktop.pages.page import Page
 from turnout.desktop.pages.tierlist import TierList
 from turnout.desktop.text import tr
@@ -128,9 +129,10 @@ class Models(Page):
         )
         self.nodes = NodesCard(desk)
         self.nodes.pulls.changed.connect(self._ask_models)
+        self.owned = OwnedCard(desk)
         inside = QWidget()
         inside.setObjectName("clear")
-        inside.setLayout(column(providers, tiers, self.nodes, prices, None, spacing=14))
+        inside.setLayout(column(providers, tiers, self.nodes, self.owned, prices, None, spacing=14))
         self.bleed()
         self.body.addWidget(Scroll(inside), 1)
 
@@ -167,6 +169,7 @@ class Models(Page):
 
     def _got_settings(self, settings: Settings) -> None:
         self._known.settings = settings
+        self.owned.show_settings(settings)
         for tier in TIERS:
             self.tier_lists[tier].show_models(settings.tiers.get(tier, ()))
         self._fill_tiers()
