@@ -38,17 +38,20 @@ class Image:
     url: str = ""
     detail: str = ""
     cache: CacheMark | None = None
+    kept_by: Family | None = None
+    """Where `url` is a file id or address: the one vendor that can open it."""
 
 
 @frozen
 class Document:
-    """A file that is not an image (PDF, text, audio); as Image."""
+    """A file that is not an image (PDF, text, audio); as Image. Text is base64 of UTF-8 as well."""
 
     media_type: str = ""
     data: str = ""
     url: str = ""
     name: str = ""
     cache: CacheMark | None = None
+    kept_by: Family | None = None
 
 
 @frozen
@@ -141,6 +144,8 @@ class ToolChoice:
     """auto | none | required | named"""
     name: str = ""
     parallel: bool | None = None
+    only: tuple[str, ...] = ()
+    """More than one name: these of the tools may be called, though all are shown (`allowed_tools`, `allowedFunctionNames`)."""
 
 
 @frozen

@@ -456,7 +456,7 @@ class Attempt:
         return Mender(
             out.reply_reader(),
             out.reply_writer(self.exchange.reply_context(self._now_s, self._model())),
-            ToolRepair(self._tools),
+            ToolRepair(self._tools, self.exchange.call.id),
             framed=out.stream_type == "text/event-stream",
         )
 
@@ -517,7 +517,7 @@ class Attempt:
     def _lens(self, outgoing: Outgoing) -> Lens:
         """What an answer goes through between two dialects, or between a model's text and the calls that it means."""
         return Lens(
-            ToolRepair(self._tools) if self._may_write_calls() else None,
+            ToolRepair(self._tools, self.exchange.call.id) if self._may_write_calls() else None,
             None if outgoing.fast else Offered(self._tools()),
         )
 

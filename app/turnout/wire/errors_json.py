@@ -20,6 +20,10 @@ _ANTHROPIC_TYPES = {
     503: "overloaded_error",
     529: "overloaded_error",
 }
+_ANTHROPIC_KINDS = frozenset(
+    {*_ANTHROPIC_TYPES.values(), "invalid_request_error", "api_error", "timeout_error", "billing_error"}
+)
+"""What its clients know; another vendor's own word is none of them."""
 _GEMINI_STATUSES = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -59,7 +63,8 @@ def anthropic(error: TurnoutError) -> bytes:
 
 def anthropic_object(message: str, status: int, kind: str = "") -> dict[str, Json]:
     fallback = "invalid_request_error" if 400 <= status < 500 else "api_error"
-    return {"type": "error", "error": {"type": kind or _ANTHROPIC_TYPES.get(status, fallback), "message": message}}
+    kind = kind if kind in _ANTHROPIC_KINDS else _ANTHROPIC_TYPES.get(status, fallback)
+    return {"type": "error", "error": {"type": kind, "message": message}}
 
 
 def gemini(error: TurnoutError) -> bytes:

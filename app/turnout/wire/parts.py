@@ -1,9 +1,11 @@
 """Small shapes several dialects share: data URLs, tool names and results, and what a dialect has no word for."""
 
+import base64
 import hashlib
 import re
 
 from turnout.calls.request import (
+    Document,
     Foreign,
     Image,
     Message,
@@ -13,9 +15,10 @@ from turnout.calls.request import (
     Thinking,
     Tool,
     ToolCall,
+    ToolChoice,
     ToolResult,
 )
-from turnout.calls.units import Dialect, Json
+from turnout.calls.units import Dialect, Family, Json
 from turnout.wire.fields import dump_text
 
 JOINT = "__ns__"
@@ -63,9 +66,10 @@ def wire_name(namespace: str, name: str) -> str:
     return f"{_FORBIDDEN.sub('_', flat)[:55]}_{digest}"
 
 
-def made_id(name: str, given: str, message: int, number: int) -> str:
-    """For a call whose engine gives none. The same history gives the same ids, so that a translated conversation keeps its prefix."""
-    digest = hashlib.blake2b(f"{message}.{number}.{name}.{given}".encode("utf-8", "surrogatepass"), digest_size=9)
+def made_id(name: str, given: str, place: int | str, number: int) -> str:
+    """For a call whose engine gives none. `place` is a message of the history, or what tells one answer from all others: a vendor
+    refuses a conversation that uses an id twice. The same history gives the same ids, so that a translated one keeps its prefix."""
+    digest = hashlib.blake2b(f"{place}.{number}.{name}.{given}".encode("utf-8", "surrogatepass"), digest_size=9)
     return f"call_{digest.hexdigest()}"
 
 
@@ -91,6 +95,46 @@ def own_tool(tool: ServerTool, dialect: Dialect, dropped: list[str]) -> list[Jso
         return [tool.value]
     dropped.append(f"tools.{tool.kind}")
     return []
+
+
+def allowed_tools(request: Request) -> tuple[Tool | ServerTool, ...]:
+    """The tools to show where the dialect cannot say which of them may be called: those that may. Names nobody offers are nothing."""
+    only = request.tool_choice.only if request.tool_choice is not None else ()
+    found = tuple(
+        tool
+        for tool in request.tools
+        if isinstance(tool, Tool) and (tool.name in only or flat_name(tool.namespace, tool.name) in only)
+    )
+    return found or request.tools
+
+
+def allowing(mode: str, names: tuple[str, ...], parallel: bool | None = None) -> ToolChoice:
+    """Of a choice that names several tools; to have to call the one tool that is named is the older form."""
+    if mode == "required" and len(names) == 1:
+        return ToolChoice("named", names[0], parallel)
+    return ToolChoice(mode, parallel=parallel, only=names)
+
+
+def unanswered(messages: list[Message]) -> list[tuple[str, str]]:
+    """The calls without a result so far, as (id, name), the oldest first."""
+    parts = [part for message in messages for part in message.parts]
+    answered = {part.call_id for part in parts if isinstance(part, ToolResult)}
+    return [(part.id, part.name) for part in parts if isinstance(part, ToolCall) and part.id not in answered]
+
+
+def plain_text(part: Document) -> str | None:
+    """What a text file says; None where it is no text, or none that can be read."""
+    if not part.media_type.startswith("text/") or not part.data:
+        return None
+    try:
+        return base64.b64decode(part.data, validate=True).decode()
+    except ValueError:
+        return None
+
+
+def foreign_file(part: Image | Document, family: Family) -> bool:
+    """An upload that another vendor keeps: its id says nothing here."""
+    return part.kept_by is not None and part.kept_by is not family
 
 
 SAMPLING = ("temperature", "top_p", "top_k", "seed", "frequency_penalty", "presence_penalty")

@@ -50,8 +50,10 @@ class Pending:
 
 
 class ToolRepair:
-    def __init__(self, offer: Offer) -> None:
+    def __init__(self, offer: Offer, answer: str = "") -> None:
+        """`answer` tells this one from all others, for the ids of its calls."""
         self._offer = offer
+        self._answer = answer
         self._held = ""
         self._lead = ""
         """White space before anything else: no text of its own when a call follows."""
@@ -253,7 +255,7 @@ class ToolRepair:
         index, self._calls, self.made = self._calls, self._calls + 1, True
         namespace, plain = split_flat_name(name)
         return [
-            ToolBegan(index, made_id(name, given, -1, index), plain, namespace),
+            ToolBegan(index, made_id(name, given, self._answer, index), plain, namespace),
             ToolArguments(index, given),
             ToolEnded(index),
         ]

@@ -17,6 +17,7 @@ GONE: dict[tuple[Dialect, Dialect], set[str]] = {
         "logit_bias",
     },
     (Dialect.OPENAI_CHAT, Dialect.ANTHROPIC): {
+        "top_p",
         "image.detail",
         "metadata",
         "seed",
@@ -64,6 +65,7 @@ GONE: dict[tuple[Dialect, Dialect], set[str]] = {
         "tools.custom.format",
     },
     (Dialect.OPENAI_RESPONSES, Dialect.ANTHROPIC): {
+        "top_p",
         "thinking",
         "include",
         "tools.namespace.description",
@@ -156,7 +158,14 @@ GONE: dict[tuple[Dialect, Dialect], set[str]] = {
         "keep_alive",
         "thinking",
     },
-    (Dialect.OLLAMA_CHAT, Dialect.ANTHROPIC): {"seed", "options.num_ctx", "keep_alive", "reasoning", "thinking"},
+    (Dialect.OLLAMA_CHAT, Dialect.ANTHROPIC): {
+        "top_p",
+        "seed",
+        "options.num_ctx",
+        "keep_alive",
+        "reasoning",
+        "thinking",
+    },
     (Dialect.OLLAMA_CHAT, Dialect.GEMINI): {"thinking", "keep_alive", "options.num_ctx"},
     (Dialect.GEMINI, Dialect.OPENAI_CHAT): {"thinking.signature", "safetySettings", "tools.googleSearch"},
     (Dialect.GEMINI, Dialect.OPENAI_RESPONSES): {
@@ -169,6 +178,7 @@ GONE: dict[tuple[Dialect, Dialect], set[str]] = {
         "thinking",
     },
     (Dialect.GEMINI, Dialect.ANTHROPIC): {
+        "top_p",
         "seed",
         "thinking.signature",
         "safetySettings",

@@ -1,5 +1,7 @@
 """An Anthropic request, read whole."""
 
+import base64
+
 from turnout.calls.request import (
     CacheMark,
     Document,
@@ -55,6 +57,7 @@ _KNOWN = frozenset(
         "stop_sequences",
         "thinking",
         "output_config",
+        "output_format",
         "service_tier",
         "metadata",
     ]
@@ -128,11 +131,13 @@ def _read_block(block: dict[str, Json], path: str) -> Part:
         return Text(text(block, "text", path), mark)
     if kind == "image":
         source = obj(block.get("source"), at(path, "source"))
+        file_id = text_or(source, "file_id", path)
         return Image(
             text_or(source, "media_type", path),
             text_or(source, "data", path),
-            text_or(source, "url", path) or text_or(source, "file_id", path),
+            text_or(source, "url", path) or file_id,
             cache=mark,
+            kept_by=Family.ANTHROPIC if file_id else None,
         )
     if kind == "document":
         return _read_document(block, path, mark)
@@ -164,8 +169,12 @@ def _read_document(block: dict[str, Json], path: str, mark: CacheMark | None) ->
     if kind == "content":
         return Foreign(Dialect.ANTHROPIC, "document", block)
     media = text_or(source, "media_type", path, "text/plain" if kind == "text" else "application/pdf")
-    address = text_or(source, "url", path) or text_or(source, "file_id", path)
-    return Document(media, text_or(source, "data", path), address, text_or(block, "title", path), mark)
+    file_id, data = text_or(source, "file_id", path), text_or(source, "data", path)
+    if kind == "text":
+        data = base64.b64encode(data.encode("utf-8", "surrogatepass")).decode()
+    address = text_or(source, "url", path) or file_id
+    kept_by = Family.ANTHROPIC if file_id else None
+    return Document(media, data, address, text_or(block, "title", path), mark, kept_by)
 
 
 def _read_tools(body: dict[str, Json]) -> tuple[Tool | ServerTool, ...]:

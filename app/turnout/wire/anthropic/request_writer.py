@@ -17,9 +17,20 @@ from turnout.calls.request import (
     Written,
 )
 from turnout.calls.units import Dialect, Family, Json
+from turnout.wire.anthropic.schema import closed
 from turnout.wire.dialect import Target
 from turnout.wire.fields import arguments, dump, said_text
-from turnout.wire.parts import chosen_name, own_tool, sampling, schema_of, unsaid, wire_name
+from turnout.wire.parts import (
+    allowed_tools,
+    chosen_name,
+    foreign_file,
+    own_tool,
+    plain_text,
+    sampling,
+    schema_of,
+    unsaid,
+    wire_name,
+)
 
 DEFAULT_MAX = 8_192
 """`max_tokens` is mandatory here; sent for clients whose dialect lets them leave it out."""
@@ -46,6 +57,8 @@ def write(request: Request, target: Target) -> Written:
     _write_sampling(body, request, thinking, dropped)
     if request.stop:
         body["stop_sequences"] = [one for one in request.stop if one.strip()]
+        if any(not one.strip() for one in request.stop):
+            dropped.append("stop (white space)")
     _write_shape(body, request, dropped)
     if request.service_tier:
         if same:
@@ -74,6 +87,7 @@ def _control(mark: CacheMark | None) -> dict[str, Json]:
 def _write_messages(request: Request, target: Target, dropped: list[str]) -> tuple[Json, list[Json]]:
     system: list[Json] = []
     found: list[dict[str, Json]] = []
+    ids = ToolIds()
     for message in request.messages:
         if message.role is Role.SYSTEM:
             blocks: list[Json] = [
@@ -86,7 +100,7 @@ def _write_messages(request: Request, target: Target, dropped: list[str]) -> tup
             else:
                 system += blocks
             continue
-        content = [one for part in message.parts for one in _write_part(part, target, dropped)]
+        content = [one for part in message.parts for one in _write_part(part, target, dropped, ids)]
         if not content:
             continue
         role = message.role.value
@@ -106,13 +120,38 @@ def _write_messages(request: Request, target: Target, dropped: list[str]) -> tup
     return system, list(found)
 
 
-def _write_part(part: Part, target: Target, dropped: list[str]) -> list[Json]:
+class ToolIds:
+    """The vendor takes letters, digits, _ and - only, and each id once in a conversation; some engines number from 0 every turn."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, str] = {}
+        """What the newest call of an id was told as: its results come after it."""
+        self._used: set[str] = set()
+
+    def of_call(self, id_: str) -> str:
+        plain = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in id_) or "toolu_0"
+        told, number = plain, 1
+        while told in self._used:
+            number += 1
+            told = f"{plain}_{number}"
+        self._used.add(told)
+        self._told[id_] = told
+        return told
+
+    def of_result(self, id_: str) -> str:
+        return self._told.get(id_) or self.of_call(id_)
+
+
+def _write_part(part: Part, target: Target, dropped: list[str], ids: ToolIds) -> list[Json]:
     if isinstance(part, Text):
         return [{"type": "text", "text": part.text, **_control(part.cache)}] if part.text.strip() else []
+    if isinstance(part, Image | Document) and foreign_file(part, Family.ANTHROPIC):
+        dropped.append("content.file_id")
+        return []
     if isinstance(part, Image):
         if part.data:
             source: Json = {"type": "base64", "media_type": part.media_type or "image/png", "data": part.data}
-        elif part.url.startswith("file"):
+        elif part.kept_by is not None:
             source = {"type": "file", "file_id": part.url}
         else:
             source = {"type": "url", "url": part.url}
@@ -122,12 +161,12 @@ def _write_part(part: Part, target: Target, dropped: list[str]) -> list[Json]:
     if isinstance(part, ToolCall):
         name = wire_name(part.namespace, part.name)
         given: Json = {"input": part.arguments} if part.custom else arguments(part.arguments)
-        return [{"type": "tool_use", "id": _tool_id(part.id), "name": name, "input": given, **_control(part.cache)}]
+        return [{"type": "tool_use", "id": ids.of_call(part.id), "name": name, "input": given, **_control(part.cache)}]
     if isinstance(part, ToolResult):
-        inner = [one for p in part.parts for one in _write_part(p, target, dropped)]
+        inner = [one for p in part.parts for one in _write_part(p, target, dropped, ids)]
         block: dict[str, Json] = {
             "type": "tool_result",
-            "tool_use_id": _tool_id(part.call_id),
+            "tool_use_id": ids.of_result(part.call_id),
             "content": inner,
             **_control(part.cache),
         }
@@ -143,14 +182,15 @@ def _write_part(part: Part, target: Target, dropped: list[str]) -> list[Json]:
 
 
 def _write_document(part: Document, dropped: list[str]) -> list[Json]:
+    text = plain_text(part)
     if part.media_type == "application/pdf" and part.data:
         source: Json = {"type": "base64", "media_type": part.media_type, "data": part.data}
-    elif part.media_type.startswith("text/") and part.data:
-        source = {"type": "text", "media_type": "text/plain", "data": part.data}
-    elif part.url.startswith("http"):
-        source = {"type": "url", "url": part.url}
-    elif part.url:
+    elif text is not None:
+        source = {"type": "text", "media_type": "text/plain", "data": text}
+    elif part.kept_by is not None:
         source = {"type": "file", "file_id": part.url}
+    elif part.url:
+        source = {"type": "url", "url": part.url}
     else:
         dropped.append(f"content.{part.media_type or 'document'}")
         return []
@@ -170,15 +210,10 @@ def _write_thought(part: Thinking, target: Target, dropped: list[str]) -> list[J
     return [{"type": "thinking", "thinking": part.text, "signature": part.sealed}]
 
 
-def _tool_id(id_: str) -> str:
-    """The vendor takes letters, digits, _ and - only."""
-    return "".join(c if c.isalnum() or c in "_-" else "_" for c in id_) or "toolu_0"
-
-
 def _write_tools(request: Request, dropped: list[str]) -> list[Json]:
     found: list[Json] = []
     same = request.dialect is Dialect.ANTHROPIC
-    for tool in request.tools:
+    for tool in allowed_tools(request):
         if isinstance(tool, ServerTool):
             found += own_tool(tool, Dialect.ANTHROPIC, dropped)
             continue
@@ -268,6 +303,9 @@ def _write_sampling(body: dict[str, Json], request: Request, thinking: bool, dro
         dropped.append("temperature above 1")
         request = replace(request, temperature=1.0)
     given = sampling(request, ("temperature", "top_p", "top_k"))
+    if request.dialect is not Dialect.ANTHROPIC and "temperature" in given and given.pop("top_p", None) is not None:
+        # Models since Claude 4.1 answer 400 to both at once, which OpenAI's clients often send.
+        dropped.append("top_p")
     if thinking:
         # With thinking on the vendor refuses every sampling field but a high top_p.
         refused = [name for name in given if name != "top_p" or (request.top_p or 0) < 0.95]
@@ -282,6 +320,16 @@ def _write_shape(body: dict[str, Json], request: Request, dropped: list[str]) ->
         if request.shape.schema is not None:
             config = body.setdefault("output_config", {})
             if isinstance(config, dict):
-                config["format"] = {"type": "json_schema", "schema": request.shape.schema}
+                config["format"] = {"type": "json_schema", "schema": _write_schema(request, dropped)}
         else:
             dropped.append("response_format.json_object")
+
+
+def _write_schema(request: Request, dropped: list[str]) -> Json:
+    schema = request.shape.schema if request.shape is not None else None
+    if request.dialect is Dialect.ANTHROPIC:
+        return schema
+    gone: list[str] = []
+    schema = closed(schema, gone)
+    dropped += [f"response_format.schema.{key}" for key in gone]
+    return schema

@@ -38,7 +38,7 @@ from turnout.wire.fields import (
     tokens_or,
 )
 from turnout.wire.gemini.names import camel
-from turnout.wire.parts import made_id, oldest_call, split_flat_name
+from turnout.wire.parts import allowing, made_id, oldest_call, split_flat_name
 
 _CONFIG = frozenset(
     [
@@ -57,6 +57,10 @@ _CONFIG = frozenset(
         "candidateCount",
     ]
 )
+_FORM = frozenset({"responseMimeType", "responseSchema", "responseJsonSchema"})
+_JSON = ("application/json", "")
+"""What else an answer may be (`text/x.enum`), no other dialect has a word for."""
+_FILES = "generativelanguage.googleapis.com/"
 _KNOWN = frozenset(
     [
         "model",
@@ -84,7 +88,8 @@ def read(doc: Json, path_model: str, *, stream: bool | None) -> Request:
     config = config_of(body)
     path = "generationConfig"
     extras = {key: value for key, value in body.items() if key not in _KNOWN}
-    rest = {key: value for key, value in config.items() if key not in _CONFIG}
+    known = _CONFIG if said_text(config, "responseMimeType") in _JSON else _CONFIG - _FORM
+    rest = {key: value for key, value in config.items() if key not in known}
     if rest:
         extras["generationConfig"] = rest
     return Request(
@@ -154,8 +159,9 @@ def _read_content(content: dict[str, Json], path: str, number: int, open_calls: 
             parts.append((Image if media.startswith("image/") else Document)(media, text(data, "data", here)))
         elif "fileData" in part:
             file = obj(part["fileData"], at(here, "fileData"))
-            media = text_or(file, "mimeType", here)
-            parts.append((Image if media.startswith("image/") else Document)(media, "", text(file, "fileUri", here)))
+            media, address = text_or(file, "mimeType", here), text(file, "fileUri", here)
+            kept_by = None if address.startswith("https://") and _FILES not in address else Family.GEMINI
+            parts.append((Image if media.startswith("image/") else Document)(media, "", address, kept_by=kept_by))
         else:
             parts.append(Foreign(Dialect.GEMINI, next(iter(part), "part"), one))
     return Message(Role.ASSISTANT if role == "model" else Role.USER, tuple(parts))
@@ -177,12 +183,18 @@ def _read_result(response: dict[str, Json], path: str, open_calls: list[tuple[st
 
 
 def _lowered(schema: Json) -> Json:
-    """Gemini's own schemas say `OBJECT`; JSON Schema says `object`."""
+    """Gemini's own schemas say `OBJECT` and `nullable`; JSON Schema says `object`, and `null` among the types."""
     if isinstance(schema, dict):
-        return {
+        made: dict[str, Json] = {
             key: (value.lower() if key == "type" and isinstance(value, str) else _lowered(value))
             for key, value in schema.items()
         }
+        if made.get("nullable") is True and isinstance(kind := made.get("type"), str):
+            del made["nullable"]
+            made["type"] = [kind, "null"]
+            if isinstance(values := made.get("enum"), list):
+                made["enum"] = [*values, None]
+        return made
     return [_lowered(one) for one in schema] if isinstance(schema, list) else schema
 
 
@@ -213,17 +225,16 @@ def _read_choice(body: dict[str, Json]) -> ToolChoice | None:
     allowed = said_items(config, "allowedFunctionNames")
     if mode == "NONE":
         return ToolChoice("none")
-    if mode == "ANY":
-        only = allowed[0] if len(allowed) == 1 else None
-        return ToolChoice("named", only) if isinstance(only, str) else ToolChoice("required")
-    return ToolChoice() if mode else None
+    names = tuple(name for name in allowed if isinstance(name, str))
+    return allowing("required" if mode == "ANY" else "auto", names) if mode else None
 
 
 def _read_shape(config: dict[str, Json]) -> Shape | None:
-    if said_text(config, "responseMimeType") != "application/json":
+    if said_text(config, "responseMimeType") not in _JSON:
         return None
     schema = config.get("responseJsonSchema")
-    return Shape(schema if schema is not None else _lowered(config.get("responseSchema")))
+    schema = schema if schema is not None else _lowered(config.get("responseSchema"))
+    return Shape(schema) if schema is not None or said_text(config, "responseMimeType") else None
 
 
 def _read_thinking(config: dict[str, Json] | None) -> Reasoning | None:

@@ -1,5 +1,6 @@
 """A request, written for Gemini."""
 
+import re
 from urllib.parse import quote
 
 from turnout.calls.request import (
@@ -18,9 +19,9 @@ from turnout.calls.request import (
 from turnout.calls.units import Dialect, Family, Json
 from turnout.errors import BadRequestError
 from turnout.wire.dialect import Target
-from turnout.wire.fields import arguments, dump
+from turnout.wire.fields import arguments, dump, said
 from turnout.wire.gemini.names import camel
-from turnout.wire.parts import FREE_TEXT, chosen_name, own_tool, sampling, unsaid, wire_name
+from turnout.wire.parts import FREE_TEXT, chosen_name, foreign_file, own_tool, sampling, unsaid, wire_name
 from turnout.wire.system import merged_system
 
 _BUDGETS = {"minimal": 0, "low": 1_024, "medium": 8_192, "high": 24_576, "xhigh": 24_576, "max": 24_576}
@@ -62,6 +63,7 @@ def _write_contents(request: Request, target: Target, dropped: list[str]) -> lis
     found: list[dict[str, Json]] = []
     names = {p.id: wire_name(p.namespace, p.name) for m in request.messages for p in m.parts if isinstance(p, ToolCall)}
     same = request.dialect is Dialect.GEMINI
+    signs = _SIGNING.search(target.model) is not None
     for message in request.messages:
         if message.role is Role.SYSTEM:
             continue
@@ -69,6 +71,10 @@ def _write_contents(request: Request, target: Target, dropped: list[str]) -> lis
         parts = [one for part in message.parts for one in _write_part(part, names, target, dropped, same=same)]
         if not parts:
             continue
+        # Results stand together, before the images in them and the text beside them; the sort is stable.
+        parts.sort(key=lambda part: role == "user" and said(part, "functionResponse") is None)
+        if signs:
+            _sign(parts)
         if found and found[-1]["role"] == role and isinstance(before := found[-1]["parts"], list):
             before += parts
         else:
@@ -78,14 +84,48 @@ def _write_contents(request: Request, target: Target, dropped: list[str]) -> lis
     return list(found)
 
 
+_SIGNING = re.compile(r"gemini-(?:[3-9]|\d\d)")
+"""Models that answer 400 to a turn whose first call lacks its thoughtSignature."""
+_UNSIGNED = "skip_thought_signature_validator"
+"""What the vendor's documentation says to send with a call that another model made, or whose signature is gone."""
+
+
+def _sign(parts: list[Json]) -> None:
+    calls = [part for part in parts if isinstance(part, dict) and "functionCall" in part]
+    if calls and "thoughtSignature" not in calls[0]:
+        calls[0]["thoughtSignature"] = _UNSIGNED
+
+
+def _media(part: Image | Document) -> str:
+    """The vendor wants a type with every address."""
+    ending = part.url.partition("?")[0].rpartition(".")[2].lower()
+    otherwise = "image/png" if isinstance(part, Image) else "application/pdf"
+    return part.media_type or _ENDINGS.get(ending, otherwise)
+
+
+_ENDINGS = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "gif": "image/gif",
+    "pdf": "application/pdf",
+    "txt": "text/plain",
+    "md": "text/markdown",
+}
+
+
 def _write_part(part: Part, names: dict[str, str], target: Target, dropped: list[str], *, same: bool) -> list[Json]:
     if isinstance(part, Text):
         return [{"text": part.text}] if part.text else []
     if isinstance(part, Image | Document):
+        if foreign_file(part, Family.GEMINI):
+            dropped.append("content.file_id")
+            return []
         if part.data:
-            return [{"inlineData": {"mimeType": part.media_type or "image/png", "data": part.data}}]
+            return [{"inlineData": {"mimeType": _media(part), "data": part.data}}]
         if part.url:
-            return [{"fileData": {"mimeType": part.media_type or "image/png", "fileUri": part.url}}]
+            return [{"fileData": {"mimeType": _media(part), "fileUri": part.url}}]
         dropped.append("content.document")
         return []
     if isinstance(part, ToolCall):
@@ -157,8 +197,11 @@ def _write_choice(request: Request) -> Json:
         return None
     modes = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
     config: dict[str, Json] = {"mode": modes[choice.mode]}
-    if choice.mode == "named":
-        config["allowedFunctionNames"] = [chosen_name(request, choice.name)]
+    if choice.mode == "named" or choice.only:
+        config["allowedFunctionNames"] = [chosen_name(request, name) for name in choice.only or (choice.name,)]
+    if choice.only and choice.mode == "auto":
+        # Names go with ANY and VALIDATED only; VALIDATED leaves the model free to answer in words.
+        config["mode"] = "VALIDATED"
     return {"functionCallingConfig": config}
 
 
@@ -184,7 +227,9 @@ def _write_config(request: Request, target: Target, dropped: list[str]) -> dict[
             thinking["thinkingLevel"] = asked.effort.upper()
         else:
             budget = int(asked.budget) if asked.budget is not None else _BUDGETS.get(asked.effort, -1)
-            thinking["thinkingBudget"] = 0 if asked.enabled is False else budget
+            budget = 0 if asked.enabled is False else budget
+            # The vendor refuses to show thoughts that it may not have.
+            thinking = {"includeThoughts": shows and budget != 0, "thinkingBudget": budget}
         config["thinkingConfig"] = thinking
     if request.service_tier:
         dropped.append("service_tier")

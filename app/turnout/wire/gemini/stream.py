@@ -35,6 +35,7 @@ class Reader(EventReader):
         self._array: ArrayDecoder | None = None
         self._first = True
         self._began = False
+        self._id = ""
         self._calls = 0
         self._stop: StopReason | None = None
 
@@ -71,7 +72,8 @@ class Reader(EventReader):
         found: list[Event] = []
         if not self._began:
             self._began = True
-            found.append(Began(said_text(doc, "responseId"), said_text(doc, "modelVersion")))
+            self._id = said_text(doc, "responseId")
+            found.append(Began(self._id, said_text(doc, "modelVersion")))
         for candidate in said_items(doc, "candidates")[:1]:
             for part in said_items(candidate, "content", "parts"):
                 found += self._part(part)
@@ -91,7 +93,7 @@ class Reader(EventReader):
             call = said(part, "functionCall")
             given = dump(arguments(said(call, "args"))).decode()
             namespace, name = split_flat_name(said_text(call, "name"))
-            id_ = said_text(call, "id") or made_id(said_text(call, "name"), given, -1, index)
+            id_ = said_text(call, "id") or made_id(said_text(call, "name"), given, self._id, index)
             return [
                 ToolBegan(index, id_, name, namespace, sealed=sealed),
                 ToolArguments(index, given),

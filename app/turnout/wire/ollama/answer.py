@@ -69,7 +69,11 @@ def pieces_of(doc: Json, key: str, calls: int) -> list[Event]:
         name = said_text(call, "function", "name")
         given = dump(arguments(said(call, "function", "arguments"))).decode()
         namespace, plain = split_flat_name(name)
-        id_ = said_text(call, "id") or said_text(call, "function", "id") or made_id(name, given, -1, calls)
+        id_ = (
+            said_text(call, "id")
+            or said_text(call, "function", "id")
+            or made_id(name, given, said_text(doc, "created_at"), calls)
+        )
         if not id_.startswith("call_"):
             id_ = f"call_{id_}"
         found += [ToolBegan(calls, id_, plain, namespace), ToolArguments(calls, given), ToolEnded(calls)]

@@ -15,7 +15,7 @@ from turnout.wire.ollama.request_reader import limit_of, read_common, read_messa
 from turnout.wire.ollama.request_writer import write_common, write_messages
 from turnout.wire.ollama.stream import Reader, Writer
 from turnout.wire.outlining import Gatherer
-from turnout.wire.parts import flat_name, schema_of, split_flat_name
+from turnout.wire.parts import allowed_tools, flat_name, schema_of, split_flat_name
 
 
 class OllamaChat:
@@ -76,7 +76,7 @@ class OllamaChat:
         dropped: list[str] = []
         body: dict[str, Json] = {"model": target.model, "messages": write_messages(request, target, dropped)}
         tools: list[Json] = []
-        for tool in request.tools:
+        for tool in allowed_tools(request):
             if isinstance(tool, ServerTool):
                 dropped.append(f"tools.{tool.kind}")
                 continue

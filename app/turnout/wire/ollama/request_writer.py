@@ -1,12 +1,12 @@
 """A request, written for /api/chat or /api/generate."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from turnout.calls.request import Document, Foreign, Image, Message, Part, Request, Role, Text, ToolCall, ToolResult
 from turnout.calls.units import Dialect, Json
 from turnout.wire.dialect import Target
 from turnout.wire.fields import arguments
-from turnout.wire.parts import flat_name, open_thought, result_text, sampling, unsaid
+from turnout.wire.parts import flat_name, open_thought, plain_text, result_text, sampling, unsaid
 from turnout.wire.system import merged_system
 
 _LEVELS: dict[str, Json] = {
@@ -67,7 +67,7 @@ def write_messages(request: Request, target: Target, dropped: list[str]) -> list
     for message in request.messages:
         if message.role is Role.SYSTEM:
             continue
-        words = "\n".join(p.text for p in message.parts if isinstance(p, Text))
+        words = "\n".join(_words(message.parts))
         if message.role is Role.ASSISTANT:
             one: dict[str, Json] = {"role": "assistant", "content": words}
             thought, sealed = open_thought(message)
@@ -101,7 +101,9 @@ def _write_user(message: Message, words: str, names: dict[str, str], dropped: li
             images += _images(part.parts, dropped)
             dropped += [f"content.{p.kind}" for p in part.parts if isinstance(p, Foreign)]
             name = part.name or names.get(part.call_id, "")
-            found.append({"role": "tool", "content": result_text(part), "tool_name": name})
+            files = _words(p for p in part.parts if isinstance(p, Document))
+            content = "\n".join(text for text in (result_text(part), *files) if text)
+            found.append({"role": "tool", "content": content, "tool_name": name})
     images += _images(message.parts, dropped)
     dropped += [f"content.{p.kind}" for p in message.parts if isinstance(p, Foreign)]
     if words or images:
@@ -112,6 +114,14 @@ def _write_user(message: Message, words: str, names: dict[str, str], dropped: li
     return found
 
 
+def _words(parts: Iterable[Part]) -> Iterator[str]:
+    """Texts and text files: a file is text here, or nothing."""
+    for part in parts:
+        text = part.text if isinstance(part, Text) else plain_text(part) if isinstance(part, Document) else None
+        if text is not None:
+            yield text
+
+
 def _images(parts: Iterable[Part], dropped: list[str]) -> list[Json]:
     found: list[Json] = []
     for part in parts:
@@ -120,6 +130,6 @@ def _images(parts: Iterable[Part], dropped: list[str]) -> list[Json]:
                 found.append(part.data)
             else:
                 dropped.append("content.image_url")
-        elif isinstance(part, Document):
+        elif isinstance(part, Document) and plain_text(part) is None:
             dropped.append(f"content.{part.media_type or 'document'}")
     return found

@@ -20,7 +20,7 @@ from turnout.calls.usage import Usage
 from turnout.wire.blocks import gathered
 from turnout.wire.dialect import ReplyContext
 from turnout.wire.fields import dump, said, said_int, said_items, said_text
-from turnout.wire.parts import flat_name, split_flat_name
+from turnout.wire.parts import flat_name, made_id, split_flat_name
 
 STOPS = {
     "stop": StopReason.END,
@@ -91,7 +91,7 @@ def read(doc: Json) -> list[Event]:
         found.append(RefusalDelta(said_text(message, "refusal")))
     calls = said_items(message, "tool_calls")
     for index, call in enumerate(calls):
-        found += _whole_call(index, call)
+        found += _whole_call(index, call, said_text(doc, "id"))
     if isinstance(doc, dict) and doc.get("usage") is not None:
         found.append(UsageSeen(usage_of(doc["usage"])))
     reason = STOPS.get(said_text(choice, "finish_reason"), StopReason.END)
@@ -107,13 +107,14 @@ def thought_of(message: Json) -> list[Event]:
     return [ThinkingDelta(thought)] if thought else []
 
 
-def _whole_call(index: int, call: Json) -> list[Event]:
+def _whole_call(index: int, call: Json, answer: str) -> list[Event]:
     custom = said(call, "custom") is not None
     function = said(call, "custom") if custom else said(call, "function")
     arguments = said(function, "input" if custom else "arguments")
-    namespace, name = split_flat_name(said_text(function, "name"))
+    flat = said_text(function, "name")
+    namespace, name = split_flat_name(flat)
     return [
-        ToolBegan(index, said_text(call, "id") or f"call_{index}", name, namespace, custom=custom),
+        ToolBegan(index, said_text(call, "id") or made_id(flat, "", answer, index), name, namespace, custom=custom),
         ToolArguments(
             index,
             arguments if isinstance(arguments, str) else dump(arguments if arguments is not None else {}).decode(),

@@ -17,11 +17,11 @@ from turnout.calls.request import (
     ToolChoice,
     ToolResult,
 )
-from turnout.calls.units import Dialect, Json
+from turnout.calls.units import Dialect, Family, Json
 from turnout.errors import BadRequestError
 from turnout.wire.fields import (
     at,
-    dump,
+    dump_text,
     flag_or,
     integer_or,
     items,
@@ -30,13 +30,14 @@ from turnout.wire.fields import (
     obj,
     obj_or,
     said,
+    said_items,
     said_text,
     strings_or,
     text,
     text_or,
     tokens_or,
 )
-from turnout.wire.parts import image_of, split_data_url, split_flat_name
+from turnout.wire.parts import allowing, image_of, made_id, oldest_call, split_data_url, split_flat_name, unanswered
 
 _KNOWN = frozenset(
     [
@@ -110,7 +111,7 @@ def _read_message(messages: list[Message], message: dict[str, Json], path: str) 
     elif role == "user":
         messages.append(Message(Role.USER, _read_content(content, path), name))
     elif role in ("tool", "function"):
-        call_id = text_or(message, "tool_call_id", path)
+        call_id = text_or(message, "tool_call_id", path) or oldest_call(unanswered(messages), name)
         result = ToolResult(call_id, _read_content(content, path), name)
         last = messages[-1] if messages else None
         if (
@@ -123,14 +124,14 @@ def _read_message(messages: list[Message], message: dict[str, Json], path: str) 
         else:
             messages.append(Message(Role.USER, (result,)))
     elif role == "assistant":
-        messages.append(Message(Role.ASSISTANT, _read_assistant(message, content, path), name))
+        messages.append(Message(Role.ASSISTANT, _read_assistant(message, content, path, len(messages)), name))
     else:
         raise BadRequestError(
             f"must be system, developer, user, assistant or tool, not {role[:40]!r}", path=f"{path}.role"
         )
 
 
-def _read_assistant(message: dict[str, Json], content: Json, path: str) -> tuple[Part, ...]:
+def _read_assistant(message: dict[str, Json], content: Json, path: str, number: int) -> tuple[Part, ...]:
     parts: list[Part] = []
     thought = text_or(message, "reasoning_content", path) or said_text(message, "reasoning")
     if thought:
@@ -143,22 +144,16 @@ def _read_assistant(message: dict[str, Json], content: Json, path: str) -> tuple
         call = obj(one, here)
         custom = obj_or(call, "custom", here)
         function = custom if custom is not None else obj(call.get("function"), at(here, "function"))
-        arguments = function.get("input" if custom is not None else "arguments")
-        namespace, name = split_flat_name(text(function, "name", at(here, "function")))
-        parts.append(
-            ToolCall(
-                text_or(call, "id", here),
-                name,
-                arguments if isinstance(arguments, str) else dump(arguments if arguments is not None else {}).decode(),
-                namespace,
-                custom=custom is not None,
-            )
-        )
+        value = function.get("input" if custom is not None else "arguments")
+        given = value if isinstance(value, str) else dump_text(value if value is not None else {})
+        flat = text(function, "name", at(here, "function"))
+        namespace, name = split_flat_name(flat)
+        id_ = text_or(call, "id", here) or made_id(flat, given, number, i)
+        parts.append(ToolCall(id_, name, given, namespace, custom=custom is not None))
     old = obj_or(message, "function_call", path)
     if old is not None:
-        parts.append(
-            ToolCall("", text(old, "name", at(path, "function_call")), text_or(old, "arguments", path) or "{}")
-        )
+        name, given = text(old, "name", at(path, "function_call")), text_or(old, "arguments", path) or "{}"
+        parts.append(ToolCall(made_id(name, given, number, 0), name, given))
     return tuple(parts)
 
 
@@ -193,7 +188,9 @@ def _read_content(content: Json, path: str) -> tuple[Part, ...]:
         elif kind == "file":
             file = obj(part.get("file"), at(here, "file"))
             media, data = split_data_url(text_or(file, "file_data", here))
-            parts.append(Document(media, data, text_or(file, "file_id", here), text_or(file, "filename", here)))
+            file_id = text_or(file, "file_id", here)
+            kept_by = Family.OPENAI if file_id else None
+            parts.append(Document(media, data, file_id, text_or(file, "filename", here), kept_by=kept_by))
         else:
             parts.append(Foreign(Dialect.OPENAI_CHAT, kind, one))
     return tuple(parts)
@@ -241,9 +238,13 @@ def _read_choice(body: dict[str, Json]) -> ToolChoice | None:
         name = said_text(choice, "function", "name") or said_text(choice, "custom", "name") or said_text(choice, "name")
         if name:
             return ToolChoice("named", name, parallel)
-        return ToolChoice(
-            "required" if said_text(choice, "allowed_tools", "mode") == "required" else "auto", parallel=parallel
+        allowed = said(choice, "allowed_tools")
+        names = tuple(
+            name
+            for one in said_items(allowed, "tools")
+            if (name := said_text(one, "function", "name") or said_text(one, "custom", "name"))
         )
+        return allowing("required" if said_text(allowed, "mode") == "required" else "auto", names, parallel)
     return ToolChoice(parallel=parallel) if parallel is not None else None
 
 

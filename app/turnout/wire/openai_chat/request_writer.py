@@ -18,15 +18,18 @@ from turnout.calls.request import (
     ToolResult,
     Written,
 )
-from turnout.calls.units import Dialect, Json
+from turnout.calls.units import Dialect, Family, Json
 from turnout.wire.dialect import Target
 from turnout.wire.fields import dump
 from turnout.wire.parts import (
+    allowed_tools,
     as_function,
     chosen_name,
     data_url,
+    foreign_file,
     open_thought,
     own_tool,
+    plain_text,
     result_text,
     sampling,
     schema_of,
@@ -35,6 +38,7 @@ from turnout.wire.parts import (
 )
 from turnout.wire.system import without_billing
 
+_AUDIO = {"audio/mpeg": "mp3", "audio/x-wav": "wav", "audio/wave": "wav"}
 _SAYS = ("tools.strict", "parallel_tool_calls", "image.detail", "messages.name")
 
 
@@ -112,6 +116,8 @@ def _write_parts(parts: list[Part], dropped: list[str]) -> Json:
     for part in parts:
         if isinstance(part, Text):
             found.append({"type": "text", "text": part.text})
+        elif isinstance(part, Image | Document) and foreign_file(part, Family.OPENAI):
+            dropped.append("content.file_id")
         elif isinstance(part, Image):
             image: dict[str, Json] = {"url": part.url or data_url(part.media_type, part.data)}
             if part.detail:
@@ -128,20 +134,19 @@ def _write_parts(parts: list[Part], dropped: list[str]) -> Json:
 
 
 def _write_document(part: Document, dropped: list[str]) -> Iterator[Json]:
+    text = plain_text(part)
     if part.media_type.startswith("audio/") and part.data:
-        yield {
-            "type": "input_audio",
-            "input_audio": {"data": part.data, "format": part.media_type.removeprefix("audio/")},
-        }
-    elif part.media_type == "text/plain" and part.data and not part.url:
-        yield {"type": "text", "text": part.data}
+        kind = _AUDIO.get(part.media_type, part.media_type.removeprefix("audio/"))
+        yield {"type": "input_audio", "input_audio": {"data": part.data, "format": kind}}
+    elif text is not None:
+        yield {"type": "text", "text": text}
     elif part.data:
         file: dict[str, Json] = {"file_data": data_url(part.media_type, part.data), "filename": part.name or "document"}
         yield {"type": "file", "file": file}
-    elif part.url:
+    elif part.kept_by is not None:
         yield {"type": "file", "file": {"file_id": part.url}}
     else:
-        dropped.append("content.document")
+        dropped.append("content.file_url" if part.url else "content.document")
 
 
 def _write_assistant(message: Message, target: Target, dropped: list[str], *, same: bool) -> Json:
@@ -174,11 +179,12 @@ def _write_assistant(message: Message, target: Target, dropped: list[str], *, sa
 
 def _write_tools(request: Request, dropped: list[str]) -> list[Json]:
     found: list[Json] = []
-    for tool in request.tools:
+    same = request.dialect is Dialect.OPENAI_CHAT
+    for tool in request.tools if same else allowed_tools(request):
         if isinstance(tool, ServerTool):
             found += own_tool(tool, Dialect.OPENAI_CHAT, dropped)
             continue
-        if tool.custom and request.dialect is Dialect.OPENAI_CHAT:
+        if tool.custom and same:
             custom: dict[str, Json] = {"name": tool.name, "description": tool.description, **tool.extras}
             found.append({"type": "custom", "custom": custom})
             continue
@@ -187,7 +193,8 @@ def _write_tools(request: Request, dropped: list[str]) -> list[Json]:
         function: dict[str, Json] = {"name": wire_name(tool.namespace, tool.name)}
         if tool.description:
             function["description"] = tool.description
-        function["parameters"] = schema_of(tool)
+        # A schema without `properties` is a 400 at this vendor.
+        function["parameters"] = schema_of(tool) if same else {"type": "object", "properties": {}, **schema_of(tool)}
         if tool.strict is not None:
             function["strict"] = tool.strict
         found.append({"type": "function", "function": function})
@@ -200,6 +207,12 @@ def _write_choice(body: dict[str, Json], request: Request) -> None:
         return
     if choice.mode == "named":
         body["tool_choice"] = {"type": "function", "function": {"name": chosen_name(request, choice.name)}}
+    elif choice.only and request.dialect is Dialect.OPENAI_CHAT:
+        named: list[Json] = [
+            {"type": "function", "function": {"name": chosen_name(request, one)}} for one in choice.only
+        ]
+        allowed: Json = {"mode": choice.mode, "tools": named}
+        body["tool_choice"] = {"type": "allowed_tools", "allowed_tools": allowed}
     elif choice.mode != "auto":
         body["tool_choice"] = choice.mode
     if choice.parallel is not None:
@@ -215,10 +228,13 @@ def _write_sampling(body: dict[str, Json], request: Request, target: Target, dro
         body["stop"] = list(request.stop[:4])
         if len(request.stop) > 4:
             dropped.append("stop[4:]")
-    if request.reasoning is not None and target.thinks:
+    if request.reasoning is not None:
         effort = request.reasoning.effort or effort_of(request.reasoning)
-        if effort:
+        if effort and target.thinks:
             body["reasoning_effort"] = effort
+        elif effort not in ("", "none") or (request.reasoning.enabled is False and target.thinks and not effort):
+            # There is no word here for thinking to be off.
+            dropped.append("thinking")
     if request.service_tier and request.dialect in (Dialect.OPENAI_CHAT, Dialect.OPENAI_RESPONSES):
         body["service_tier"] = request.service_tier
     elif request.service_tier:

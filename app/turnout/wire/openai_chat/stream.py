@@ -24,7 +24,7 @@ from turnout.wire.dialect import ReplyContext
 from turnout.wire.event_reader import EventReader
 from turnout.wire.fields import dump, said, said_int, said_items, said_text
 from turnout.wire.openai_chat.answer import FINISHES, STOPS, error_text, thought_of, usage_json, usage_of
-from turnout.wire.parts import flat_name, split_flat_name
+from turnout.wire.parts import flat_name, made_id, split_flat_name
 
 
 class ChunkReader(EventReader):
@@ -33,6 +33,7 @@ class ChunkReader(EventReader):
     def __init__(self) -> None:
         super().__init__()
         self._began = False
+        self._id = ""
         self._stop: StopReason | None = None
         self._tier = ""
 
@@ -55,7 +56,8 @@ class ChunkReader(EventReader):
         found: list[Event] = []
         if not self._began:
             self._began = True
-            found.append(Began(said_text(doc, "id"), said_text(doc, "model"), max(0, said_int(doc, "created"))))
+            self._id = said_text(doc, "id")
+            found.append(Began(self._id, said_text(doc, "model"), max(0, said_int(doc, "created"))))
         if isinstance(doc, dict) and doc.get("usage") is not None:
             found.append(UsageSeen(usage_of(doc["usage"])))
         if said_text(doc, "service_tier"):
@@ -103,7 +105,8 @@ class Reader(ChunkReader):
             index = len(self._calls)
             self._calls[number if said(call, "index") is not None else -1 - index] = index
             namespace, plain = split_flat_name(name)
-            found.append(ToolBegan(index, said_text(call, "id") or f"call_{index}", plain, namespace, custom=custom))
+            id_ = said_text(call, "id") or made_id(name, "", self._id, index)
+            found.append(ToolBegan(index, id_, plain, namespace, custom=custom))
         arguments = said(function, "input" if custom else "arguments")
         if isinstance(arguments, str) and arguments:
             found.append(ToolArguments(index, arguments))

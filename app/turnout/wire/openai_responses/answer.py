@@ -29,18 +29,22 @@ from turnout.wire.parts import flat_name, split_flat_name
 def usage_of(doc: Json) -> Usage:
     prompt, output = said_int(doc, "input_tokens"), said_int(doc, "output_tokens")
     cached = said_int(doc, "input_tokens_details", "cached_tokens")
+    written = said_int(doc, "input_tokens_details", "cache_write_tokens")
     reasoning = said_int(doc, "output_tokens_details", "reasoning_tokens")
-    if 0 <= cached <= prompt:
-        prompt -= cached
+    if min(cached, written) >= 0 and cached + written <= prompt:
+        prompt -= cached + written
     if 0 <= reasoning <= output:
         output -= reasoning
-    return Usage(Tokens(prompt), Tokens(cached), Tokens(0), Tokens(0), Tokens(output), Tokens(reasoning))
+    return Usage(Tokens(prompt), Tokens(cached), Tokens(written), Tokens(0), Tokens(output), Tokens(reasoning))
 
 
 def usage_json(usage: Usage) -> dict[str, Json]:
     return {
         "input_tokens": usage.prompt,
-        "input_tokens_details": {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write_5m},
+        "input_tokens_details": {
+            "cached_tokens": usage.cache_read,
+            "cache_write_tokens": usage.cache_write_5m + usage.cache_write_1h,
+        },
         "output_tokens": usage.produced,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": usage.prompt + usage.produced,
@@ -67,9 +71,10 @@ def _read_output(output: list[Json]) -> list[Event]:
             ]
             calls += 1
         elif kind == "reasoning":
+            told = [*said_items(item, "summary"), *said_items(item, "content")]
             found += [
-                ThinkingDelta(said_text(one, "text"))
-                for one in [*said_items(item, "summary"), *said_items(item, "content")]
+                ThinkingDelta(said_text(one, "text") if i == 0 else f"\n\n{said_text(one, 'text')}")
+                for i, one in enumerate(told)
             ]
             if said_text(item, "encrypted_content"):
                 found.append(

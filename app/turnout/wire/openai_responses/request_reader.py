@@ -5,6 +5,7 @@ from dataclasses import replace
 from turnout.calls.request import (
     Document,
     Foreign,
+    Image,
     Message,
     Part,
     Reasoning,
@@ -30,12 +31,13 @@ from turnout.wire.fields import (
     number_or,
     obj,
     obj_or,
+    said_items,
     said_text,
     text,
     text_or,
     tokens_or,
 )
-from turnout.wire.parts import image_of, split_data_url
+from turnout.wire.parts import allowing, image_of, split_data_url
 
 _KNOWN = frozenset(
     [
@@ -192,12 +194,14 @@ def _read_content(content: Json, path: str) -> tuple[Part, ...]:
         elif kind == "refusal":
             parts.append(Text(text(part, "refusal", here)))
         elif kind == "input_image":
-            address = text_or(part, "image_url", here) or text_or(part, "file_id", here)
-            parts.append(image_of(address, text_or(part, "detail", here)))
+            file_id, detail = text_or(part, "file_id", here), text_or(part, "detail", here)
+            image = image_of(text_or(part, "image_url", here), detail)
+            parts.append(Image(url=file_id, detail=detail, kept_by=Family.OPENAI) if file_id else image)
         elif kind == "input_file":
             media, data = split_data_url(text_or(part, "file_data", here))
-            address = text_or(part, "file_url", here) or text_or(part, "file_id", here)
-            parts.append(Document(media, data, address, text_or(part, "filename", here)))
+            file_id = text_or(part, "file_id", here)
+            address, kept_by = text_or(part, "file_url", here) or file_id, Family.OPENAI if file_id else None
+            parts.append(Document(media, data, address, text_or(part, "filename", here), kept_by=kept_by))
         else:
             parts.append(Foreign(Dialect.OPENAI_RESPONSES, kind, one))
     return tuple(parts)
@@ -240,8 +244,12 @@ def _read_choice(body: dict[str, Json]) -> ToolChoice | None:
     if isinstance(choice, str):
         return ToolChoice(choice if choice in ("auto", "none", "required") else "auto", parallel=parallel)
     if isinstance(choice, dict):
+        if said_text(choice, "type") == "allowed_tools":
+            names = tuple(name for one in said_items(choice, "tools") if (name := said_text(one, "name")))
+            return allowing("required" if said_text(choice, "mode") == "required" else "auto", names, parallel)
         name = said_text(choice, "name")
-        return ToolChoice("named", name, parallel) if name else ToolChoice("required", parallel=parallel)
+        # One of the vendor's own tools: whoever lacks it must not be made to call another instead.
+        return ToolChoice("named", name, parallel) if name else ToolChoice(parallel=parallel)
     return ToolChoice(parallel=parallel) if parallel is not None else None
 
 

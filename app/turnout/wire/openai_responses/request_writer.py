@@ -22,7 +22,7 @@ from turnout.wire.dialect import Target
 from turnout.wire.fields import dump, obj_or
 from turnout.wire.openai_chat.request_writer import effort_of
 from turnout.wire.openai_responses.request_reader import ABOUT
-from turnout.wire.parts import data_url, own_tool, result_text, sampling, schema_of, unsaid
+from turnout.wire.parts import data_url, foreign_file, own_tool, result_text, sampling, schema_of, unsaid
 from turnout.wire.system import system_texts
 
 _SAYS = ("tools.strict", "parallel_tool_calls", "image.detail")
@@ -112,8 +112,12 @@ def _write_user(message: Message, dropped: list[str]) -> list[Json]:
 def _write_part(part: Part, dropped: list[str]) -> list[Json]:
     if isinstance(part, Text):
         return [{"type": "input_text", "text": part.text}]
+    if isinstance(part, Image | Document) and foreign_file(part, Family.OPENAI):
+        dropped.append("content.file_id")
+        return []
     if isinstance(part, Image):
-        one: dict[str, Json] = {"type": "input_image", "image_url": part.url or data_url(part.media_type, part.data)}
+        one: dict[str, Json] = {"type": "input_image"}
+        one["file_id" if part.kept_by else "image_url"] = part.url or data_url(part.media_type, part.data)
         one["detail"] = part.detail or "auto"
         return [one]
     if isinstance(part, Document):
@@ -126,7 +130,7 @@ def _write_part(part: Part, dropped: list[str]) -> list[Json]:
                 }
             ]
         if part.url:
-            return [{"type": "input_file", "file_url" if part.url.startswith("http") else "file_id": part.url}]
+            return [{"type": "input_file", "file_id" if part.kept_by else "file_url": part.url}]
     if isinstance(part, Foreign) and part.dialect is Dialect.OPENAI_RESPONSES:
         return [part.value]
     dropped.append(f"content.{part.kind}" if isinstance(part, Foreign) else "content.document")
@@ -199,6 +203,9 @@ def _write_choice(body: dict[str, Json], request: Request) -> None:
     custom = any(isinstance(one, Tool) and one.custom and one.name == choice.name for one in request.tools)
     named: Json = {"type": "custom" if custom else "function", "name": choice.name}
     body["tool_choice"] = named if choice.mode == "named" else choice.mode
+    if choice.only:
+        listed: list[Json] = [{"type": "function", "name": one} for one in choice.only]
+        body["tool_choice"] = {"type": "allowed_tools", "mode": choice.mode, "tools": listed}
     if choice.parallel is not None:
         body["parallel_tool_calls"] = choice.parallel
 

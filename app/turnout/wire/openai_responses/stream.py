@@ -63,6 +63,9 @@ class Reader(EventReader):
             index = len(self._calls)
             self._calls[number] = index
             return [call_began(index, item)]
+        if kind == "response.reasoning_summary_part.added":
+            # The parts of a summary are paragraphs.
+            return [ThinkingDelta("\n\n")] if said_int(doc, "summary_index") > 0 else []
         if kind == "response.output_item.done":
             return self._item_done(item, number)
         if kind in ("response.completed", "response.incomplete"):
