@@ -123,10 +123,10 @@ class Admin:
             listeners=state.listeners,
             open_holds=len(state.books.open),
             credit_usd=usd(min(left)) if left else "",
-            spent_today_usd=usd(state.totals.spent),
-            saved_today_usd=usd(state.totals.saved),
-            baseline_today_usd=usd(state.totals.baseline),
-            all_fast_today_usd=usd(state.totals.all_fast),
+            spent_today_usd=usd(state.tally.today.spent),
+            saved_today_usd=usd(state.tally.today.saved),
+            baseline_today_usd=usd(state.tally.today.baseline),
+            all_fast_today_usd=usd(state.tally.today.all_fast),
             rules_error=state.config.rules_error,
             settings_error=state.config.settings_error,
             ledger_error=self._writer.problem,
@@ -136,7 +136,7 @@ class Admin:
             running=state.under_way(),
             waiting=tuple(ask.waiting for ask in state.asks.values()),
             stopped=self._stopped(),
-            notices=tuple(state.notices)[-50:],
+            notices=tuple(state.notices.kept)[-50:],
             intent_cache={"hits": state.intents.hits, "misses": state.intents.misses, "size": len(state.intents)},
             clients_seen=dict(state.clients_seen),
             next_steps=self.next_steps,
@@ -161,7 +161,7 @@ class Admin:
         """Every bucket with something in it, by its key: `name|scope=who|unit|per|window`."""
         state = self._state
         known = {budget.name: budget for budget in state.config.rules.budgets}
-        live = state.live_windows()
+        live = state.standings.live_windows()
         lines = []
         for key in sorted(state.books.keys):
             parts = key.split("|")
@@ -320,7 +320,9 @@ class Admin:
         """`scope` is a bucket's key, a budget's name, or `client:NAME`-like; all its present windows get the credit."""
         amount = money(dollars)
         units = {line.key: line.unit for line in self.budget_lines() if _meant(scope, line)}
-        units |= {key: budget.unit for budget, key in self._state.windows_for(scope)}
+        units |= {
+            key: budget.unit for budget, key in self._state.standings.windows_for(scope, self._state.config.rules)
+        }
         if not units:
             raise NotFoundError(f"no budget goes by {scope[:80]!r}", hint="`turnout budget list` shows the keys.")
         found = [key for key, unit in units.items() if unit == "usd"]

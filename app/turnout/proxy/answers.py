@@ -114,7 +114,9 @@ class Answers:
         found = self._state.edges.count_now(texts, outline.model)
         if found is None:
             found = await asyncio.to_thread(self._state.edges.count_slow, texts, outline.model)
-        counted = self._state.counted_for(outline, Shape(found, outline.turns, outline.tools, outline.images))
+        counted = self._state.estimates.told(
+            outline, Shape(found, outline.turns, outline.tools, outline.images), self._state.roster()
+        )
         return count_reply(counted) if asked.dialect is Dialect.GEMINI else orjson.dumps({"input_tokens": counted})
 
     def metrics(self) -> bytes:

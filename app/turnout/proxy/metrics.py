@@ -8,7 +8,7 @@ Samples = Iterable[tuple[Mapping[str, str], str]]
 
 
 def metrics(state: State) -> bytes:
-    counts, books, learned = state.counts, state.books, state.edges.corrections.models
+    counts, books, learned = state.tally.counts, state.books, state.edges.corrections.models
     families = (
         _family("turnout_calls_in_flight", "gauge", "Calls under way.", _one(len(state.running))),
         _family("turnout_open_holds", "gauge", "Holds not settled yet.", _one(len(books.open))),
@@ -22,7 +22,7 @@ def metrics(state: State) -> bytes:
             "turnout_saved_usd",
             "gauge",
             "Dollars saved since midnight against the models asked for; below zero when more was paid.",
-            _one(_usd(state.totals.saved)),
+            _one(_usd(state.tally.today.saved)),
         ),
         _family(
             "turnout_calls_total",

@@ -10,9 +10,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from turnout.calls.reply import Began, Ended, Event, Failed, StopReason, ToolBegan, UsageSeen
-from turnout.calls.request import ServerTool, Tool, Written
+from turnout.calls.request import ServerTool, Tool
 from turnout.calls.units import Dialect, Family
-from turnout.calls.values import frozen
 from turnout.engines.engine import Engine, Reply, read_whole, said_in_error, status_error
 from turnout.engines.headers import downstream
 from turnout.engines.ratelimits import translated
@@ -31,18 +30,17 @@ from turnout.proxy.clock import GoneError, Limits
 from turnout.proxy.exchange import Exchange, Seen
 from turnout.proxy.growth import Drain, FastGauge, Gauge, Growth, said
 from turnout.proxy.mending import Lens, Mender
+from turnout.proxy.outgoing import Outgoing, prepare
 from turnout.routing.plan import Step
 from turnout.wire import fields
 from turnout.wire.codec import codec
 from turnout.wire.dialect import Codec, ReplyReader, ReplyWriter, Target
-from turnout.wire.gemini.request_writer import model_path
 from turnout.wire.json_array import WholeElements
-from turnout.wire.limit import with_limit, with_window
 from turnout.wire.offered import Offered
 from turnout.wire.ollama.answer import load_reply
 from turnout.wire.repair import ToolRepair
 from turnout.wire.sniff import Sniffer, sniff_whole, sniffer
-from turnout.wire.splice import UsageStrip, WholeLines, with_include_usage, with_model
+from turnout.wire.splice import UsageStrip, WholeLines
 
 WHOLE_LIMIT = 64_000_000
 """Bytes of one unstreamed answer."""
@@ -64,71 +62,6 @@ class StoppedError(TurnoutError):
 
     def __init__(self) -> None:
         super().__init__("Turnout was stopped during this call.", hint="Send the request again when it runs.")
-
-
-@frozen
-class Outgoing:
-    """A request ready for one engine."""
-
-    dialect: Dialect
-    body: bytes
-    fast: bool
-    written: Written
-    strip_usage: bool = False
-
-
-def prepare(exchange: Exchange, step: Step, engine: Engine, target: Target) -> Outgoing:
-    """Raises NoEngineError when this provider cannot serve what was asked (embeddings at Anthropic)."""
-    heard = exchange.heard
-    spoken = engine.spoken(heard, hole=_has_hole(exchange))
-    if spoken is None:
-        raise NoEngineError(
-            f"{engine.provider.name} has no endpoint for {heard.value}.",
-            hint="Name a provider that has one in the tier or rule.",
-        )
-    if spoken is heard and not exchange.legacy:
-        return _passed_through(exchange, step, target)
-    written = codec(spoken).write_request(exchange.request(), target)
-    return Outgoing(spoken, written.body, False, written)
-
-
-def _passed_through(exchange: Exchange, step: Step, target: Target) -> Outgoing:
-    """The client's own bytes, but for the model's name, a budget's limit, and the window a local model needs."""
-    heard, doc, body, path = exchange.heard, exchange.doc, exchange.body, ""
-    dropped: tuple[str, ...] = ()
-    if heard is Dialect.GEMINI:
-        verb = "streamGenerateContent" if exchange.stream else "generateContent"
-        path = model_path(target.model, verb) + ("?alt=sse" if exchange.stream and not exchange.array else "")
-    else:
-        body = with_model(body, doc, target.model)
-    limit = step.max_output
-    if (
-        limit is None
-        and heard is Dialect.OPENAI_COMPLETIONS
-        and step.buckets
-        and fields.said(doc, "max_tokens") is None
-    ):
-        # The dialect's own 16 are held; not every engine that speaks it ends there.
-        limit = exchange.call.outline.max_output
-    if limit is not None:
-        body, dropped = with_limit(heard, body, doc, int(limit), legacy=target.legacy_max_tokens)
-        doc = fields.load(body)
-    if heard in (Dialect.OLLAMA_CHAT, Dialect.OLLAMA_GENERATE) and target.num_ctx is not None:
-        body = with_window(body, doc, target.num_ctx)
-    strip = (
-        heard in (Dialect.OPENAI_CHAT, Dialect.OPENAI_COMPLETIONS)
-        and exchange.stream
-        and not exchange.call.outline.include_usage
-    )
-    if strip:
-        body = with_include_usage(body, doc)
-    return Outgoing(heard, body, True, Written(body, dropped, path=path), strip)
-
-
-def _has_hole(exchange: Exchange) -> bool:
-    """Only a completion endpoint fills a hole, or takes a prompt that no template may touch."""
-    doc = exchange.doc
-    return isinstance(doc, dict) and bool(doc.get("suffix") or doc.get("raw"))
 
 
 class Attempt:

@@ -25,15 +25,18 @@ from turnout.errors import (
     TurnoutError,
 )
 from turnout.ledger.rows import usd
+from turnout.proxy import targets
 from turnout.proxy.answer import Headers, LeftError, header_value
 from turnout.proxy.exchange import Exchange, Seen
 from turnout.proxy.growth import Drain, Growth, said
+from turnout.proxy.health import OVERLOADED
 from turnout.proxy.owncalls import OwnCalls
 from turnout.proxy.perform import Attempt, StoppedError, may_fall_back, tell_failure
 from turnout.proxy.settling import Counted, Settled, doubtful, settle
-from turnout.proxy.state import OVERLOADED, Decided, State, refused_by
+from turnout.proxy.state import Decided, State, refused_by
 from turnout.proxy.unsaid import without_echo
 from turnout.routing.budget import FLOOR
+from turnout.routing.facts import Candidate
 from turnout.routing.plan import Plan, Step
 from turnout.wire import fields
 from turnout.wire.codec import codec
@@ -126,7 +129,7 @@ class Pipeline:
                 return
             except TurnoutError as failed:
                 error = failed
-                state.noticed_failure(step, failed, last=number + 1 == len(plan.steps))
+                state.health.failed(step, failed, last=number + 1 == len(plan.steps))
                 if exchange.answer.produced or exchange.answer.gone:
                     raise
                 if not may_fall_back(failed, sovereign=step.candidate.sovereign):
@@ -161,13 +164,15 @@ class Pipeline:
         assert progress.decided is not None
         settings = progress.decided.config.settings
         engine = state.engine(step.candidate.provider, settings)
-        target = state.target(exchange, step, progress.decided)
+        target = targets.target(
+            exchange, step, progress.decided.estimate, settings.providers[step.candidate.provider], state.learned
+        )
         attempt = Attempt(
             exchange,
             step,
             engine,
             target,
-            drain=Drain(settings.drain_s, settings.drain_tokens, state.count_surely),
+            drain=Drain(settings.drain_s, settings.drain_tokens, state.estimates.output_surely),
             now_s=now_ms() // 1000,
             growth=self._growth(exchange, progress, step),
         )
@@ -186,7 +191,7 @@ class Pipeline:
             headers: Headers = [
                 (b"content-type", kind),
                 *_with_credit(attempt.whole_headers(), state.credit_left(progress.decided, step, progress.spent)),
-                *cost_headers(progress.spent, state.saved(progress.plan, progress.usage, progress.spent)),
+                *cost_headers(progress.spent, state.worth.saved(progress.plan, progress.usage, progress.spent)),
             ]
             await exchange.answer.whole(200, headers, body)
 
@@ -200,7 +205,7 @@ class Pipeline:
         if step.output <= 0 or (most is not None and step.output >= most * outline.choices):
             return None
         grow = None if step.max_output is not None else lambda now: self._grow(exchange, progress, now)
-        return Growth(step.output, self._state.count_surely, grow)
+        return Growth(step.output, self._state.estimates.output_surely, grow)
 
     async def _grow(self, exchange: Exchange, progress: Progress, held: Tokens) -> Tokens | None:
         """On disk before more is relayed: as much again where it fits, else the least that is worth it."""
@@ -220,7 +225,7 @@ class Pipeline:
 
     def _attempt_row(self, exchange: Exchange, progress: Progress, attempt: Attempt, duration_ms: int) -> AttemptRow:
         seen, candidate = attempt.seen, attempt.step.candidate
-        price = self._state.billed(candidate, exchange.call, seen)
+        price = self._state.worth.billed(candidate, exchange.call, seen)
         failed = seen.status not in BILLED
         if not seen.sent or failed:
             # Refused or never read: nothing was billed. A timeout may have been, so it is settled from our own count.
@@ -236,7 +241,7 @@ class Pipeline:
         return AttemptRow(
             provider=candidate.provider,
             model=candidate.model,
-            tier=attempt.step.tier or candidate.tier or self._state.tier_of(candidate),
+            tier=attempt.step.tier or candidate.tier or self._state.worth.tier_of(candidate),
             status=seen.status,
             hold=progress.step.hold if progress.step is not None else attempt.step.hold,
             cost=settled.charged,
@@ -256,7 +261,7 @@ class Pipeline:
         output = Tokens(0)
         size, framed = (seen.raw_size, exchange.stream) if seen.raw else (sum(map(len, seen.text)), False)
         if (exchange.stream and not seen.ended) or doubtful(seen.reported, size, streamed=framed):
-            output = state.count_output(seen_text(seen, attempt))
+            output = state.estimates.output(seen_text(seen, attempt))
             if 0 < seen.raw_size < seen.size:
                 # Of a very long stream only the beginning is kept; the rest is taken to be like it.
                 output = Tokens(output * seen.size // seen.raw_size)
@@ -346,12 +351,12 @@ class Pipeline:
             more |= {
                 "provider": candidate.provider,
                 "model": candidate.model,
-                "tier": step.tier or candidate.tier or state.tier_of(candidate),
+                "tier": step.tier or candidate.tier or state.worth.tier_of(candidate),
                 "hold": step.hold,
                 "unpriced": candidate.price is None,
             }
             if progress.decided is not None:
-                more["estimate"] = int(state.expected(candidate, progress.decided))
+                more["estimate"] = _expected(state, candidate, progress.decided)
             if seen is not None and settled is not None and plan is not None:
                 more |= {
                     "usage": progress.usage,
@@ -359,7 +364,7 @@ class Pipeline:
                     "estimated": settled.estimated and seen.status in BILLED,
                     "disputed": settled.disputed,
                     **_worth(state, exchange, progress, plan),
-                    **state.worked(step, seen, progress.attempts[-1].duration_ms if progress.attempts else 0),
+                    **state.worth.worked(step, seen, progress.attempts[-1].duration_ms if progress.attempts else 0),
                     "service": service_named(seen.service),
                     "first_byte_ms": seen.first_byte_ms,
                     "queue_ms": round(seen.queue_s * 1000),
@@ -391,13 +396,17 @@ class Pipeline:
             log.info("call %s: client left before its error", exchange.call.id)
 
 
+def _expected(state: State, candidate: Candidate, decided: Decided) -> int:
+    return int(state.estimates.expected(candidate, decided.estimate, decided.call.outline, exact=decided.exact))
+
+
 def _worth(state: State, exchange: Exchange, progress: Progress, plan: Plan) -> dict[str, Nanos]:
     """What the call would have cost elsewhere; a call of our own would not have been made at all."""
     if exchange.own:
         return {"overhead": progress.spent}
     return {
-        "baseline": state.baseline_cost(plan, progress.usage, exchange.call),
-        "all_fast": state.all_fast_cost(progress.usage),
+        "baseline": state.worth.baseline_cost(plan, progress.usage, exchange.call),
+        "all_fast": state.worth.all_fast_cost(progress.usage),
     }
 
 

@@ -29,11 +29,12 @@ from turnout.proxy.guard import Door
 from turnout.proxy.keep import grading_json, grading_of, mode_of, restored, session_json
 from turnout.proxy.nodes import Nodes
 from turnout.proxy.otel import Switch
+from turnout.proxy.outside import Config, Edges
 from turnout.proxy.pricing import Prices
 from turnout.proxy.roster import Known, Model
 from turnout.proxy.sessions import Live
 from turnout.proxy.shadow import Shadows
-from turnout.proxy.state import Config, Edges, State
+from turnout.proxy.state import State
 from turnout.proxy.texts import Texts
 from turnout.proxy.tokens import Tokens as ClientTokens
 from turnout.routing.budget import ended
@@ -120,7 +121,7 @@ class Program:
         self.state = State(self._config, self._edges())
         self._restore()
         for line in found.lines:
-            self.state.notice("ledger", "The ledger was put in order", line, "calls")
+            self.state.notices.say("ledger", "The ledger was put in order", line, "calls")
         tokens = ClientTokens()
         self.clients = Clients(self.writer, self.reader, tokens)
         self.clients.load()
@@ -247,11 +248,11 @@ class Program:
         state.mode, state.paused_until_ms = mode_of(self.reader.kept("state").get("mode"))
         calibration = self.reader.kept("calibration").get("now")
         self._calibrate(calibration)
-        midnight = state.midnight_ms(self.started_ms)
+        midnight = state.tally.midnight_ms(self.started_ms)
         for row in self.reader.spend("tier", since_ms=midnight):
-            state.totals.add(row.cost, row.baseline, row.all_fast)
-            state.totals.calls += row.calls
-        state.totals.day = state.day_of(self.started_ms)
+            state.tally.today.add(row.cost, row.baseline, row.all_fast)
+            state.tally.today.calls += row.calls
+        state.tally.today.day = state.tally.day_of(self.started_ms)
 
     def _restore_books(self) -> None:
         books, now = self.state.books, datetime.fromtimestamp(time.time(), self.state.edges.zone())
@@ -273,7 +274,7 @@ class Program:
             if isinstance(told, list) and len(told) == 2:
                 limit, percent = told
                 if isinstance(limit, int) and isinstance(percent, int):
-                    self.state.told[key] = (limit, percent)
+                    self.state.thresholds.told[key] = (limit, percent)
 
     def _calibrate(self, value: Json) -> None:
         """What `turnout calibrate` fitted, or None after its undo: in force from the next ask on."""
@@ -334,7 +335,7 @@ class Program:
                     settings_error=old.settings_error if rules else said,
                 )
             )
-            self.state.notice(
+            self.state.notices.say(
                 "rules",
                 f"{error.file or 'settings'} has a mistake",
                 f"{said} The last good version stays in force.",
@@ -361,13 +362,15 @@ class Program:
             if was != now:
                 log.warning("%s moved from %s to %s", name, was, now)
                 left = " Its key stays behind: `turnout key set " + name + "`." if provider.needs_key else ""
-                self.state.notice("key", f"{name} goes to another address now", f"{was} became {now}.{left}", "models")
+                self.state.notices.say(
+                    "key", f"{name} goes to another address now", f"{was} became {now}.{left}", "models"
+                )
 
     async def _probe(self, rules: RuleSet) -> None:
         """The rules' own tests run on every save, by whatever editor: a failing one is told, the rules hold all the same."""
         broken = await asyncio.to_thread(self.mind.failed_probes, rules, datetime.now(Zone()()))
         if broken:
-            self.state.notice("rules", "A probe of the rules fails", "; ".join(broken[:5]), "rules")
+            self.state.notices.say("rules", "A probe of the rules fails", "; ".join(broken[:5]), "rules")
 
     # --- engines ---
 
@@ -431,13 +434,13 @@ class Program:
                 provider.name, Known("down", error.message, before.models if before is not None else {})
             )
             if before is not None and before.state == "up":
-                self.state.lost(provider.name, error.message)
+                self.state.health.lost(provider.name, error.message)
             return
         if heard.turnout:
             self.state.learn_models(provider.name, Known("down", "this is Turnout itself, not an engine"))
             return
         self.state.learn_models(provider.name, _known(provider, heard))
-        self.state.reached(provider.name)
+        self.state.health.reached(provider.name)
 
     async def test_key(self, name: str) -> Json:
         """Asks the provider for its models with the key; nothing is billed."""
@@ -463,7 +466,7 @@ class Program:
     async def _telemetry(self) -> None:
         wrong = await asyncio.to_thread(self.telemetry.set, self.state.settings.otel_endpoint)
         if wrong:
-            self.state.notice("otel", "Telemetry is not sent", wrong, "settings")
+            self.state.notices.say("otel", "Telemetry is not sent", wrong, "settings")
 
     async def _tidy(self) -> None:
         privacy = self.state.settings.privacy

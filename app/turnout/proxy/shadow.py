@@ -96,7 +96,7 @@ class Shadows:
         return target
 
     def _candidates(self, last: int, target: Candidate) -> list[CallRecord]:
-        below = _RANK[target.tier or self._state.tier_of(target) or Tier.FAST]
+        below = _RANK[target.tier or self._state.worth.tier_of(target) or Tier.FAST]
         found = []
         for id_ in self._reader.with_bodies(last):
             record = self._reader.call(id_)

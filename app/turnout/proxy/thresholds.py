@@ -1,0 +1,44 @@
+"""Telling people, once each, that half of a budget is used, or four fifths, or nearly all of it."""
+
+from collections.abc import Callable, Iterable
+
+from turnout.calls.units import Json
+from turnout.proxy.books import Books
+from turnout.proxy.notices import Notices
+from turnout.routing import budget as budgets
+from turnout.routing.facts import Standing
+
+THRESHOLDS = (95, 80, 50)
+"""Percent of a budget at which people are told."""
+
+
+class Thresholds:
+    def __init__(self, books: Books, notices: Notices, keep: Callable[[str, str, Json], None]) -> None:
+        self._books, self._notices, self._keep = books, notices, keep
+        self.told: dict[str, tuple[int, int]] = {}
+        """Bucket -> its limit and the highest threshold that was told of it."""
+
+    def passed(self, standings: Iterable[Standing], keys: tuple[str, ...]) -> None:
+        """Each is told once in a window; under a raised limit those that it moved away from can come again."""
+        for standing in standings:
+            key, budget = standing.key, standing.budget
+            limit = budget.limit + self._books.added.get(key, 0)
+            if key not in keys or limit <= 0:
+                continue
+            used = self._books.settled.get(key, 0) + self._books.lost.get(key, 0)
+            reached = next((percent for percent in THRESHOLDS if used * 100 >= limit * percent), 0)
+            known, told = self.told.get(key, (limit, 0))
+            if reached > told:
+                left = budgets.amount(standing, max(0, limit - used))
+                renews = f", renews {standing.renews:%Y-%m-%d %H:%M}" if standing.renews is not None else ""
+                self._notices.say(
+                    "budget",
+                    f"{reached} % of {budget.name} used",
+                    f"{budget.scope.replace('_', ' ')} {standing.scope}: {left} of {budgets.amount(standing, limit)} left{renews}.",
+                    "budgets",
+                )
+            elif limit != known:
+                reached = min(reached, told)
+            if reached > told or limit != known:
+                self.told[key] = (limit, reached)
+                self._keep("told", key, [limit, reached])

@@ -1,0 +1,78 @@
+"""What a call costs, and would have cost elsewhere, at the prices in force now."""
+
+import time
+from collections.abc import Callable
+from fnmatch import fnmatch
+from typing import Any
+
+from turnout.calls.client import Call
+from turnout.calls.units import Nanos, Tier
+from turnout.calls.usage import Price, Usage, cost, service_named
+from turnout.catalog.own import energy
+from turnout.proxy.exchange import Seen
+from turnout.proxy.roster import Catalogue
+from turnout.routing.afford import rate
+from turnout.routing.facts import Candidate, Roster
+from turnout.routing.plan import Plan, Step
+from turnout.settings.model import Settings
+
+
+class Worth:
+    """`roster` and `settings` give those in force."""
+
+    def __init__(self, roster: Callable[[], Roster], settings: Callable[[], Settings], catalogue: Catalogue) -> None:
+        self._roster, self._settings, self._catalogue = roster, settings, catalogue
+
+    def billed(self, candidate: Candidate, call: Call, seen: Seen) -> Price | None:
+        """What the provider charges for this attempt: of this minute, at the tier of service that it answered with.
+
+        An unpriced model costs what it was held at, the dearest known of its provider, never nothing. None: no price at all.
+        """
+        if candidate.price is None:
+            return rate(candidate, self._roster())
+        provider = self._settings().providers.get(candidate.provider)
+        if provider is None or provider.sovereign:
+            return candidate.price
+        service = service_named(seen.service) if seen.service else call.outline.service
+        return self._catalogue.billed(provider, candidate.model, time.time_ns() // 1_000_000, service)
+
+    def baseline_cost(self, plan: Plan, usage: Usage, call: Call) -> Nanos:
+        """The asked model's price where it has one (else the baseline's), on the same tokens with their cache reads."""
+        asked = plan.baseline or self._roster().baseline
+        if asked is None or asked.price is None:
+            return Nanos(0)
+        return cost(usage, asked.price)
+
+    def all_fast_cost(self, usage: Usage) -> Nanos:
+        line = self._roster().tiers.get(Tier.FAST, ())
+        price = next((c.price for c in line if c.price is not None), None)
+        return cost(usage, price) if price is not None else Nanos(0)
+
+    def saved(self, plan: Plan | None, usage: Usage, spent: Nanos) -> Nanos:
+        asked = (plan.baseline if plan is not None else None) or self._roster().baseline
+        if asked is None or asked.price is None:
+            return Nanos(0)
+        return Nanos(cost(usage, asked.price) - spent)
+
+    def worked(self, step: Step, seen: Seen, took_ms: int) -> dict[str, Any]:
+        """`busy_ms` and `energy` of a call to an engine of our own: the busy time that it reports, else the attempt's own
+        length, at the user's watts and price of a kilowatt-hour."""
+        if not step.candidate.sovereign:
+            return {}
+        busy_s = seen.busy_s if seen.busy_s > 0 else max(0.0, took_ms / 1000 - seen.queue_s)
+        found = next(
+            (one for one in self._settings().prices if fnmatch(step.candidate.name, one.pattern) and one.watts), None
+        )
+        nanos = energy(busy_s, found.watts or 0.0, found.usd_per_kwh or 0.0) if found is not None else Nanos(0)
+        return {"busy_ms": round(busy_s * 1000), "energy": nanos}
+
+    def tier_of(self, candidate: Candidate) -> Tier | None:
+        """A model outside the tiers: local when it is inside our walls, else by what it costs against the fast tier."""
+        if candidate.tier is not None:
+            return candidate.tier
+        if candidate.sovereign:
+            return Tier.LOCAL
+        fast = next((c.price for c in self._roster().tiers.get(Tier.FAST, ()) if c.price is not None), None)
+        if fast is None or candidate.price is None:
+            return Tier.HIGH
+        return Tier.FAST if candidate.price.output <= fast.output * 2 else Tier.HIGH
