@@ -175,7 +175,8 @@ def _lost(request: Request) -> list[str]:
         "top_k": request.top_k is not None,
         "service_tier": bool(request.service_tier),
     }
-    return [*unsaid(request), *(name for name, lost in asked.items() if lost)]
+    # A raw prompt is what this endpoint takes.
+    return [*(name for name in unsaid(request) if name != "raw"), *(name for name, lost in asked.items() if lost)]
 
 
 class Reader(ChunkReader):

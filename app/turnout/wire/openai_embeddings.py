@@ -40,7 +40,8 @@ class OpenAIEmbeddings:
             body["dimensions"] = request.dimensions
         if request.user:
             body["user"] = request.user
-        return Written(dump(body), tuple(request.extras))
+        # `prompt` only says by which of Ollama's endpoints it came.
+        return Written(dump(body), tuple(key for key in request.extras if key != "prompt"))
 
     def reply_reader(self) -> NoStream:
         return NoStream()

@@ -13,6 +13,7 @@ from turnout.wire.codec import codec
 from turnout.wire.dialect import ReplyReader
 from turnout.wire.fields import event_json
 from turnout.wire.json_array import ArrayDecoder, Overflow
+from turnout.wire.sse import BOM
 
 _MARKS: dict[Dialect, tuple[bytes, ...]] = {
     Dialect.OPENAI_CHAT: (
@@ -121,6 +122,7 @@ class Sniffer:
 
     def _line(self, line: bytes) -> None:
         if self.dialect not in _NDJSON:
+            line = line.removeprefix(BOM)
             if not line.startswith(b"data:"):
                 return
             line = line[5:].strip()

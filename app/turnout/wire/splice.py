@@ -181,7 +181,7 @@ class WholeLines:
 
 
 _BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-_DATA = re.compile(rb"^data: ?", re.MULTILINE)
+_DATA = re.compile(rb"^(?:\xef\xbb\xbf)?data: ?", re.MULTILINE)
 _MEMBER = re.compile(rb',\s*"usage"\s*:\s*\Z')
 
 

@@ -9,6 +9,10 @@ LIMIT = 16_000_000
 """Bytes of one event; an engine that sends more has lost its framing."""
 
 
+BOM = b"\xef\xbb\xbf"
+"""May stand before a stream (WHATWG, event streams) and is none of its first line."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
     name: str
@@ -44,6 +48,8 @@ class Decoder:
         self._tail = lines.pop()
         if len(self._tail) > LIMIT:
             raise Overflow
+        if lines and lines[0].startswith(BOM):
+            lines[0] = lines[0][3:]
         found: list[ServerEvent] = []
         for line in lines:
             if line.startswith(b"data:"):

@@ -252,6 +252,14 @@ def test_an_address_goes_where_addresses_are_taken() -> None:
     assert file == {"mimeType": "application/pdf", "fileUri": "https://example.org/a.pdf"}
 
 
+def test_what_an_endpoint_does_anyway_is_not_named_as_dropped() -> None:
+    raw = {"model": "m", "prompt": "<|fim_prefix|>x", "raw": True, "stream": False}
+    old = {"model": "m", "prompt": "x"}
+
+    assert told(Dialect.OLLAMA_GENERATE, raw, Dialect.OPENAI_COMPLETIONS)[1] == ()
+    assert told(Dialect.OLLAMA_EMBED, old, Dialect.OPENAI_EMBEDDINGS)[1] == ()
+
+
 # --- tool ids ---
 
 

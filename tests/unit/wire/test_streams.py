@@ -65,6 +65,22 @@ def test_a_stream_reads_the_same_wherever_the_network_cuts(dialect: Dialect) -> 
     assert heard(dialect, *(raw[i : i + 1] for i in range(len(raw)))) == wanted
 
 
+@pytest.mark.parametrize("lines", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("dialect", [one for one in PATHS if codec(one).stream_type == "text/event-stream"])
+def test_a_byte_order_mark_and_any_line_end_change_nothing(dialect: Dialect, lines: bytes) -> None:
+    raw = stream(dialect).replace(b"\r\n", b"\n")
+    wanted = heard(dialect, raw)
+    marked = b"\xef\xbb\xbf" + raw.replace(b"\n", lines)
+
+    for cut in range(40):
+        assert heard(dialect, marked[:cut], marked[cut:]) == wanted
+    smell, plain = sniffer(dialect), sniffer(dialect)
+    for nose, read in ((smell, marked), (plain, raw)):
+        nose.feed(read)
+        nose.finish()
+    assert (smell.usage, smell.ended, smell.model) == (plain.usage, plain.ended, plain.model)
+
+
 @pytest.mark.parametrize("dialect", PATHS)
 def test_usage_is_sniffed_the_same_wherever_the_network_cuts(dialect: Dialect) -> None:
     raw = stream(dialect)
