@@ -271,6 +271,10 @@ class App:
         self.desk.run("xdotool", "mousemove", *start, "mousedown", "1", *steps)
         self.desk.run("xdotool", "mousemove", str(x), str(y + 14), "mousemove", str(x), str(y + 16), "mouseup", "1")
 
+    def nameless(self) -> list[str]:
+        """What can be acted on and has no name for a screen reader."""
+        return json.loads(self._ask({"do": "nameless", "role": "", "name": "", "timeout_s": 20.0})["names"])  # type: ignore[no-any-return]
+
     def names(self) -> list[str]:
         """Everything that shows, in order."""
         return json.loads(self._ask({"do": "names", "role": "", "name": "", "timeout_s": 20.0})["names"])  # type: ignore[no-any-return]

@@ -14,6 +14,12 @@ import pyatspi
 Node = Any
 """An accessible of pyatspi, which has no types."""
 Asked = dict[str, Any]
+ACTED_ON = frozenset(
+    (
+        *("push button", "toggle button", "check box", "radio button", "combo box", "text", "entry", "password text"),
+        *("spin button", "slider", "link", "list", "list item", "table", "tree", "menu item", "page tab"),
+    )
+)
 WIDEST = 400
 """Children of one node we look at: a table of a million rows has nine million."""
 
@@ -126,6 +132,8 @@ def attempt(pid: int, asked: Asked) -> dict[str, str] | None:
     """The answer, or None while it is not so."""
     if asked["do"] == "names":
         return {"names": json.dumps(shown(pid))}
+    if asked["do"] == "nameless":
+        return {"names": json.dumps(nameless(pid))}
     node = find(pid, asked)
     if asked["do"] == "gone":
         return {} if node is None else None
@@ -141,6 +149,20 @@ def attempt(pid: int, asked: Asked) -> dict[str, str] | None:
         return told(node)
     except Exception:  # what was pressed may be gone by now
         return {}
+
+
+def nameless(pid: int) -> list[str]:
+    """What can be acted on and says nothing of itself, each with what holds it."""
+    top = application(pid)
+    found = []
+    for node in walk(top) if top is not None else ():
+        try:
+            if (node.getRoleName() in ACTED_ON or node.getState().contains(pyatspi.STATE_FOCUSABLE)) and not node.name:
+                above = node.parent
+                found.append(f"{node.getRoleName()} in {above.getRoleName()} {above.name!r}")
+        except Exception:
+            continue
+    return found
 
 
 def shown(pid: int) -> list[str]:

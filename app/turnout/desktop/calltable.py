@@ -1,7 +1,7 @@
 """How a table of calls looks: painted cells, fixed heights, columns that leave when room gets scarce."""
 
 from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QResizeEvent
+from PySide6.QtGui import QColor, QFocusEvent, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -30,6 +30,7 @@ from turnout.desktop.models.calls import (
     cell,
 )
 from turnout.desktop.theme import px
+from turnout.desktop.widgets import keyed
 
 WIDTHS = {TIME: 98, CLIENT: 118, GRADE: 90, TIER: 82, MODEL: 142, TOKENS: 128, COST: 78, TOOK: 68}
 LEAVES = ((GRADE, 860), (TOKENS, 800), (TOOK, 680), (MODEL, 640), (CLIENT, 460))
@@ -147,6 +148,14 @@ class CallTable(QTableView):
         super().resizeEvent(event)
         for column, least in LEAVES:
             self.setColumnHidden(column, self.width() < px(least))
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        keyed(self, event.reason())
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        keyed(self, None)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self._hover(self.indexAt(event.position().toPoint()).row())

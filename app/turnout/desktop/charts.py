@@ -84,7 +84,9 @@ class Chart(QLabel):
         self._animation.start()
 
     def _step(self, value: object) -> None:
-        self.grow = float(value) if isinstance(value, int | float) else 1.0
+        self.grow = float(value) if isinstance(value, int | float) and not theme.look().still else 1.0
+        if self.grow == 1.0 and self._animation is not None:
+            self._animation.stop()
         self.update()
 
     def begin(self) -> QPainter:

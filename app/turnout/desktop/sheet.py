@@ -79,10 +79,12 @@ def sheet(t: Tokens) -> str:
     QPlainTextEdit {{ background: {t.card}; border: 1px solid {t.strong}; border-radius: {radius}px; color: {t.text};
         selection-background-color: {t.fill}; selection-color: #FFFFFF; padding: {px(6)}px; }}
     QPlainTextEdit:focus {{ border-color: {t.accent}; }}
-    QPlainTextEdit#flat {{ border: 0; background: transparent; padding: 0; }}
+    QPlainTextEdit#flat {{ border: 1px solid transparent; background: transparent; padding: 0; }}
+    QPlainTextEdit#flat:focus {{ border-color: {t.accent}; }}
 
     QCheckBox {{ color: {t.text}; spacing: {px(8)}px; background: transparent; }}
-    QAbstractItemView {{ background: transparent; border: 0; color: {t.text}; outline: 0; }}
+    QAbstractItemView {{ background: transparent; border: 1px solid transparent; border-radius: {small}px; color: {t.text}; outline: 0; }}
+    QAbstractItemView[keyed="true"] {{ border-color: {t.accent}; }}
     QHeaderView {{ background: transparent; border: 0; }}
     QHeaderView::section {{ background: transparent; border: 0; color: {t.faint}; padding: 0 {px(8)}px; }}
     QTableCornerButton::section {{ background: transparent; }}

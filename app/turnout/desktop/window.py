@@ -6,9 +6,18 @@ from importlib import import_module
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QButtonGroup,
+    QFrame,
+    QLabel,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
-from turnout.desktop import text, theme
+from turnout.desktop import taborder, text, theme
 from turnout.desktop.desk import Desk
 from turnout.desktop.models.entries import entries
 from turnout.desktop.models.trouble import Trouble, trouble
@@ -165,6 +174,16 @@ class Window(QWidget):
         pages = [(key, icon, names[key]) for key, icon, _ in PAGES]
         self.palette_.open(entries(self.desk.state, pages))
 
+    def focusNextPrevChild(self, next: bool) -> bool:
+        """Every Tab that no widget keeps for itself comes here."""
+        found = taborder.after(self, QApplication.focusWidget(), forward=next)
+        if found is None:
+            return super().focusNextPrevChild(next)
+        reason = Qt.FocusReason.TabFocusReason if next else Qt.FocusReason.BacktabFocusReason
+        found.setFocus(reason)
+        taborder.bring_into_view(found)
+        return True
+
     def _on(self, keys: str, wanted: Callable[[], object]) -> None:
         QShortcut(QKeySequence(keys), self).activated.connect(lambda: wanted())
 
@@ -191,6 +210,7 @@ class Window(QWidget):
             page.go(rest)
         # A screen reader says where one is.
         self.setAccessibleDescription(page.heading())
+        self.stack.setAccessibleName(page.heading())
 
     def _nav_toggled(self, key: str, on: bool) -> None:
         if on and self.stack.currentWidget() is not self._pages.get(key, self):

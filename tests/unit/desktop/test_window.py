@@ -1,15 +1,11 @@
 """The whole window over a real ledger, page by page: nothing slow on the UI thread, nothing from outside as rich text."""
 
-import asyncio
 import re
 import sys
 import threading
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
-import pytest
-from PySide6.QtCore import QEventLoop, QObject, Qt, QTranslator
+from PySide6.QtCore import QObject, Qt, QTranslator
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -23,32 +19,12 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 from shiboken6 import delete
-from tests.support.proxy import Turnout
-from tests.support.records import settled
+from tests.support.window import HOSTILE
 
-from turnout.calls.units import Nanos, Status
 from turnout.desktop.charts import Chart
-from turnout.desktop.desk import Desk
 from turnout.desktop.plots import StackedBars
 from turnout.desktop.window import PAGES, Window
-from turnout.ledger.writer import Writer
-from turnout.settings.paths import paths
 
-HOSTILE = '<img src="http://127.0.0.1:9/x">'
-RULES = f"""
-[signals]
-loop = {{ kind = "tool-loop" }}
-
-[[rule]]
-name = '{HOSTILE}'
-when = "loop"
-route = "fast"
-
-[[rule]]
-name = "{"long " * 800}"
-when = "true"
-route = "grade"
-"""
 KEYBOARD = (QAbstractButton, QLineEdit, QComboBox, QAbstractItemView, QPlainTextEdit, QAbstractSpinBox)
 WORD = re.compile(r"[A-Za-z]{3,}")
 DATA = ("<img", "&lt;img", ".toml", "ledger.db", "kind =", "qwen3", "Ctrl+", "Python 3", "Turnout", "loop", "local")
@@ -63,55 +39,7 @@ def _audit(event: str, arguments: tuple[object, ...]) -> None:
         caught.append(f"{event} {arguments!r:.120}")
 
 
-def written(ledger: Path, count: int) -> None:
-    ledger.parent.mkdir(parents=True, exist_ok=True)
-
-    async def run() -> None:
-        writer = Writer(ledger, asyncio.get_running_loop())
-        for n in range(count):
-            writer.settle(
-                settled(
-                    id=f"c{n:04d}",
-                    client=HOSTILE,
-                    developer=HOSTILE,
-                    department=HOSTILE,
-                    project=HOSTILE,
-                    session=f"{HOSTILE}{n % 3}",
-                    model=HOSTILE,
-                    asked_model=HOSTILE,
-                    rule=HOSTILE,
-                    reason=HOSTILE,
-                    error=HOSTILE,
-                    status=Status.FAILED if n % 5 == 0 else Status.SETTLED,
-                    cost=Nanos(1_000_000),
-                    signals={HOSTILE: True},
-                )
-            )
-        await writer.flush()
-        writer.close()
-
-    asyncio.run(run())
-
-
-@pytest.fixture(scope="module")
-def window(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
-    home = tmp_path_factory.mktemp("home")
-    written(home / "data" / "ledger.db", 40)
-    sys.addaudithook(_audit)  # for good: Python takes none back
-    with pytest.MonkeyPatch.context() as patch, Turnout(home, settings="", rules=RULES) as proxy:
-        patch.setenv("TURNOUT_HOME", str(home))
-        patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-        desk = Desk(paths(), [sys.executable, "-c", ""])
-        desk.start()
-        known = QEventLoop()
-        desk.state_changed.connect(lambda: known.quit() if desk.state.status is not None else None)
-        known.exec()
-        made = Window(desk, tray=True)
-        made.show()
-        yield made
-        desk.end()
-        delete(made)
-        assert proxy.control.status().pid
+sys.addaudithook(_audit)  # for good: Python takes none back
 
 
 def everything(top: QObject) -> list[QWidget]:

@@ -522,11 +522,13 @@ class Rules(Page):
         self.desk.pool.run(
             lambda: self.desk.link.client().reload(), lambda _: self.desk.feed.hurry(), lambda _: None, owner=self
         )
-        self.desk.commands.ask(["rules", "check"], self._probed, lambda _: None, key="check", owner=self)
+        self.desk.commands.ask(
+            ["rules", "check"], partial(self._probed, draft), lambda _: None, key="check", owner=self
+        )
 
-    def _probed(self, doc: Doc) -> None:
-        if self._theirs is not None:
-            return  # a question stands there meanwhile
+    def _probed(self, draft: str, doc: Doc) -> None:
+        if self._theirs is not None or self._saved != draft:
+            return  # the file changed meanwhile: what is said about that matters more
         broken = [str(one) for one in doc.get("probes_failed", ())]
         if broken:
             self.note.say(

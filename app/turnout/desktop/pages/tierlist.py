@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QMimeData, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QDragEnterEvent, QDragMoveEvent, QDropEvent, QFontMetricsF, QKeyEvent, QPainter
+from PySide6.QtGui import (
+    QColor,
+    QDragEnterEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QFocusEvent,
+    QFontMetricsF,
+    QKeyEvent,
+    QPainter,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListWidget,
@@ -17,6 +26,7 @@ from turnout.calls.units import Tier
 from turnout.desktop import text, theme
 from turnout.desktop.text import tr
 from turnout.desktop.theme import px
+from turnout.desktop.widgets import keyed
 
 MIME = "application/x-turnout-model"
 
@@ -117,6 +127,16 @@ class TierList(QListWidget):
                 at -= names.index(name) < at
                 names.remove(name)
             self.wanted.emit(self._tier, [*names[:at], name, *names[at:]])
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        keyed(self, event.reason())
+        if self.currentRow() < 0 and self.count():
+            self.setCurrentRow(0)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        keyed(self, None)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         at, names = self.currentRow(), self.names()

@@ -5,7 +5,7 @@ from turnout.desktop.widgets.buttons import Button, Expander, Pressable, Segment
 from turnout.desktop.widgets.fields import Combo, Field, Search
 from turnout.desktop.widgets.marks import Dot, Glyph
 from turnout.desktop.widgets.notes import Empty, Note
-from turnout.desktop.widgets.words import Elided, label, page_title, pill, plain, repill, retone, section
+from turnout.desktop.widgets.words import Elided, keyed, label, page_title, pill, plain, repill, retone, section
 
 __all__ = [
     "GUTTER",
@@ -28,6 +28,7 @@ __all__ = [
     "clear",
     "column",
     "holding",
+    "keyed",
     "label",
     "page_title",
     "pill",

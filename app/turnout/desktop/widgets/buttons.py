@@ -119,7 +119,7 @@ class Switch(QAbstractButton):
         super().__init__()
         self.setCheckable(True)
         self.setAccessibleName(name)
-        self.setFixedSize(px(34), px(20))
+        self.setFixedSize(px(40), px(26))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._at = 0.0
         self._slide = QPropertyAnimation(self, b"at", self)
@@ -170,8 +170,12 @@ class Switch(QAbstractButton):
                 for a, b in ((off.red(), on.red()), (off.green(), on.green()), (off.blue(), on.blue()))
             )
         )
-        body = QRectF(self.rect()).adjusted(1, 1, -1, -1)
-        painter.setPen(QPen(QColor(t.accent), 1.5) if self.hasFocus() else Qt.PenStyle.NoPen)
+        ring = QRectF(self.rect()).adjusted(1, 1, -1, -1)
+        if self.hasFocus():  # with a gap: on the accent a ring of the accent would not be seen
+            painter.setPen(QPen(QColor(t.accent), 1.5))
+            painter.drawRoundedRect(ring, ring.height() / 2, ring.height() / 2)
+        body = ring.adjusted(px(3) - 1, px(3) - 1, 1 - px(3), 1 - px(3))
+        painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(mixed if self.isEnabled() else QColor(t.track))
         painter.drawRoundedRect(body, body.height() / 2, body.height() / 2)
         knob = body.height() - px(4)

@@ -4,7 +4,7 @@ from html import escape
 
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QHelpEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QToolTip
+from PySide6.QtWidgets import QLabel, QSizePolicy, QToolTip, QWidget
 
 from turnout.desktop import theme
 from turnout.desktop.theme import px
@@ -83,6 +83,14 @@ def repill(shown: QLabel, text: str, kind: str) -> None:
         shown.setProperty("pill", kind)
         shown.style().unpolish(shown)
         shown.style().polish(shown)
+
+
+def keyed(view: QWidget, reason: Qt.FocusReason | None) -> None:
+    """A view that the keyboard came to is framed, one that was clicked is not; None: the focus went on."""
+    keys = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
+    view.setProperty("keyed", "true" if reason in keys else "false")
+    view.style().unpolish(view)
+    view.style().polish(view)
 
 
 def plain(text: str) -> str:
