@@ -1,6 +1,7 @@
 """What the tray and the window cost: memory and CPU while idle, how soon the window shows, charts, filters, frames under load.
 
-    python tests/bench/desk_bench.py idle              the tray alone, on a desk without a screen (rig of tests/support/desk.py)
+    python tests/bench/desk_bench.py idle [--package TURNOUT]            the tray alone, on a desk without a screen (rig of
+                                                       tests/support/desk.py); from source, or an installed package's program
     python tests/bench/desk_bench.py window            from the command to the window, and from the tray's click to the window
     python tests/bench/desk_bench.py chart             a year of days, stacked, drawn
     python tests/bench/desk_bench.py filter [--rows N] [--keep DIR]      a ledger of N calls, searched through the window's own model
@@ -9,8 +10,10 @@
 Wall times on a shared machine are what they are: each line also gives what was measured in the thread's own CPU time, which others'
 load inflates less. Two shared cores, otherwise quiet, Python 3.11, PySide6 6.11, from source, medians; in brackets at a load of 10:
 
-    idle      78 MB RSS (59 USS), 0.05 % CPU (0.13); neither httpx nor keyring imported                       wanted: 80 MB, 0.2 %
-              109 MB before: 20 was GTK's theme, 12 the command line's modules, 7 http.client with ssl
+    idle      38 MB RSS, 29 PSS, 0.05 % CPU (0.13); neither httpx nor keyring imported                        wanted: 80 MB, 0.2 %
+              68 MB before pages of code are handed back once it is quiet (`desktop/trim.py`)
+              109 MB at first: 20 was GTK's theme, 12 the command line's modules, 7 http.client with ssl, 4 the sources of modules
+              that PySide reads, 4 OpenSSL for a hash, 3 QtNetwork
     window    cold 337 ms (617); from the tray 134 ms the first time (330), then 32 (89)                      800, 150
     chart     a year of 365 bars: made 8 ms, drawn 5 (21 and 13)                                              50
     filter    1,000,000 calls, first rows: a client 8 ms, a model 8, a session 29, an old call's id 8 (29 to 100)     100
@@ -39,7 +42,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "app"), str(ROOT), str(ROOT / "packaging")]
 
 import psutil  # noqa: E402  the paths above come first
-from tests.support.desk import App, Desk, free_port  # noqa: E402
+from tests.support.desk import FROM_SOURCE, App, Desk, free_port  # noqa: E402
 from tests.support.engine import Engine  # noqa: E402
 from tests.support.proxy import BY_MODEL, Turnout, two_tiers  # noqa: E402
 from tests.support.script import Script  # noqa: E402
@@ -68,23 +71,23 @@ def home(*, calls: int = 0, days: int = 30, settings: str = "") -> Iterator[Path
 # --- idle ---
 
 
-def idle(seconds: float) -> None:
-    """RSS and CPU of the tray's own process; its proxy is another one, measured beside."""
-    with Desk() as desk, home(calls=500) as where, App(desk, where, **QUICK) as app:
+def idle(seconds: float, package: str) -> None:
+    """Memory and CPU of the tray's own process; its proxy is another one, measured beside."""
+    command = [package] if package else FROM_SOURCE
+    with Desk() as desk, home(calls=500) as where, App(desk, where, command=command, **QUICK) as app:
         app.up()
         app.until(lambda: app.desk.rig("tray"), "an icon")
-        tray = psutil.Process(app.process.pid)
-        time.sleep(15)  # what a start leaves behind (a first question, a first icon) is no part of being idle
+        tray, proxy = psutil.Process(app.process.pid), psutil.Process(app.control.status().pid)
+        time.sleep(20)  # what a start leaves behind (a first question, a first icon) is no part of being idle
         before, began = sum(tray.cpu_times()[:2]), time.monotonic()
         time.sleep(seconds)
         share = (sum(tray.cpu_times()[:2]) - before) / (time.monotonic() - began)
-        proxy = psutil.Process(app.control.status().pid)
-        print(
-            f"tray alone: {tray.memory_info().rss / 1e6:.0f} MB RSS, {tray.memory_full_info().uss / 1e6:.0f} MB USS, "
-            f"{share:.2%} CPU over {seconds:.0f} s, {tray.num_threads()} threads; its proxy {proxy.memory_info().rss / 1e6:.0f} MB RSS"
-        )
+        print(f"tray alone: {memory(tray)}, {share:.2%} CPU over {seconds:.0f} s, {tray.num_threads()} threads")
+        print(f"  its proxy: {memory(proxy)}")
         maps = {Path(one.path).name for one in tray.memory_maps() if one.path.startswith("/")}
         print("  libraries:", ", ".join(sorted(name for name in maps if name.startswith(("libgtk", "libQt6"))))[:300])
+    if package:
+        return
     loaded = imported(seconds=8)
     for name in (
         "httpx",
@@ -97,6 +100,12 @@ def idle(seconds: float) -> None:
         "turnout.desktop.window",
     ):
         print(f"  {name}: {'imported' if name in loaded else 'not imported'}")
+
+
+def memory(process: psutil.Process) -> str:
+    """RSS counts a page that others share in full, PSS in part, USS not at all."""
+    found = process.memory_full_info()
+    return f"{found.rss / 1e6:.0f} MB RSS, {found.pss / 1e6:.0f} PSS, {found.uss / 1e6:.0f} USS"
 
 
 def imported(seconds: float) -> set[str]:
@@ -420,12 +429,13 @@ def main() -> None:
     asked.add_argument("--times", type=int, default=7)
     asked.add_argument("--rows", type=int, default=1_000_000)
     asked.add_argument("--keep", type=Path)
+    asked.add_argument("--package", default="")
     asked.add_argument("--rate", type=int, default=100)
     asked.add_argument("--url", default="")
     asked.add_argument("--token", default="")
     given = asked.parse_args()
     if given.what == "idle":
-        idle(given.seconds)
+        idle(given.seconds, given.package)
     elif given.what == "window":
         window(given.times)
     elif given.what == "chart":

@@ -35,6 +35,8 @@ AHEAD = (
 """What the window needs and an idle tray can afford: 5 MB, and half of the first click's wait."""
 AHEAD_MS = 1_500
 """Between two of them; the first only after the start has settled."""
+QUIET_AFTER_MS = 5_000
+"""Nothing new was loaded and no window shows for so long: `trim`."""
 
 
 class App(QObject):
@@ -60,6 +62,10 @@ class App(QObject):
         self._idle = QTimer(self)
         self._idle.setInterval(AHEAD_MS)
         self._idle.timeout.connect(self._look_ahead)
+        self._quiet = QTimer(self)
+        self._quiet.setSingleShot(True)
+        self._quiet.setInterval(QUIET_AFTER_MS)
+        self._quiet.timeout.connect(self._trim)
         self._single = single
         single.wished.connect(self._wished)
         self.desk.open_wanted.connect(self.open)
@@ -77,6 +83,7 @@ class App(QObject):
             self.open("")
 
     def open(self, place: str = "") -> None:
+        self._quiet.stop()
         window = self.window
         if window is None:
             # Closed in the middle of the first steps, it goes on with them; a start at login does not insist.
@@ -114,6 +121,13 @@ class App(QObject):
             return
         self._idle.stop()
         load_fonts()
+        if self.window is None:
+            self._quiet.start()
+
+    def _trim(self) -> None:
+        from turnout.desktop.trim import give_back
+
+        self.desk.pool.run(give_back, lambda _: None, owner=self)
 
     def quit(self) -> None:
         QApplication.quit()
@@ -121,6 +135,7 @@ class App(QObject):
     def end(self) -> None:
         self._later.stop()
         self._idle.stop()
+        self._quiet.stop()
         self.bubbles.end()
         self.desk.end()
         self.tray.end()
@@ -131,6 +146,7 @@ class App(QObject):
 
     def _closed(self) -> None:
         self.desk.feed.busy(False)
+        self._quiet.start()
         if not Tray.available():
             self.quit()
 
