@@ -101,6 +101,7 @@ def _print(client: "Client", url: str, *, as_json: bool) -> None:
     from turnout.connect.apply import work_out
     from turnout.connect.clients import Setup
     from turnout.connect.place import here
+    from turnout.connect.shown import added
     from turnout.errors import BadRequestError
 
     setup = client.setup(here(), url, "TOKEN")
@@ -113,27 +114,20 @@ def _print(client: "Client", url: str, *, as_json: bool) -> None:
         except BadRequestError as error:
             # Then this is what its owner adds by hand.
             fault, after = f"{error.message} {error.hint}", one.edit.done("").encode()
+        # The user's own settings, keys among them, are not for a screen.
+        lines = added((before or b"").decode("utf-8", "replace"), after.decode())
         if as_json:
-            files.append({"path": str(one.path), "text": after.decode(), "fault": fault})
+            files.append({"path": str(one.path), "adds": lines, "fault": fault})
             continue
         if fault:
             complain(fault)
-        say(f"{one.path}:", *(f"  {line}" for line in _added(before, after)), "")
+        say(f"{one.path}:", *(f"  {line}" for line in lines), "")
     if as_json:
         say_json({"client": client.name, "files": files, "steps": list(setup.steps), "token": "TOKEN"})
         return
     say(*setup.steps)
     does = "shows this" if client.by_hand else "does it"
     say("", f"`turnout connect {client.name} --apply` {does} with a token of its own in TOKEN's place.")
-
-
-def _added(before: bytes | None, after: bytes) -> list[str]:
-    """The lines that are new or other than before: the user's own settings are not for a screen."""
-    import difflib
-
-    old = (before or b"").decode("utf-8", "replace").splitlines()
-    new = after.decode("utf-8", "replace").splitlines()
-    return [line[2:] for line in difflib.ndiff(old, new) if line.startswith("+ ")]
 
 
 def _apply(client: "Client", where: "Paths", url: str, *, as_json: bool) -> None:

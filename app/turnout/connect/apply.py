@@ -183,10 +183,13 @@ def undo(client: Client, place: Place, backups: Path) -> Done:
 def edits_of(record: Record, setup: Setup) -> list[Edit | None]:
     """The edit behind each of the record's files: by its path, or, where the environment names another folder now, by order."""
     by_path = {str(_real(one.path)): one.edit for one in setup.files}
-    in_order = [one.edit for one in setup.files]
-    if len(in_order) != len(record.files):
+    if len(setup.files) != len(record.files):
         return [by_path.get(kept.path) for kept in record.files]
-    return [by_path.get(kept.path, edit) for kept, edit in zip(record.files, in_order, strict=True)]
+    pairs = zip(record.files, setup.files, strict=True)
+    # A file of another kind is no other place of the same one: a client has moved on to it since.
+    return [
+        by_path.get(kept.path, one.edit if one.path.suffix == Path(kept.path).suffix else None) for kept, one in pairs
+    ]
 
 
 def _undone(edit: Edit | None, before: str, ours: bytes | None, now: str) -> str:

@@ -138,6 +138,22 @@ def _continue(place: Place, url: str, token: str) -> Setup:
         ("roles", ["chat", "edit", "apply", "summarize"]),
         ("capabilities", ["tool_use"]),
     )
+    old = folder / "config.json"
+    if old.exists() and not (folder / "config.yaml").exists():
+        # Its older form, which the editors' plugins read as long as there is no config.yaml: one of ours would hide all of it.
+        model: dict[str, Json] = {
+            "title": "Turnout",
+            "provider": "openai",
+            "model": "auto",
+            "apiBase": f"{url}/v1",
+            "apiKey": token,
+            "capabilities": {"tools": True},
+        }
+        steps = (
+            "Choose the model `Turnout` in Continue.",
+            "Its command line, `cn`, reads config.yaml only: make that of your config.json, then connect anew.",
+        )
+        return Setup((FileEdit(old, JsonItem(model, "title", ("models",))),), steps)
     head = ("name: Local Assistant", "version: 1.0.0", "schema: v1")
     # Continue's command line writes the file anew when it finds keys of vendors: without our marks, in quotes of its own.
     item = YamlItem("models", fields, head, same="name")

@@ -53,35 +53,39 @@ class JsonEdit:
 
 @dataclass(frozen=True, slots=True)
 class JsonItem:
-    """One item of a file that is a list, in JSON with comments."""
+    """One item of a list, in JSON with comments: of the one at `path`, or of a file that is a list itself."""
 
     item: dict[str, Json]
     same: str
     """The key by which it is known again, whatever else was changed in it."""
+    path: tuple[str, ...] = ()
 
     def done(self, text: str) -> str:
         for number in reversed(self._ours(text)):
-            text = jsonc.drop_item(text, number)
-        return jsonc.add_item(text, self.item)
+            text = jsonc.drop_item(text, number, self.path)
+        return jsonc.add_item(text, self.item, self.path)
 
     def undone(self, text: str, before: str) -> str:
-        was = jsonc.read(before)
-        theirs = was if isinstance(was, list) else []
-        now = jsonc.read(text)
+        theirs, now = self._items(before), self._items(text)
         for number in reversed(self._ours(text)):
-            if isinstance(now, list) and now[number] not in theirs:
-                text = jsonc.drop_item(text, number)
+            if now[number] not in theirs:
+                text = jsonc.drop_item(text, number, self.path)
+        if self.path and not self._items(text) and not jsonc.get(before, self.path)[0]:
+            text = jsonc.drop(text, self.path, _there(before, self.path))
         return text
 
     def holds(self, text: str) -> bool:
-        now = jsonc.read(text)
-        return isinstance(now, list) and any(covers(one, self.item) for one in now)
+        return any(covers(one, self.item) for one in self._items(text))
+
+    def _items(self, text: str) -> list[Json]:
+        value = jsonc.get(text, self.path)[1] if self.path else jsonc.read(text)
+        return value if isinstance(value, list) else []
 
     def _ours(self, text: str) -> list[int]:
-        now = jsonc.read(text)
-        items = now if isinstance(now, list) else []
         return [
-            i for i, one in enumerate(items) if isinstance(one, dict) and one.get(self.same) == self.item[self.same]
+            i
+            for i, one in enumerate(self._items(text))
+            if isinstance(one, dict) and one.get(self.same) == self.item[self.same]
         ]
 
 

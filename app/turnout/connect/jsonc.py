@@ -225,12 +225,15 @@ def drop(text: str, path: tuple[str, ...], keep: int = 0) -> str:
     return text[:before] + gap.rstrip() + tail + text[node.end - 1 :]
 
 
-def add_item(text: str, item: Json) -> str:
-    """The text, a list, with one more item at its end. Raises BadRequestError when it is no list."""
+def add_item(text: str, item: Json, path: tuple[str, ...] = ()) -> str:
+    """The text with one more item at the end of its list at `path`, which is made where there is none. Raises BadRequestError
+    when something else is there."""
     newline = "\r\n" if "\r\n" in text else "\n"
+    if path and not get(text, path)[0]:
+        return put(text, path, [item])
     if not text.strip("\ufeff \t\r\n"):
         text = text + "[]" + newline
-    node = _list(text)
+    node = _list(text, path)
     outer = _indent_at(text, node.start)
     unit = _unit(text)
     rendered = _rendered(item, outer + unit, unit, newline)
@@ -248,9 +251,9 @@ def add_item(text: str, item: Json) -> str:
     return text[:end] + gap + rendered + "," + text[end:]
 
 
-def drop_item(text: str, number: int) -> str:
-    """The text, a list, without that item."""
-    node = _list(text)
+def drop_item(text: str, number: int, path: tuple[str, ...] = ()) -> str:
+    """The text without that item of its list at `path`."""
+    node = _list(text, path)
     item = node.items[number]
     if number + 1 < len(node.items):
         return text[: item.start] + text[node.items[number + 1].start :]
@@ -258,10 +261,12 @@ def drop_item(text: str, number: int) -> str:
     return text[:start] + text[item.end :]
 
 
-def _list(text: str) -> Node:
+def _list(text: str, path: tuple[str, ...]) -> Node:
     node = parse(text)
+    for key in path:
+        node = node.members[key].node if node.members is not None and key in node.members else node
     if not isinstance(node.value, list):
-        raise BadRequestError("the document is no list", hint="Mend the file by hand first.")
+        raise BadRequestError(f"{'.'.join(path) or 'the document'} is no list", hint="Mend the file by hand first.")
     return node
 
 

@@ -67,10 +67,13 @@ def _since(client: Client, place: Place, record: Record) -> str:
         except OSError:
             gone.append(f"{kept.path} (deleted)")
             continue
+        if edit is None:
+            gone.append(f"{kept.path} (it reads another file now)")
+            continue
         if digest(data) == kept.after:
             continue
         try:
-            holds = edit is not None and edit.holds(data.decode("utf-8", "replace"))
+            holds = edit.holds(data.decode("utf-8", "replace"))
         except TurnoutError:
             holds = False
         (touched if holds else gone).append(kept.path)

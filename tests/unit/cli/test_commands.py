@@ -460,6 +460,17 @@ def test_connect_prints_applies_and_undoes(home: Path, turnout: Shell) -> None:
     assert turnout("client", "list", "--json").doc["clients"] == []
 
 
+def test_print_shows_nothing_of_a_file_on_one_line_but_ours(home: Path, turnout: Shell) -> None:
+    file = home.parent / "user" / ".claude" / "settings.json"
+    file.parent.mkdir()
+    write(file, '{"env":{"MY_API_KEY":"sk-mine"},"model":"opus"}')
+
+    for said in (turnout("connect", "claude-code", "--print"), turnout("connect", "claude-code", "--print", "--json")):
+        assert "ANTHROPIC_BASE_URL" in said.out
+        assert "sk-mine" not in said.out
+        assert "MY_API_KEY" not in said.out
+
+
 def test_print_shows_what_to_add_by_hand_where_a_file_cannot_be_edited(home: Path, turnout: Shell) -> None:
     file = home.parent / "user" / ".continue" / "config.yaml"
     file.parent.mkdir()

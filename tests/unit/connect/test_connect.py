@@ -347,3 +347,60 @@ def test_cursor_says_why_not(place: Place, backups: Path) -> None:
 
     assert found is Stand.IMPOSSIBLE
     assert "its own servers" in detail
+
+
+# --- Continue's older form ---
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{\n  "models": [\n    {"title": "GPT", "provider": "openai", "apiKey": "sk-mine"} // mine\n  ],\n  "slashCommands": []\n}\n',
+        '{"models": [{"title": "GPT", "apiKey": "sk-mine"}], "x": 1}',
+        '{"models": []}',
+        '{"tabAutocompleteModel": {"title": "Star"}}\n',
+    ],
+)
+def test_an_older_continue_keeps_its_config_json_and_gets_a_model_in_it(text: str, place: Place, backups: Path) -> None:
+    file = place.home / ".continue" / "config.json"
+    file.parent.mkdir()
+    file.write_text(text)
+    continue_ = CLIENTS["continue"]
+    mine = jsonc.read(text)
+
+    done = apply(continue_, place, URL, TOKEN, backups)
+
+    now = jsonc.read(file.read_text())
+    assert isinstance(now, dict)
+    assert isinstance(mine, dict)
+    models, theirs = now["models"], mine.get("models", [])
+    assert isinstance(models, list)
+    assert isinstance(theirs, list)
+    assert models[:-1] == theirs
+    assert {**now, "models": theirs} == {**mine, "models": theirs}
+    ours = models[-1]
+    assert isinstance(ours, dict)
+    assert (ours["title"], ours["apiBase"], ours["apiKey"]) == ("Turnout", f"{URL}/v1", TOKEN)
+    assert not (file.parent / "config.yaml").exists()
+    assert "config.yaml" in "".join(done.notes)
+
+    # Changed since by its owner: ours goes, theirs stays.
+    file.write_text(file.read_text().replace("{", '{"added": true, ', 1))
+    undo(continue_, place, backups)
+    assert jsonc.read(file.read_text()) == {"added": True, **mine}
+
+
+def test_a_continue_that_moved_on_to_yaml_is_told_to_be_connected_anew(place: Place, backups: Path) -> None:
+    file = place.home / ".continue" / "config.json"
+    file.parent.mkdir()
+    file.write_text('{"models": []}')
+    apply(CLIENTS["continue"], place, URL, TOKEN, backups)
+    (file.parent / "config.yaml").write_text("name: mine\n")
+
+    (state,) = (one for one in clients(backups, place) if one.name == "continue")
+    assert state.stand is Stand.CHANGED
+    assert "reads another file now" in state.detail
+
+    apply(CLIENTS["continue"], place, URL, TOKEN, backups)
+    assert file.read_text() == '{"models": []}'
+    assert TOKEN in (file.parent / "config.yaml").read_text()

@@ -49,9 +49,7 @@ def test_nothing_used_or_a_day_just_begun_has_no_pace() -> None:
 def hours(*spent: tuple[int, float]) -> list[tuple[int, int]]:
     """(hour of NOON's day, dollars) as the ledger tells them."""
     midnight = NOON.replace(hour=0)
-    return [
-        (round((midnight + timedelta(hours=hour)).timestamp() * 1000), round(usd * DOLLAR)) for hour, usd in spent
-    ]
+    return [(round((midnight + timedelta(hours=hour)).timestamp() * 1000), round(usd * DOLLAR)) for hour, usd in spent]
 
 
 def test_a_days_line_goes_from_the_whole_through_each_hour_to_what_is_left_now() -> None:

@@ -3,7 +3,17 @@
 import subprocess
 import sys
 
-HEAVY = {"PySide6.QtNetwork", "hashlib", "ssl", "html", "http.client", "httpx", "keyring", "typer", "turnout.desktop.window"}
+HEAVY = {
+    "PySide6.QtNetwork",
+    "hashlib",
+    "ssl",
+    "html",
+    "http.client",
+    "httpx",
+    "keyring",
+    "typer",
+    "turnout.desktop.window",
+}
 PROGRAM = """
 import sys
 from turnout.desktop.door import enter

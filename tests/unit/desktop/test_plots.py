@@ -62,6 +62,8 @@ def test_a_pace_that_runs_out_is_drawn_in_another_colour(line: BurnLine, short: 
     plot = line.plot()
     end = QPointF(plot.right() - 6, plot.bottom() - plot.height() * 2 / nice_top(8.0) - 6)
     near = {
-        image.pixelColor(round(end.x()) + dx, round(end.y()) + dy).name().upper() for dx in range(10) for dy in range(14)
+        image.pixelColor(round(end.x()) + dx, round(end.y()) + dy).name().upper()
+        for dx in range(10)
+        for dy in range(14)
     }
     assert theme.now().named(color).upper() in near
