@@ -152,3 +152,42 @@ def test_without_texts_a_shadow_check_says_how_to_switch_them_on(engine: Engine,
         turnout.row(turnout.chat(model="cloud/scripted"))
         with pytest.raises(AssertionError, match="store_bodies = true"):
             turnout.cli("audit", "shadow")
+
+
+def test_a_shadow_check_says_what_it_will_ask_and_cost_and_tells_each_answer_as_it_comes(
+    engine: Engine, keeping: Turnout
+) -> None:
+    engine.choose = lambda heard: Script(text=f"{heard.doc['model']} says {CANARY}", tokens=Tokens(1_000, 100))
+    try:
+        for number in range(3):
+            _said(keeping, keeping.row(keeping.chat(f"Question {number}", model="cloud/scripted")).id)
+        before = len(engine.calls)
+        plan = keeping.control.shadow_plan(last=100, sample=2, on="fast")
+        assert len(engine.calls) == before
+        lines = [line for line in keeping.control.shadow_steps(last=100, sample=2, usd="1", on="fast") if line]
+    finally:
+        engine.choose = None
+    # 1,000 at $2.50 a million and 350 of output at $10: at most, for each of the two.
+    assert plan == {"model": "cloud/scripted-small", "candidates": 3, "sample": 2, "likely_usd": "0.012"}
+    assert [next(iter(line)) for line in lines] == ["asking", "compared", "asking", "compared", "done"]
+    assert lines[1]["compared"]["cheap_answer"] == f"scripted-small says {CANARY}"
+    assert [lines[n]["spent_usd"] for n in (1, 3)] == ["0.0035", "0.007"]
+    assert len(lines[-1]["done"]["compared"]) == 2
+
+
+def test_a_shadow_check_that_nobody_reads_any_more_ends_with_the_call_under_way(
+    engine: Engine, keeping: Turnout
+) -> None:
+    for number in range(3):
+        _said(keeping, keeping.row(keeping.chat(f"Question {number}", model="cloud/scripted")).id)
+    before = len(engine.calls)
+    engine.say(Script(hold=True))
+    lines = keeping.control.shadow_steps(last=100, sample=3, usd="1", on="fast")
+    assert "asking" in next(lines)
+    assert next(lines) == {}
+    lines.close()  # type: ignore[attr-defined]  # a generator, whatever its annotation narrows it to
+    rows = keeping.settled(4)
+    engine.release()
+    assert [row.status.value for row in rows if row.note.startswith("shadow of ")] == ["aborted"]
+    assert len(engine.calls) - before <= 1
+    assert keeping.control.status().in_flight == 0

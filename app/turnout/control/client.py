@@ -132,6 +132,14 @@ class ControlClient:
         asked: Doc = {"last": last, "sample": sample, "usd": usd, "on": on}
         return self.ask("POST", "shadow", asked, timeout_s=200.0 * sample + 20)
 
+    def shadow_plan(self, *, last: int, sample: int, on: str) -> Doc:
+        """What a check would ask again and about what that costs; asks nothing."""
+        return self.ask("POST", "shadow/plan", {"last": last, "sample": sample, "on": on})
+
+    def shadow_steps(self, *, last: int, sample: int, usd: str, on: str) -> Iterator[Doc]:
+        """The check call by call, with a line every second; leaving it unread ends it."""
+        yield from self._lines("shadow/steps", {"last": last, "sample": sample, "usd": usd, "on": on}, "check", 30.0)
+
     def keep(self, kind: str, key: str, value: str | Doc | None) -> Doc:
         """A small thing beside the ledger (the calibration, a verdict); None drops it."""
         return self.ask("POST", "keep", {"kind": kind, "key": key, "value": value})
@@ -142,10 +150,13 @@ class ControlClient:
 
     def models_pull(self, name: str, provider: str = "") -> Iterator[Doc]:
         """Lines of progress {"status", "completed", "total"} as the local engine tells them, until it is done."""
-        wanted = json.dumps({"name": name, "provider": provider}).encode()
+        yield from self._lines("models/pull", {"name": name, "provider": provider}, "pull", 600.0)
+
+    def _lines(self, path: str, asked: Doc, what: str, silent_s: float) -> Iterator[Doc]:
+        """JSON lines as they come; an {"error"} line is raised."""
         try:
-            with Answer(self._host, self._port, 600.0) as answer:
-                answer.send("POST", "/_control/v1/models/pull", self._headers(), wanted)
+            with Answer(self._host, self._port, silent_s) as answer:
+                answer.send("POST", f"/_control/v1/{path}", self._headers(), json.dumps(asked).encode())
                 if answer.status >= 400:
                     raise _refused(json.loads(answer.body() or b"{}"), answer.status)
                 for line in answer.lines():
@@ -155,7 +166,7 @@ class ControlClient:
                             raise _refused(doc, 502)
                         yield doc
         except (OSError, ValueError) as error:
-            raise ControlError(f"The pull broke off ({type(error).__name__}).", hint="Run it again.") from error
+            raise ControlError(f"The {what} broke off ({type(error).__name__}).", hint="Run it again.") from error
 
     def models_remove(self, name: str, provider: str = "") -> Doc:
         return self.ask(

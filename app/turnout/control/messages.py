@@ -27,6 +27,8 @@ All under `http://127.0.0.1:PORT/_control/v1/`, with `Authorization: Bearer CONT
     POST   keep                            {"kind","key","value" | null}  small things beside the ledger: calibration/now, shadow/CALL
     POST   keys/test                       {"provider"} -> {"ok","message"}
     POST   shadow                          {"last","sample","usd","on"} -> {"model","compared":[...],"spent_usd","stopped_by_limit"}
+    POST   shadow/plan                     {"last","sample","on"} -> {"model","candidates","sample","likely_usd"}: what it would ask, asking nothing
+    POST   shadow/steps                    as shadow -> JSON lines {"asking"} and {"compared","spent_usd"} for each, {} meanwhile, the last {"done": as shadow's} or {"error"}
     POST   verdicts                        {"call","good": true|false}  would a cheaper tier's answer have done?
     POST   thumbs                          {"call","up": true|false}
     POST   elsewhere                       tokens by bucket -> {"tiers": [{"tier","model","cost_usd"}]}: their cost at each tier

@@ -87,10 +87,11 @@ ROUTES: tuple[tuple[str, str, dict[str, Schema], Schema], ...] = (
     ("POST", "/compare", {"prompt": TEXT, "tiers": _list(TEXT)}, _told(sides=_ROWS)),
     ("POST", "/verdicts", {"call": TEXT, "good": FLAG}, DONE),
     ("POST", "/shadow", {"last": WHOLE, "sample": WHOLE, "usd": TEXT, "on": TEXT}, DONE),
+    ("POST", "/shadow/plan", {"last": WHOLE, "sample": WHOLE, "on": TEXT}, _told(model=TEXT, likely_usd=TEXT)),
     ("POST", "/keep", {"kind": TEXT, "key": TEXT, "value": ANY}, DONE),
     ("POST", "/shutdown", {}, _told(stopping=FLAG)),
 )
-"""Method, path, fields of the body, answer. `/events` and `/models/pull` are streams, told in `messages` alone."""
+"""Method, path, fields of the body, answer. `/events`, `/models/pull` and `/shadow/steps` are streams, told in `messages` alone."""
 
 
 def document() -> Schema:

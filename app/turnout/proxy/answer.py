@@ -13,6 +13,8 @@ Send = Callable[[Message], Awaitable[None]]
 Notice = Callable[[Callable[[], None] | None], None]
 """The server's `scope["gone"]`: takes what to do when the client hangs up."""
 Headers = list[tuple[bytes, bytes]]
+LINES: Headers = [(b"content-type", b"application/x-ndjson"), (b"cache-control", b"no-cache")]
+"""Of an answer that is JSON lines."""
 SIGNED = (b"x-turnout", __version__.encode())
 """On every answer: Turnout looks like an Ollama, and must never take itself for one."""
 

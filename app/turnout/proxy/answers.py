@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from typing import TypedDict
 from urllib.parse import parse_qs, unquote
 
 import orjson
@@ -134,6 +135,9 @@ class Answers:
         if (method, parts) == ("POST", ["models", "pull"]):
             await self._nodes.pull(fields.text(doc, "name"), fields.text_or(doc, "provider"), answer)
             return
+        if (method, parts) == ("POST", ["shadow", "steps"]):
+            await self._shadows().tell(answer, **_sample(doc), limit=money(fields.text(doc, "usd")))
+            return
         found = await self._control(method, parts, doc)
         await answer.whole(200, JSON, orjson.dumps(found))
 
@@ -197,12 +201,9 @@ class Answers:
             case ("POST", ["verdicts"]):
                 return admin.verdict(fields.text(doc, "call"), good=fields.flag_or(doc, "good") is not False)
             case ("POST", ["shadow"]):
-                return await self._shadows().check(
-                    last=min(fields.positive_or(doc, "last") or 100, 10_000),
-                    sample=min(fields.positive_or(doc, "sample") or 5, 100),
-                    limit=money(fields.text(doc, "usd")),
-                    on=fields.text_or(doc, "on") or "fast",
-                )
+                return await self._shadows().check(**_sample(doc), limit=money(fields.text(doc, "usd")))
+            case ("POST", ["shadow", "plan"]):
+                return self._shadows().plan(**_sample(doc)).json()
             case ("POST", ["keep"]):
                 return admin.keep(fields.text(doc, "kind"), fields.text(doc, "key"), doc.get("value"))
             case ("POST", ["shutdown"]):
@@ -248,6 +249,20 @@ class Answers:
         finally:
             state.listeners -= 1
             answer.close()
+
+
+class _Sample(TypedDict):
+    last: int
+    sample: int
+    on: str
+
+
+def _sample(doc: dict[str, Json]) -> _Sample:
+    return {
+        "last": min(fields.positive_or(doc, "last") or 100, 10_000),
+        "sample": min(fields.positive_or(doc, "sample") or 5, 100),
+        "on": fields.text_or(doc, "on") or "fast",
+    }
 
 
 def _row(line: BudgetLine) -> dict[str, Json]:

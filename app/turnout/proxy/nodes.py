@@ -15,11 +15,10 @@ from turnout.calls.units import Family, Json
 from turnout.control.messages import LocalModel, Node
 from turnout.engines import library
 from turnout.errors import BadRequestError, NotFoundError, TurnoutError, UpstreamError
-from turnout.proxy.answer import Answer, Headers
+from turnout.proxy.answer import LINES, Answer
 from turnout.proxy.roster import Known, Model
 from turnout.proxy.state import State
 
-LINES: Headers = [(b"content-type", b"application/x-ndjson"), (b"cache-control", b"no-cache")]
 SILENT_S = 1.0
 TOLD_S = 0.2
 """Between two lines of progress: Ollama writes some sixty a second."""

@@ -76,7 +76,11 @@ class OwnCalls:
         # A task that is given up goes on to its own end, and settles there; the set keeps it from being collected.
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
-        done, _ = await asyncio.wait((task,), timeout=timeout_s)
+        try:
+            done, _ = await asyncio.wait((task,), timeout=timeout_s)
+        except asyncio.CancelledError:  # whoever wanted the answer has gone
+            answer.leave()
+            raise
         if not done:
             answer.leave()
             return Told(exchange.call.id, 0, model, "", late=True)

@@ -4,17 +4,22 @@ Needs the texts of those calls (`[privacy] store_bodies = true`). Each is a call
 like any other, with its cost as overhead. It ends when the user's limit would be passed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field, replace
+
+import orjson
 
 from turnout.calls.client import Call, Client
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Dialect, Json, Nanos, Status, Tier
 from turnout.calls.usage import FREE, Price, cost
-from turnout.errors import BadRequestError, NotFoundError
+from turnout.errors import BadRequestError, NotFoundError, TurnoutError
 from turnout.ledger.reader import Reader
 from turnout.ledger.rows import usd
 from turnout.ledger.writer import Writer
+from turnout.proxy.answer import LINES, Answer
 from turnout.proxy.owncalls import OwnCalls, Told
 from turnout.proxy.state import State
 from turnout.proxy.texts import Texts
@@ -23,6 +28,7 @@ from turnout.routing.facts import Candidate
 from turnout.wire.codec import codec
 
 TIMEOUT_S = 180.0
+BEAT_S = 1.0
 _ASKED_AGAIN = frozenset(
     {Dialect.OPENAI_CHAT, Dialect.OPENAI_RESPONSES, Dialect.ANTHROPIC, Dialect.OLLAMA_CHAT, Dialect.GEMINI}
 )
@@ -57,35 +63,111 @@ class Compared:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a check would ask again, and of whom."""
+
+    target: Candidate
+    candidates: int
+    """Calls that could be asked again, the chosen ones among them."""
+    chosen: tuple[tuple[CallRecord, Nanos], ...]
+    """Each with what asking it again will cost at most, as far as one can tell."""
+
+    def json(self) -> dict[str, Json]:
+        return {
+            "model": self.target.name,
+            "candidates": self.candidates,
+            "sample": len(self.chosen),
+            "likely_usd": usd(sum(likely for _, likely in self.chosen)),
+        }
+
+
+@dataclass(slots=True)
+class Done:
+    plan: Plan
+    limit: Nanos
+    spent: int = 0
+    stopped: bool = False
+    """The next one would have passed the limit."""
+    rows: list[Json] = field(default_factory=list)
+
+    def json(self) -> dict[str, Json]:
+        return {
+            "model": self.plan.target.name,
+            "candidates": self.plan.candidates,
+            "compared": self.rows,
+            "spent_usd": usd(self.spent),
+            "limit_usd": usd(self.limit),
+            "stopped_by_limit": self.stopped,
+        }
+
+
 class Shadows:
     def __init__(self, state: State, reader: Reader, writer: Writer, texts: Texts, own: OwnCalls) -> None:
         self._state, self._reader, self._writer, self._texts, self._own = state, reader, writer, texts, own
 
-    async def check(self, *, last: int, sample: int, limit: Nanos, on: str) -> dict[str, Json]:
-        """Of the newest `last` calls with their texts kept, up to `sample` that a dearer tier than `on` answered."""
+    def plan(self, *, last: int, sample: int, on: str) -> Plan:
+        """Of the newest `last` calls with their texts kept, up to `sample` that a dearer tier than `on` answered. Asks nothing."""
         target = self._target(on)
         price = FREE if target.sovereign and target.price is None else rate(target, self._state.roster())
         if price is None:
             raise BadRequestError(f"{target.name} has no known price, so no limit could hold")
         found = self._candidates(last, target)
-        spent, rows = 0, list[Json]()
-        stopped = False
-        for record in _spread(found, sample):
-            if spent + self._likely(record, price) > limit:
-                stopped = True
-                break
-            one = await self._compared(record, target)
+        chosen = _spread(found, sample)
+        return Plan(target, len(found), tuple((record, self._likely(record, price)) for record in chosen))
+
+    async def check(self, *, last: int, sample: int, limit: Nanos, on: str) -> dict[str, Json]:
+        """All of the plan that fits the limit; the answer comes when the last one is there."""
+        plan = self.plan(last=last, sample=sample, on=on)
+        done = Done(plan, limit)
+        async for _ in self._steps(done):
+            pass
+        return done.json()
+
+    async def tell(self, answer: Answer, *, last: int, sample: int, limit: Nanos, on: str) -> None:
+        """The same, as JSON lines: {"asking": CALL} and {"compared": {...}} for each, {} every second, the last {"done": {...}} or
+        {"error"}. Who hangs up stops it: the call under way is given up, those before are in the ledger."""
+        done = Done(self.plan(last=last, sample=sample, on=on), limit)
+        await answer.start(200, LINES)
+        answer.watch()
+        telling = asyncio.current_task()
+        assert telling is not None
+
+        def left() -> None:
+            telling.cancel()
+
+        answer.on_gone(left)
+        beat = asyncio.create_task(_beat(answer))
+        try:
+            async with aclosing(self._steps(done)) as lines:
+                async for line in lines:
+                    await answer.write(orjson.dumps(line) + b"\n")
+            last_line: Json = {"done": done.json()}
+        except asyncio.CancelledError:
+            if not answer.gone:
+                raise
+            telling.uncancel()
+            return
+        except TurnoutError as error:
+            last_line = {"error": {"message": error.message, "hint": error.hint, "code": error.code}}
+        finally:
+            beat.cancel()
+            answer.on_gone(None)
+            answer.close()
+        with suppress(OSError):
+            await answer.finish(orjson.dumps(last_line) + b"\n")
+
+    async def _steps(self, done: Done) -> AsyncGenerator[Json]:
+        for record, likely in done.plan.chosen:
+            if done.spent + likely > done.limit:
+                done.stopped = True
+                return
+            yield {"asking": record.id, "likely_usd": usd(likely)}
+            one = await self._compared(record, done.plan.target)
             if one is not None:
-                spent += one.cheap.cost if one.cheap is not None else 0
-                rows.append(one.json())
-        return {
-            "model": target.name,
-            "candidates": len(found),
-            "compared": rows,
-            "spent_usd": usd(spent),
-            "limit_usd": usd(limit),
-            "stopped_by_limit": stopped,
-        }
+                done.spent += one.cheap.cost if one.cheap is not None else 0
+                done.rows.append(one.json())
+                yield {"compared": one.json(), "spent_usd": usd(done.spent)}
 
     def _target(self, on: str) -> Candidate:
         roster = self._state.roster()
@@ -152,6 +234,13 @@ class Shadows:
         answer = said.get("answer")
         self._texts.keep_shadow(record.id, record.client, record.at_ms, {"model": told.model, "text": told.text})
         return Compared(record, outline.ask, answer if isinstance(answer, str) else "", told, cheap)
+
+
+async def _beat(answer: Answer) -> None:
+    """So that a user who cancels is noticed while an engine thinks, on their side of the connection too."""
+    while True:
+        await asyncio.sleep(BEAT_S)
+        await answer.keep_alive(b"{}\n")
 
 
 def _spread(records: Sequence[CallRecord], most: int) -> list[CallRecord]:
