@@ -248,6 +248,67 @@ def test_an_audit_asks_two_tiers_side_by_side_and_keeps_the_verdict(start: Start
         }
 
 
+GRADED = """
+[grade]
+abstain = "high"
+
+[[rule]]
+name = "by grade"
+when = "true"
+route = "grade"
+"""
+
+
+def test_dear_calls_are_asked_again_within_a_limit_and_the_verdict_reaches_the_calibration(start: Start) -> None:
+    with Engine() as engine:
+        engine.choose = lambda heard: Script(text=f"{heard.doc['model']} says so")
+        app = start(two_tiers(engine.url), GRADED)
+        token = app.client("thinker")
+        app.go("audit")
+        app.see("Set store_bodies = true under [privacy]", part=True)
+        toml = app.home / "turnout.toml"
+        toml.write_text(toml.read_text() + "[privacy]\nstore_bodies = true\n")
+        app.control.reload()
+        app.press("Audit again")
+        app.see("No call whose text is kept was answered by a dearer tier than cloud/scripted-small.")
+        for ask in ("Prove that there are infinitely many primes of the form 4k+3.", "Design a lock-free queue in C++."):
+            assert app.chat(token, ask)[0] == 200
+        app.until(lambda: app.control.shadow_plan(last=100, sample=5, on="fast")["candidates"] == 2, "two kept texts")
+        app.press("Audit again")
+        app.see("Asks 2 calls again of cloud/scripted-small, of 2 that can be.", part=True)
+        app.press("Ask them again")
+        app.see("2 calls asked again for", part=True)
+        assert app.see("Answer of cloud/scripted")["text"] == "scripted says so"
+        assert app.see("Answer of cloud/scripted-small")["text"] == "scripted-small says so"
+        app.press("The cheap answer would do: Prove that", part=True)
+        app.see("noted for calibration")
+        app.see("you judged: a cheaper answer would do")
+        app.press("Dear", "radio button")
+        judged = app.see("A cheaper model would have done: you judged", part=True)
+        assert judged["description"] == "given"
+        app.press("It needed this model: grade HIGH", part=True)
+        app.until(lambda: len(kept(app.home, "verdict")) == 2, "two verdicts in the ledger")
+        app.press("Calibrate the grader")
+        app.see("2 labels are too few to calibrate on", part=True)
+
+
+def test_a_shadow_check_is_cancelled_in_the_middle_of_a_call(start: Start) -> None:
+    with Engine() as engine:
+        app = start(two_tiers(engine.url, extra="[privacy]\nstore_bodies = true\n"), GRADED)
+        token = app.client("thinker")
+        app.up()
+        assert app.chat(token, "Prove that there are infinitely many primes of the form 4k+3.")[0] == 200
+        app.until(lambda: app.control.shadow_plan(last=100, sample=5, on="fast")["candidates"] == 1, "a kept text")
+        engine.say(Script(hold=True))
+        app.go("audit")
+        app.press("Ask them again")
+        app.see("0 of 1 answered", part=True)
+        app.press("Cancel the shadow check")
+        app.see("Cancelled. The answers so far are kept with their calls.")
+        app.until(lambda: app.control.status().in_flight == 0, "nothing under way")
+        engine.release()
+
+
 def test_a_budget_that_is_used_up_asks_and_the_waiting_call_goes_on_when_raised(desk: Desk, start: Start) -> None:
     with Engine() as engine:
         app = start(two_tiers(engine.url, engine.url), ASK_RULES)

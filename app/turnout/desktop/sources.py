@@ -121,6 +121,10 @@ class Ledger(Protocol):
         """By call id: whether its answer was good enough."""
         ...
 
+    def verdicts(self) -> Mapping[str, bool]:
+        """By call id: whether a cheaper model would have done."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -196,6 +200,9 @@ class LedgerFile:
 
     def thumbs(self) -> Mapping[str, bool]:
         return {call: up for call, up in self._reader.kept("thumb").items() if isinstance(up, bool)}
+
+    def verdicts(self) -> Mapping[str, bool]:
+        return {call: good for call, good in self._reader.kept("verdict").items() if isinstance(good, bool)}
 
     def close(self) -> None:
         self._reader.close()

@@ -1,8 +1,12 @@
 """The audit's answer and the side-by-side check, as values."""
 
+from typing import Any
+
+import pytest
+
 from turnout.calls.units import Tier
 from turnout.cli.grading import shadow_label
-from turnout.desktop.models.audit import audit, shadow
+from turnout.desktop.models.audit import audit, fitted, judging, shadow
 from turnout.routing.calibration import INPUT_NAMES
 
 ROW = {
@@ -85,3 +89,30 @@ def test_an_answer_that_failed_cannot_be_judged() -> None:
 def test_a_verdict_that_is_none_is_no_label() -> None:
     for value in (None, "x", {}, {"features": [1.0], "strong_needed": 1.0}, {"features": "x", "strong_needed": 2}):
         assert shadow_label(value) is None
+
+
+def test_of_a_dear_call_one_is_asked_what_calibration_learns_from() -> None:
+    assert judging(Tier.HIGH) == ("A cheaper model would have done", "It needed this model")
+    assert judging(Tier.FAST) == judging(Tier.LOCAL) == ("Good enough", "Not good enough")
+
+
+@pytest.mark.parametrize(
+    ("doc", "said", "kind"),
+    [
+        ({"labels": 1}, "The grader is fitted to 1 verdict of yours.", "good"),
+        (
+            {"labels": 40, "before": 0.61, "after": 0.744},
+            "The grader is fitted to 40 verdicts of yours. "
+            "It finds the calls that need the dear model 0.74 early, 0.61 before; 0.50 is chance.",
+            "good",
+        ),
+        (
+            {"labels": 2, "before": 0.6, "after": 0.5},
+            "The grader is fitted to 2 verdicts of yours. "
+            "It finds the calls that need the dear model 0.50 early, 0.60 before; 0.50 is chance.",
+            "warn",
+        ),
+    ],
+)
+def test_a_calibration_says_whether_it_helped(doc: dict[str, Any], said: str, kind: str) -> None:
+    assert fitted(doc) == (said, kind)

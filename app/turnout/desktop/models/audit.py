@@ -9,6 +9,32 @@ from turnout.desktop import text
 from turnout.desktop.text import nanos_of, tr
 
 
+def judging(tier: Tier | None) -> tuple[str, str]:
+    """What thumb up and thumb down say of a call; calibration learns from these questions alone.
+
+    That a dear model answered well tells nothing of a cheap one, so of a dear call the user is asked that.
+    """
+    if tier is Tier.HIGH:
+        return tr("A cheaper model would have done"), tr("It needed this model")
+    return tr("Good enough"), tr("Not good enough")
+
+
+def fitted(doc: Mapping[str, Any]) -> tuple[str, str]:
+    """What a calibration came to, and the kind of the note that says it; `doc` is the answer of `turnout calibrate`."""
+    said = text.plural(
+        int(doc.get("labels", 0)),
+        "The grader is fitted to {n} verdict of yours.",
+        "The grader is fitted to {n} verdicts of yours.",
+    )
+    before, after = doc.get("before"), doc.get("after")
+    if not isinstance(before, int | float) or not isinstance(after, int | float):
+        return said, "good"
+    how = tr("It finds the calls that need the dear model {after} early, {before} before; 0.50 is chance.").format(
+        after=f"{after:.2f}", before=f"{before:.2f}"
+    )
+    return f"{said} {how}", "good" if after > before else "warn"
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     call: str

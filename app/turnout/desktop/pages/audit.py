@@ -12,8 +12,9 @@ from turnout.desktop.charts import Meter
 from turnout.desktop.commands import Doc
 from turnout.desktop.desk import Desk
 from turnout.desktop.models.audit import Audit as Found
-from turnout.desktop.models.audit import Judged, audit
+from turnout.desktop.models.audit import Judged, audit, fitted, judging
 from turnout.desktop.pages.page import Page
+from turnout.desktop.pages.shadowcheck import ShadowCheck
 from turnout.desktop.pages.sidebyside import SideBySide
 from turnout.desktop.text import tr
 from turnout.desktop.theme import px
@@ -43,6 +44,8 @@ class Audit(Page):
         super().__init__(desk, None, self.which, Button(tr("Audit again"), "refresh-cw", pressed=self.refresh))
         self._found: Found | None = None
         self._thumbs: dict[str, bool] = {}
+        """By call id: what was said of it, by thumb, of dear calls by verdict (`models.audit.judging`)."""
+        self._verdicts: dict[str, bool] = {}
         self._more = 25
         self.which.chosen.connect(lambda _: self._draw())
         self.headline = label("…", 20, 600)
@@ -57,7 +60,7 @@ class Audit(Page):
         self.calls = Card(
             row(
                 section(tr("Calls")),
-                label(tr("a thumb says whether the answer was good enough"), 12, 400, "faint"),
+                label(tr("thumbs teach the grader"), 12, 400, "faint"),
                 None,
                 Button(
                     tr("Calibrate the grader"),
@@ -70,10 +73,12 @@ class Audit(Page):
             self.rows,
             spacing=6,
         )
+        self.check = ShadowCheck(desk)
+        self.check.judged.connect(self._judged)
         self.shadow = SideBySide(desk)
         inside = QWidget()
         inside.setObjectName("clear")
-        inside.setLayout(column(Card(summary), self.calls, self.shadow, None, spacing=14))
+        inside.setLayout(column(Card(summary), self.calls, self.check, self.shadow, None, spacing=14))
         self.bleed()
         self.body.addWidget(Scroll(inside), 1)
 
@@ -81,14 +86,23 @@ class Audit(Page):
         return tr("Audit")
 
     def refresh(self) -> None:
-        self.desk.ledger.run(lambda ledger: ledger.thumbs(), self._got_thumbs, lambda _: None, owner=self)
+        self.desk.ledger.run(
+            lambda ledger: (ledger.thumbs(), ledger.verdicts()),
+            lambda said: self._got_thumbs(*said),
+            lambda _: None,
+            owner=self,
+        )
+        self.check.ask_plan()
+        self._audit()
+
+    def _audit(self) -> None:
         self.desk.commands.ask(["audit", "--last", "100"], self._got, self.failed, key="audit", owner=self)
 
     def ledger_changed(self) -> None:
         self.shadow.ledger_changed()
 
-    def _got_thumbs(self, thumbs: Mapping[str, bool]) -> None:
-        self._thumbs = dict(thumbs)
+    def _got_thumbs(self, thumbs: Mapping[str, bool], verdicts: Mapping[str, bool]) -> None:
+        self._thumbs, self._verdicts = dict(thumbs), dict(verdicts)
         self._draw()
 
     def _got(self, doc: Doc) -> None:
@@ -161,15 +175,17 @@ class Audit(Page):
             shown.setFixedWidth(px(width))
             shown.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             line.addWidget(shown)
-        for up, icon, name in ((True, "thumbs-up", tr("Good enough")), (False, "thumbs-down", tr("Not good enough"))):
-            given = self._thumbs.get(one.call) is up
+        yes, no = judging(one.tier)
+        said = self._verdicts if one.tier is Tier.HIGH else self._thumbs
+        for up, icon, name in ((True, "thumbs-up", yes), (False, "thumbs-down", no)):
+            given = said.get(one.call) is up
             button = Button(
                 "",
                 icon,
                 "plain" if given else "bare",
                 name=f"{name}: {text.one_line(one.reason, 60)}",
                 tip=name,
-                pressed=partial(self._thumb, one.call, up),
+                pressed=partial(self._thumb, one, up),
             )
             button.setAccessibleDescription(tr("given") if given else "")
             line.addWidget(button)
@@ -190,16 +206,8 @@ class Audit(Page):
 
     def _calibrate(self) -> None:
         def done(doc: Doc) -> None:
-            self.note.say(
-                text.plural(
-                    int(doc.get("labels", 0)),
-                    "The grader is fitted to {n} verdict of yours.",
-                    "The grader is fitted to {n} verdicts of yours.",
-                ),
-                "good",
-                tr("Take it back"),
-                self._uncalibrate,
-            )
+            words, kind = fitted(doc)
+            self.note.say(words, kind, tr("Take it back"), self._uncalibrate)
 
         self.note.say(tr("Fitting…"), "info")
         self.desk.commands.ask(["calibrate"], done, self._not_calibrated, key="calibrate", owner=self)
@@ -216,16 +224,33 @@ class Audit(Page):
             owner=self,
         )
 
-    def _thumb(self, call: str, up: bool) -> None:
-        self._thumbs[call] = up
+    def _judged(self, call: str, good: bool) -> None:
+        """In the shadow check below: the rows and the headline follow."""
+        self._verdicts[call] = good
+        self._audit()
+
+    def _thumb(self, one: Judged, up: bool) -> None:
+        dear = one.tier is Tier.HIGH
+        said = self._verdicts if dear else self._thumbs
+        before = said.get(one.call)
+        said[one.call] = up
         self._draw()
 
         def broke(error: TurnoutError) -> None:
-            self._thumbs.pop(call, None)
+            said.pop(one.call, None)
+            if before is not None:
+                said[one.call] = before
             self._draw()
             self.failed(error)
 
-        self.desk.pool.run(lambda: self.desk.link.client().thumbs(call, up=up), lambda _: None, broke, owner=self)
+        link = self.desk.link
+
+        def work() -> object:
+            client = link.client()
+            return client.verdict(one.call, good=up) if dear else client.thumbs(one.call, up=up)
+
+        # A verdict goes before the grade: what a cheaper tier could have done is another sum now.
+        self.desk.pool.run(work, lambda _: self._audit() if dear else None, broke, owner=self)
 
 
 def _money(nanos: int) -> str:

@@ -9,10 +9,11 @@ from PySide6.QtGui import QColor, QGuiApplication, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from turnout.calls.record import CallRecord
-from turnout.calls.units import USD_NANOS, Status
+from turnout.calls.units import USD_NANOS, Status, Tier
 from turnout.desktop import text, theme
 from turnout.desktop.charts import Chart, Meter
 from turnout.desktop.desk import Desk
+from turnout.desktop.models.audit import judging
 from turnout.desktop.models.calls import UNFINISHED, cost
 from turnout.desktop.models.onecall import Elsewhere, cost_ways, elsewhere, told_signals
 from turnout.desktop.text import tr
@@ -84,7 +85,17 @@ class CallDetail(QFrame):
         return self.call is not None and self.call.status in UNFINISHED
 
     def show_call(self, call: CallRecord, thumb: bool | None = None) -> None:
-        """`thumb` as it was given before."""
+        """`thumb` as it was given before; of a dear call the verdict is what counts, and is looked up here."""
+        dear = call.tier is Tier.HIGH
+        if dear:
+            thumb = self._thumb if self.call is not None and self.call.id == call.id else None
+            self._desk.ledger.run(
+                lambda ledger: ledger.verdicts().get(call.id),
+                lambda good: self._got_verdict(call.id, good),
+                lambda _: None,
+                key="verdict",
+                owner=self,
+            )
         if self.call is None or self.call.id != call.id or self.call.usage != call.usage:
             self._elsewhere = ()
             self._ask_elsewhere(call)
@@ -292,32 +303,46 @@ class CallDetail(QFrame):
         return box
 
     def _thumbs(self, call: CallRecord) -> QVBoxLayout:
-        line = row(label(tr("Was the answer good enough?"), 13), None, spacing=6)
-        for up, icon, name in ((True, "thumbs-up", tr("Good answer")), (False, "thumbs-down", tr("Bad answer"))):
+        dear = call.tier is Tier.HIGH
+        question = tr("Would a cheaper model have done?") if dear else tr("Was the answer good enough?")
+        yes, no = judging(call.tier) if dear else (tr("Good answer"), tr("Bad answer"))
+        line = row(label(question, 13), None, spacing=6)
+        for up, icon, name in ((True, "thumbs-up", yes), (False, "thumbs-down", no)):
             given = self._thumb is up
             button = Button(
                 "",
                 icon,
                 "plain" if given else "bare",
                 name=name,
-                pressed=partial(self._give_thumb, call.id, up),
+                pressed=partial(self._give_thumb, call.id, up, dear),
             )
             button.setAccessibleDescription(tr("given") if given else "")
             line.addWidget(button)
         box = column(line, spacing=3)
         if self._thumb is not None:
-            box.addWidget(label(tr("Noted. It counts when the grader is calibrated."), 12, 400, "faint"))
+            noted = (
+                tr("Noted. It counts when the grader is calibrated.")
+                if call.grade is not None or call.features
+                else tr("Noted. The grader learns nothing from it: this call was not graded.")
+            )
+            box.addWidget(label(noted, 12, 400, "faint", wrap=True))
         return box
 
-    def _give_thumb(self, call_id: str, up: bool) -> None:
-        def noted(_: object) -> None:
-            if self.call is not None and self.call.id == call_id:
-                self._thumb = up
-                self._draw()
+    def _got_verdict(self, call_id: str, good: bool | None) -> None:
+        if good is not None and self.call is not None and self.call.id == call_id:
+            self._thumb = good
+            self._draw()
+
+    def _give_thumb(self, call_id: str, up: bool, dear: bool) -> None:
+        link = self._desk.link
+
+        def work() -> object:
+            client = link.client()
+            return client.verdict(call_id, good=up) if dear else client.thumbs(call_id, up=up)
 
         self._desk.pool.run(
-            lambda: self._desk.link.client().thumbs(call_id, up=up),
-            noted,
+            work,
+            lambda _: self._got_verdict(call_id, up),
             lambda error: self._desk.failed.emit(error.said),
             owner=self,
         )
