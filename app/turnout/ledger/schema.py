@@ -7,6 +7,7 @@ of a busy desk is some ten thousand rows there, so no chart reads the calls. Tab
 a row over 1,002 bytes takes an overflow page of its own (4.9 KB a call, measured, against 2.3).
 """
 
+import contextlib
 import os
 import sqlite3
 import stat
@@ -167,22 +168,25 @@ class NewerLedgerError(LedgerError):
 
 
 def _own_file(path: Path) -> None:
-    """Mode 0600 whatever the umask; never through a symlink, never somebody else's file or folder (T06, T25)."""
+    """Mode 0600 whatever the umask; never through a symlink, never somebody else's file or folder (T06, T25).
+
+    A file that is there is not opened: closing it would drop the locks that SQLite holds on it in this process (POSIX), and the next
+    program that opens and closes the ledger would take itself for the last one and delete the log that we go on writing to.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _only_ours(path.parent, path.parent.lstat())
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        found = path.lstat()
+        _only_ours(path, found)
+        if stat.S_IMODE(found.st_mode) != 0o600 and hasattr(os, "getuid"):
+            path.chmod(0o600)
     except OSError as error:
         raise LedgerError(
             f"{path} cannot be opened: {error.strerror}.",
             hint="Check who owns the file and its folder, and the space left.",
         ) from error
-    try:
-        _only_ours(path, os.fstat(handle))
-        if hasattr(os, "fchmod"):
-            os.fchmod(handle, 0o600)
-    finally:
-        os.close(handle)
 
 
 def _only_ours(path: Path, found: os.stat_result) -> None:

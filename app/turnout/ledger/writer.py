@@ -338,13 +338,15 @@ class Writer:
         if closing or over:
             self._spill(kept if closing else over)
         kept = [] if closing else kept[-UNWRITTEN_KEPT:]
-        self.unwritten = len(kept)
+        self.unwritten = sum(job.settles is not None for job in kept)
         told = LedgerError(f"The ledger cannot be written: {error}.", hint="Free disk space or unlock the file.")
         self._tell(_waiting(batch), told)
         if kept:
             with self._wake:
                 self._jobs.extendleft(reversed(kept))
                 self._wake.wait(RETRY_S)
+                # Again, also when no call comes to wake the thread.
+                self._due = True
 
     def _spill(self, jobs: list[Job]) -> None:
         records = [job.settles for job in jobs if job.settles is not None]

@@ -253,7 +253,7 @@ def test_blocks_double_while_they_are_used_up_in_a_hurry() -> None:
 def test_t25_a_link_in_the_ledgers_place_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "target").write_text("")
     (tmp_path / "ledger.db").symlink_to(tmp_path / "target")
-    with pytest.raises(LedgerError, match="cannot be opened"):
+    with pytest.raises(LedgerError, match="symbolic link"):
         connect(tmp_path / "ledger.db")
     assert (tmp_path / "target").read_text() == ""
 

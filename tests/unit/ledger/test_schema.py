@@ -108,3 +108,21 @@ def test_a_file_that_is_no_ledger_is_an_error_that_names_it(tmp_path: Path) -> N
     (tmp_path / "ledger.db").chmod(0o600)
     with pytest.raises(LedgerError, match=r"ledger\.db cannot be used"):
         connect(tmp_path / "ledger.db")
+
+
+def test_another_program_that_opens_and_closes_the_ledger_does_not_take_its_log_away(tmp_path: Path) -> None:
+    """Two connections, as the writer has; a database browser comes and goes."""
+    path = tmp_path / "ledger.db"
+    count = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); print(db.execute('SELECT count(*) FROM calls').fetchone()[0])"
+
+    def counted_elsewhere() -> int:
+        return int(subprocess.run((sys.executable, "-c", count, path), capture_output=True, check=True).stdout)
+
+    first = connect(path)
+    second = connect(path)
+    for number, db in enumerate((first, second, first), 1):
+        write_settled(db, settled(number))
+        assert counted_elsewhere() == number
+    assert path.with_name("ledger.db-wal").exists()
+    second.close()
+    first.close()
