@@ -61,6 +61,7 @@ class Turnout:
         arguments: tuple[str, ...] = ("--port", "0"),
         environment: dict[str, str] | None = None,
         stdin: bool = False,
+        start_s: float = START_S,
         command: tuple[str, ...] = (),
     ) -> None:
         self.home = home
@@ -72,6 +73,7 @@ class Turnout:
         self._command = command or (sys.executable, "-m", "turnout", "serve", *arguments)
         self._environment = environment or {}
         self._stdin = stdin
+        self._start_s = start_s
         self._token = ""
         self.lines: Queue[str] = Queue()
         self.port = 0
@@ -105,10 +107,10 @@ class Turnout:
         threading.Thread(target=self._read, daemon=True).start()
         while not self.ready:
             try:
-                line = self.lines.get(timeout=START_S)
+                line = self.lines.get(timeout=self._start_s)
             except Empty:
                 self.kill()
-                raise AssertionError(f"no ready line within {START_S:g} s: {self.stderr}") from None
+                raise AssertionError(f"no ready line within {self._start_s:g} s: {self.stderr}") from None
             if not line:
                 raise AssertionError(f"serve ended with {self.process.wait()}: {self.stderr}")
             with contextlib.suppress(ValueError):

@@ -1,8 +1,10 @@
 """`doctor`'s examination: each check looks at one thing, says how it is, and how to mend it. Changes nothing."""
 
 import os
+import shutil
 import socket
 import stat
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +13,9 @@ from pathlib import Path
 from turnout.errors import KeysError, SettingsError, TurnoutError
 from turnout.settings.model import Settings
 from turnout.settings.paths import Paths
+
+LITTLE = 2_000_000
+"""Bytes left on a disk at which a start, or the next hundred calls, may find it full."""
 
 
 class State(Enum):
@@ -65,7 +70,18 @@ def _folders(where: Paths) -> Iterator[Check]:
             if fault:
                 yield Check("files", State.BAD, f"{file} {fault}", f"Make it yours alone: chmod 600 {file}")
                 return
-    yield Check("folders", State.GOOD, f"{where.config}, {where.data}, {where.state}")
+    folders = (where.config, where.data, where.state)
+    for folder in dict.fromkeys(folders):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            yield Check(
+                "folders", State.BAD, f"{folder} cannot be written", "Check who owns it, and how its disk is mounted."
+            )
+            return
+    free = shutil.disk_usage(where.data).free
+    if free < LITTLE:
+        fix = "Free some: a ledger that cannot be written refuses paid calls."
+        yield Check("disk", State.BAD, f"only {free / 1_000_000:.1f} MB are left where {where.data} is", fix)
+    yield Check("folders", State.GOOD, ", ".join(map(str, folders)))
 
 
 def _fault(file: Path) -> str:
@@ -149,10 +165,16 @@ def _proxy(where: Paths) -> Iterator[Check]:
                 "proxy", State.BAD, f"runs with its last good files: {error}", "Mend the file; it is read again."
             )
     if status.ledger_error:
+        what = (
+            "and paid calls go on all the same (serve_unrecorded)"
+            if status.serves_unrecorded
+            else "so paid calls are refused"
+        )
+        waits = f"; {status.unwritten} ended calls wait in memory" if status.unwritten else ""
         yield Check(
             "ledger",
             State.BAD,
-            f"it cannot be written, so paid calls are refused: {status.ledger_error}",
+            f"it cannot be written, {what}: {status.ledger_error}{waits}",
             "Free disk space, or end what holds the file; the next call tries again.",
         )
     if status.ledger_adrift:
@@ -209,9 +231,10 @@ def _ledger(where: Paths) -> Iterator[Check]:
             db.close()
     except sqlite3.Error as error:
         verdict = str(error)
-    if "locked" in verdict or "busy" in verdict:
-        fix = "Another program holds it: close what has it open (a database browser, a backup). Paid calls wait for it."
-        yield Check("ledger", State.BAD, f"{where.ledger} is locked by another program", fix)
+    holder = _holder(where)
+    if holder or "locked" in verdict or "busy" in verdict:
+        fix = "Close what has it open (a database browser, a backup). A start waits 40 s for it; a running proxy refuses paid calls."
+        yield Check("ledger", State.BAD, f"{where.ledger} is locked by {holder or 'another program'}", fix)
         return
     if verdict != "ok":
         fix = "The next `turnout serve` sets it aside and goes on from the last snapshot of spend."
@@ -232,6 +255,26 @@ def _ledger(where: Paths) -> Iterator[Check]:
         if aside := sorted(where.data.glob(f"{where.ledger.name}.{kind}-*[0-9]")):
             fix = "Budgets went on at their last known spend. Delete it when not needed."
             yield Check("ledger", State.NOTE, f"{why} was set aside: {aside[-1].name}", fix)
+
+
+def _holder(where: Paths) -> str:
+    """`name (pid N)` of who keeps the ledger's write lock, and is not our proxy; empty: nobody does for longer than a moment."""
+    from turnout.cli.reach import running
+    from turnout.ledger.locks import writer_of
+
+    for _ in range(5):
+        pid = writer_of(where.ledger)
+        if pid is None:
+            return ""
+        time.sleep(0.05)
+    runtime = running(where)
+    if runtime is not None and runtime.pid == pid:
+        return ""
+    try:
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        name = "a program"
+    return f"{name} (pid {pid})"
 
 
 def _prices(where: Paths) -> Iterator[Check]:

@@ -144,7 +144,11 @@ class Status:
     rules_error: str = ""
     settings_error: str = ""
     ledger_error: str = ""
-    """Why the ledger cannot be written just now: paid calls are refused until it can."""
+    """Why the ledger cannot be written just now: paid calls are refused until it can, unless `serves_unrecorded`."""
+    serves_unrecorded: bool = False
+    """The user wants paid calls served then all the same (`[server] serve_unrecorded`)."""
+    unwritten: int = 0
+    """Ended calls that wait in memory for a ledger that cannot be written."""
     ledger_adrift: bool = False
     """The ledger's file was deleted, moved or replaced while the proxy runs: its calls are listed nowhere until it is started again."""
     engines: tuple[Engine, ...] = ()

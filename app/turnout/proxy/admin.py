@@ -130,6 +130,8 @@ class Admin:
             rules_error=state.config.rules_error,
             settings_error=state.config.settings_error,
             ledger_error=self._writer.problem,
+            serves_unrecorded=state.settings.serve_unrecorded,
+            unwritten=self._writer.unwritten,
             ledger_adrift=self._writer.adrift,
             engines=self.engine_lines(),
             budgets=budgets,

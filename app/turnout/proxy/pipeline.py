@@ -143,14 +143,15 @@ class Pipeline:
         return self._state.surplus.take(time.monotonic())
 
     async def _hold(self, exchange: Exchange, progress: Progress, step: Step) -> None:
-        """On disk before any upstream is contacted (I01); a ledger that cannot be written refuses paid calls (I11)."""
+        """On disk before any upstream is contacted (I01); a ledger that cannot be written refuses paid calls (I11), unless the
+        user wants them served all the same: budgets still hold, from memory, but a crash would forget them."""
         assert progress.decided is not None
         self._state.hold(progress.decided, step, progress.spent)
         progress.held, progress.charged = True, step.buckets
         try:
             await self._state.ledger_held(self._held_row(exchange, progress, step))
         except LedgerError as error:
-            if step.hold > 0:
+            if step.hold > 0 and not progress.decided.config.settings.serve_unrecorded:
                 self._state.books.drop(exchange.call.id)
                 progress.held, progress.charged = False, ()
                 raise LedgerRefusal(
@@ -219,7 +220,8 @@ class Pipeline:
             try:
                 await self._state.ledger_held(self._held_row(exchange, progress, grown))
             except LedgerError:
-                return None
+                if grown.hold > 0 and not progress.decided.config.settings.serve_unrecorded:
+                    return None
             return Tokens(held + more)
         return None
 

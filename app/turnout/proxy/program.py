@@ -19,7 +19,7 @@ from turnout.engines.transport import Pool
 from turnout.errors import EngineStatusError, KeysError, SettingsError, TurnoutError
 from turnout.keys.keyring import KeyRing
 from turnout.ledger.reader import Reader
-from turnout.ledger.recover import recover
+from turnout.ledger.recover import LOCK_WAIT_S, recover
 from turnout.ledger.writer import Writer
 from turnout.proxy.admin import Admin, Clients
 from turnout.proxy.answers import Answers
@@ -52,6 +52,8 @@ log = logging.getLogger("turnout.program")
 
 RELOAD_S = 0.5
 CALM_S = 0.05
+SLOW_S = 3.0
+"""A start that takes longer to read its ledger most likely waits for somebody's lock."""
 HEALTH_S = 15.0
 TIDY_S = 3_600.0
 KEEP_S = 0.5
@@ -109,7 +111,12 @@ class Program:
 
     async def start(self) -> App:
         """Raises LedgerError when the ledger can neither be opened nor begun anew."""
-        found = await asyncio.to_thread(recover, self.paths.ledger)
+        said = f"the ledger is not free: waiting up to {LOCK_WAIT_S:g} s for who holds it (`turnout doctor` says who)"
+        late = asyncio.get_running_loop().call_later(SLOW_S, log.warning, said)
+        try:
+            found = await asyncio.to_thread(recover, self.paths.ledger)
+        finally:
+            late.cancel()
         for line in found.lines:
             log.warning("%s", line)
         self.reader = Reader(self.paths.ledger)

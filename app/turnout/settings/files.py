@@ -150,6 +150,9 @@ class _Reading:
             ),
             theme=theme,
             otel_endpoint=endpoint,
+            serve_unrecorded=self._value(
+                self._table("server"), "serve_unrecorded", "server", bool, "true or false", False
+            ),
             drain_s=self._number(self._table("server"), "drain_s", "server", 0, 600, 10),
             drain_tokens=Tokens(
                 int(self._number(self._table("server"), "drain_tokens", "server", 0, 1_000_000, 4_000))
@@ -185,6 +188,7 @@ class _Reading:
             "max_body_mb",
             "drain_s",
             "drain_tokens",
+            "serve_unrecorded",
         )
         self._known(d, known, "server")
         also = d.get("also_listen", [])

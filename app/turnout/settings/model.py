@@ -73,6 +73,8 @@ class Settings:
     """Of an OpenTelemetry collector (OTLP over HTTP), without /v1/...; empty: nothing is sent."""
     baseline: str = ""
     """`provider/model` that savings compare with when the client asked for `auto`; empty: first of tier high."""
+    serve_unrecorded: bool = False
+    """[server] Paid calls go on while the ledger cannot be written, instead of being refused."""
     drain_s: float = 10.0
     """[server] How long a cloud stream is read on after its client left, for its usage; 0: not at all."""
     drain_tokens: Tokens = Tokens(4_000)

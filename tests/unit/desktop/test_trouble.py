@@ -59,6 +59,9 @@ def test_a_ledger_that_cannot_be_written_or_went_away_is_said_and_marks_the_icon
     refused = State(Health.UP, replace(STATUS, ledger_error="disk full"), owned=True)
     assert "paid calls are refused: disk full" in text(refused)
     assert refused.warning
+    assert refused.status is not None
+    served = replace(refused, status=replace(refused.status, serves_unrecorded=True))
+    assert "paid calls go on, and a crash now would forget them: disk full" in text(served)
     gone = State(Health.UP, replace(STATUS, ledger_adrift=True), owned=True)
     ours, theirs = trouble(gone), trouble(replace(gone, owned=False))
     assert ours is not None

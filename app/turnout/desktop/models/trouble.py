@@ -33,7 +33,11 @@ def trouble(state: State, dismissed: frozenset[str] = frozenset()) -> Trouble | 
         return _adrift(state)
     if status.ledger_error:
         why = text.one_line(status.ledger_error, 200)
-        return Trouble(tr("The ledger cannot be written, so paid calls are refused: {why}").format(why=why), "bad")
+        if status.serves_unrecorded:
+            said = tr("The ledger cannot be written; paid calls go on, and a crash now would forget them: {why}")
+        else:
+            said = tr("The ledger cannot be written, so paid calls are refused: {why}")
+        return Trouble(said.format(why=why), "bad")
     error = status.rules_error or status.settings_error
     if error:
         return Trouble(text.one_line(error, 300) + " " + tr("What was in force before stays in force."))
