@@ -31,9 +31,10 @@ from turnout.proxy.exchange import Exchange, Seen
 from turnout.proxy.growth import Drain, Growth, said
 from turnout.proxy.health import OVERLOADED
 from turnout.proxy.owncalls import OwnCalls
-from turnout.proxy.perform import Attempt, StoppedError, may_fall_back, tell_failure
+from turnout.proxy.perform import Attempt, StoppedError, may_fall_back
 from turnout.proxy.settling import Counted, Settled, doubtful, settle
 from turnout.proxy.state import Decided, State, refused_by
+from turnout.proxy.teller import tell_failure
 from turnout.proxy.unsaid import without_echo
 from turnout.routing.budget import FLOOR
 from turnout.routing.facts import Candidate
@@ -187,11 +188,13 @@ class Pipeline:
             progress.attempts = (*progress.attempts, row)
             progress.spent = Nanos(progress.spent + row.cost)
             progress.usage = progress.usage + row.usage
-        if attempt.whole is not None:
-            kind, body = attempt.whole
+        if attempt.teller.whole is not None:
+            kind, body = attempt.teller.whole
             headers: Headers = [
                 (b"content-type", kind),
-                *_with_credit(attempt.whole_headers(), state.credit_left(progress.decided, step, progress.spent)),
+                *_with_credit(
+                    attempt.teller.whole_headers(), state.credit_left(progress.decided, step, progress.spent)
+                ),
                 *cost_headers(progress.spent, state.worth.saved(progress.plan, progress.usage, progress.spent)),
             ]
             await exchange.answer.whole(200, headers, body)
