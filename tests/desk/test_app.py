@@ -259,6 +259,30 @@ route = "grade"
 """
 
 
+def test_a_calls_detail_has_all_that_is_known_of_a_real_call(start: Start) -> None:
+    with Engine() as engine:
+        app = start(two_tiers(engine.url, engine.url), GRADED + 'on_failure = ["down"]\n')
+        token = app.client("thinker")
+        ask = "Prove that there are infinitely many primes of the form 4k+3."
+        engine.say(Script(status=529).once(), Script(text="Suppose not."))
+        assert app.chat(token, ask, x_session_id="one")[0] == 200
+        assert app.chat(token, ask, x_session_id="two")[0] == 200
+        app.until(lambda: len(json.loads(app.turnout("calls", "--json"))["calls"]) == 2, "two calls")
+        second, first = json.loads(app.turnout("calls", "--json"))["calls"]
+        app.go(f"calls/{first['id']}")
+        app.see("grade high")
+        for words in ("by grade", "the fast grader", first["reason"], "cloud/scripted", "cloud/scripted-small", "ok"):
+            app.see(words)
+        app.see("status_529")
+        for title in ("Why it went there", "Cost", "Tokens", "Time", "Attempts", "Who"):
+            app.see(title)
+        assert "Answer" in app.see("Tokens by bucket")["description"]
+        assert "To the first byte" in app.see("Time line")["description"]
+        app.see("The dear model")
+        app.go(f"calls/{second['id']}")
+        app.see("the intent cache: this was asked before")
+
+
 def test_dear_calls_are_asked_again_within_a_limit_and_the_verdict_reaches_the_calibration(start: Start) -> None:
     with Engine() as engine:
         engine.choose = lambda heard: Script(text=f"{heard.doc['model']} says so")

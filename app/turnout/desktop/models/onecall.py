@@ -1,5 +1,6 @@
 """One call as its detail shows it: what it would have cost elsewhere, and which signals fitted."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,11 +51,18 @@ def elsewhere(rows: Sequence[Mapping[str, Any]]) -> Sequence[Elsewhere]:
     )
 
 
+def _baseline(call: CallRecord) -> CostWay:
+    """The model the client named; who named none is compared with the dear one."""
+    if call.asked_model in ("", "auto", *(tier.value for tier in Tier)):
+        return CostWay(tr("The dear model"), "", _known(call, call.baseline), "strong")
+    return CostWay(tr("Asked for"), call.asked_model, _known(call, call.baseline), "strong")
+
+
 def cost_ways(call: CallRecord, known: Sequence[Elsewhere]) -> list[CostWay]:
     """What was paid, what was asked for, and each other tier; without the proxy, what the row itself knows."""
     ways = [
         CostWay(tr("Paid"), call.model, call.cost, call.tier.value if call.tier else "accent", paid=True),
-        CostWay(tr("Asked for"), call.asked_model, _known(call, call.baseline), "strong"),
+        _baseline(call),
     ]
     if not known:
         return [*ways, CostWay(tr("The fast tier"), "", _known(call, call.all_fast), "strong")]
@@ -62,6 +70,39 @@ def cost_ways(call: CallRecord, known: Sequence[Elsewhere]) -> list[CostWay]:
         if one.tier is not call.tier and one.nanos is not None:
             ways.append(CostWay(text.tier(one.tier), one.model.partition("/")[2], one.nanos, one.tier.value))
     return ways
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Both sides of a decision to keep a conversation's model or to leave it, in nanos."""
+
+    staying: int
+    switching: int
+    but: str = ""
+    """What else spoke against it."""
+
+
+def switch_sides(said: str) -> Switch | None:
+    """Of a row's `switch`: "staying $0.069, switching $0.129, but 90 s on local/m"; None for words of another form."""
+    found = _SIDES.fullmatch(said)
+    if found is None:
+        return None
+    stay, switch = (nanos_of(found[name].replace(",", "")) for name in ("stay", "switch"))
+    return Switch(stay, switch, (found["but"] or "").strip(", "))
+
+
+_SIDES = re.compile(r"staying \$(?P<stay>[\d.,]*\d), switching \$(?P<switch>[\d.,]*\d)(?P<but>, but .*)?")
+
+
+def graded_by(call: CallRecord) -> str:
+    """Who said the grade; empty where nobody had to, or the row is from before that was kept."""
+    return {
+        "cache": tr("the intent cache: this was asked before"),
+        "fast": tr("the fast grader"),
+        "plus": tr("the embedding model"),
+        "llm": tr("a local model"),
+        "none": tr("nobody: the grader failed"),
+    }.get(call.graded_by, "")
 
 
 def _known(call: CallRecord, nanos: int) -> int | None:

@@ -15,7 +15,7 @@ from turnout.desktop.charts import Chart, Meter
 from turnout.desktop.desk import Desk
 from turnout.desktop.models.audit import judging
 from turnout.desktop.models.calls import UNFINISHED, cost
-from turnout.desktop.models.onecall import Elsewhere, cost_ways, elsewhere, told_signals
+from turnout.desktop.models.onecall import Elsewhere, cost_ways, elsewhere, graded_by, switch_sides, told_signals
 from turnout.desktop.text import tr
 from turnout.desktop.theme import px
 from turnout.desktop.widgets import (
@@ -156,14 +156,19 @@ class CallDetail(QFrame):
             box.addWidget(_words(call.reason))
         if call.rule:
             box.addLayout(_pair(tr("Rule"), call.rule))
+        if call.score is not None:
+            box.addLayout(_pair(tr("Score"), tr("{n}, from 0 (simple) to 1 (hard)").format(n=f"{call.score:.2f}")))
+        grader = graded_by(call)
+        if grader:
+            box.addLayout(_pair(tr("Graded by"), grader))
         if call.asked_model and call.asked_model != call.model:
             box.addLayout(_pair(tr("Asked for"), call.asked_model))
-        if call.switch:
-            box.addLayout(_pair(tr("Switch"), call.switch))
         if call.observed:
             box.addLayout(_pair(tr("Observed rule"), tr("would have routed to {route}").format(route=call.observed)))
         for name, said in told_signals(call.signals):
             box.addLayout(_pair(name, said))
+        if call.switch:
+            self._switch(box, call.switch)
         if call.error:
             wrong = _words(call.error)
             wrong.setProperty("tone", "bad")
@@ -171,6 +176,24 @@ class CallDetail(QFrame):
         if call.note:
             box.addWidget(_words(call.note))
         return box
+
+    def _switch(self, box: QVBoxLayout, said: str) -> None:
+        """Staying with the conversation's model, or leaving it: both prices, to scale."""
+        sides = switch_sides(said)
+        if sides is None:
+            box.addLayout(_pair(tr("Switch"), said))
+            return
+        top = max(sides.staying, sides.switching, 1)
+        for name, nanos, color in (
+            (tr("Staying here"), sides.staying, "local" if sides.staying <= sides.switching else "strong"),
+            (tr("Switching"), sides.switching, "local" if sides.switching < sides.staying else "strong"),
+        ):
+            amount = text.money(nanos, 2 if nanos >= USD_NANOS else 4)
+            meter = Meter(name, 5)
+            meter.set_parts([(nanos / top, color)], f"{name}: {amount}")
+            box.addLayout(column(row(label(name, 13, 400, "muted"), None, label(amount, 13, 500)), meter, spacing=4))
+        if sides.but:
+            box.addWidget(_words(sides.but, "faint"))
 
     def _cost(self, call: CallRecord) -> QVBoxLayout | None:
         if call.status in UNFINISHED:
@@ -246,7 +269,7 @@ class CallDetail(QFrame):
         return box
 
     def _attempts(self, call: CallRecord) -> QVBoxLayout | None:
-        if len(call.attempts) < 2 and not any(one.status != "ok" for one in call.attempts):
+        if not call.attempts:
             return None
         box = column(spacing=8)
         for number, one in enumerate(call.attempts, 1):
