@@ -13,7 +13,6 @@ import http.client
 import json
 import socket
 import sys
-import tempfile
 import threading
 import time
 from contextlib import ExitStack
@@ -178,16 +177,17 @@ def tray_icons(out: Path) -> None:
 def session(scale: int, kind: str, wanted: Wanted) -> None:
     width, height = (scale * int(one) for one in wanted.size.split("x"))
     with ExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="turnout-home-")))
         where = stack.enter_context(Desk(size=f"{width}x{height}", theme=wanted.themes[0]))
-        engine = stack.enter_context(Engine(models=LOCAL))
+        home = where.home / ".config" / "turnout"  # where a user's would be, and shown as `~/.config/turnout`
+        home.mkdir(parents=True, mode=0o700)
+        engine = stack.enter_context(Engine(usual_port(11434), models=LOCAL))
         toml = home / "turnout.toml"
         if kind == "full":
             sample_home.write(home, local=engine.url)
         elif kind == "empty":
             (home / "state").mkdir()
             (home / "state" / "welcomed").touch()
-        toml.write_text(f"[server]\nport = {usual_port()}\n\n{toml.read_text() if toml.exists() else ''}")
+        toml.write_text(f"[server]\nport = {usual_port(7717)}\n\n{toml.read_text() if toml.exists() else ''}")
         if kind != "empty":
             people(where)
         app = stack.enter_context(App(where, home, QT_SCALE_FACTOR=str(scale), **wanted.environment))
@@ -202,14 +202,14 @@ def session(scale: int, kind: str, wanted: Wanted) -> None:
         engine.release()
 
 
-def usual_port() -> int:
+def usual_port(port: int) -> int:
     """Pictures show the one that people will see, where it is free."""
     with socket.socket() as probe:
         try:
-            probe.bind(("127.0.0.1", 7717))
+            probe.bind(("127.0.0.1", port))
         except OSError:
             return free_port()
-    return 7717
+    return port
 
 
 def picture(app: App, kind: str, page: str, scale: int, theme: str, wanted: Wanted) -> None:

@@ -5,7 +5,9 @@ Money is integer nano-dollars everywhere else and becomes text only here. All pr
 locale: the locale decides digits, separators and where the sign stands.
 """
 
+import os
 from datetime import datetime
+from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QDate, QDateTime, QLocale, Qt
 
@@ -158,6 +160,12 @@ def mode(value: str) -> str:
         "passthrough": tr("Pass-through"),
     }
     return names.get(value, value)
+
+
+def place(path: str) -> str:
+    """A file's or folder's path as one says it at home: with `~` where the home folder is."""
+    home = str(Path.home())
+    return f"~{path[len(home) :]}" if path == home or path.startswith(home + os.sep) else path
 
 
 def one_line(text: str, limit: int = 80) -> str:

@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from turnout.control.messages import BudgetLine, Waiting
 from turnout.desktop import text, theme
@@ -27,6 +28,7 @@ from turnout.desktop.widgets import (
     Empty,
     Field,
     Scroll,
+    aside,
     clear,
     column,
     holding,
@@ -68,7 +70,7 @@ class Budgets(Page):
         self.form.hide()
         budgets = Card(section(tr("Budgets")), 4, self.lines_box, spacing=8)
         sessions = Card(
-            row(section(tr("Sessions")), label(tr("live, stopped or waiting"), 12, 400, "faint"), None),
+            row(section(tr("Sessions")), aside(tr("live, stopped or waiting")), None),
             4,
             self.sessions_box,
             None,
@@ -84,7 +86,7 @@ class Budgets(Page):
             self.loops_box,
             spacing=8,
         )
-        lower = QHBoxLayout()
+        self._lower = lower = QHBoxLayout()
         lower.setSpacing(px(14))
         lower.addWidget(sessions, 3)
         lower.addWidget(holding(column(loops, None)), 2)
@@ -99,6 +101,13 @@ class Budgets(Page):
 
     def heading(self) -> str:
         return tr("Budgets")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        beside = self.width() >= px(700)
+        way = QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom
+        if self._lower.direction() != way:
+            self._lower.setDirection(way)
 
     def go(self, rest: str) -> None:
         if rest == "new":
@@ -200,7 +209,7 @@ class Budgets(Page):
         )
         title = column(
             Elided(text.one_line(budget.name, 120), 14, 600),
-            label(
+            Elided(
                 words.format(limit=limit, per=per_words(budget.per), whose=whose)
                 + " · "
                 + action_words(budget.on_exceed),
@@ -236,8 +245,8 @@ class Budgets(Page):
         count.setProperty("until", wait.until_ms)
         count.setObjectName("countdown")
         words = column(
-            label(title, 14, 600),
-            row(label(text.one_line(wait.what, 160), 12.5, 400, "muted"), count, None, spacing=8),
+            Elided(title, 14, 600),
+            row(Elided(text.one_line(wait.what, 160), 12.5, 400, "muted"), count, spacing=8),
             spacing=3,
         )
         line = row(spacing=8)

@@ -156,7 +156,7 @@ class Connect(Page):
         files = [str(file) for file in one.get("files", ())]
         said, kind = state_words(state)
         head = row(Elided(title, 14, 600), spacing=8)
-        facts = text.one_line(str(one.get("detail") or ", ".join(files)), 200) or tr(
+        facts = text.one_line(str(one.get("detail") or ", ".join(map(text.place, files))), 200) or tr(
             "to be set up by hand: we show how"
         )
         line = row(spacing=8)
@@ -282,7 +282,9 @@ def _show_changes(inside: QVBoxLayout, doc: Doc) -> None:
     for step in doc.get("steps", ()):
         inside.addWidget(label(text.one_line(str(step), 400), 12.5, 400, "muted", wrap=True))
     for file in doc.get("files", ()):
-        inside.addWidget(Elided(text.one_line(str(file.get("path", "")), 300), 12, 500, "muted", middle=True))
+        inside.addWidget(
+            Elided(text.one_line(text.place(str(file.get("path", ""))), 300), 12, 500, "muted", middle=True)
+        )
         shown = QLabel()
         shown.setTextFormat(Qt.TextFormat.PlainText)
         shown.setText(str(file.get("text", ""))[:4_000].rstrip())

@@ -29,6 +29,7 @@ from turnout.desktop.widgets import (
     Dot,
     Elided,
     Scroll,
+    aside,
     clear,
     column,
     holding,
@@ -77,7 +78,7 @@ class Models(Page):
         providers = Card(
             row(
                 section(tr("Providers")),
-                label(tr("keys live in the system's keyring only"), 12, 400, "faint"),
+                aside(tr("keys live in the system's keyring only")),
                 None,
                 self.add,
             ),
@@ -103,12 +104,7 @@ class Models(Page):
         tiers = Card(
             row(
                 section(tr("Tiers")),
-                label(
-                    tr("first candidate first; drag, or Alt with the arrow keys; Delete takes one off"),
-                    12,
-                    400,
-                    "faint",
-                ),
+                aside(tr("first candidate first; drag, or Alt with the arrow keys; Delete takes one off")),
                 None,
             ),
             4,
@@ -120,7 +116,7 @@ class Models(Page):
         prices = Card(
             row(
                 section(tr("Models and prices")),
-                label(tr("dollars per million tokens, in / out"), 12, 400, "faint"),
+                aside(tr("dollars per million tokens, in / out")),
                 None,
             ),
             4,

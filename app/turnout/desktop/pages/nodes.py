@@ -14,7 +14,21 @@ from turnout.desktop.models import nodes as said
 from turnout.desktop.pages.pulls import PullRow
 from turnout.desktop.text import tr
 from turnout.desktop.theme import px
-from turnout.desktop.widgets import Button, Card, Combo, Elided, Note, clear, column, label, pill, row, rule, section
+from turnout.desktop.widgets import (
+    Button,
+    Card,
+    Combo,
+    Elided,
+    Note,
+    aside,
+    clear,
+    column,
+    label,
+    pill,
+    row,
+    rule,
+    section,
+)
 from turnout.errors import TurnoutError
 from turnout.settings.files import edit_settings
 
@@ -35,7 +49,7 @@ class NodesCard(Card):
         self._box = QVBoxLayout()
         self._box.setSpacing(px(10))
         super().__init__(
-            row(section(tr("Local engines")), label(tr("Ollama's own models"), 12, 400, "faint"), None, self.pulls),
+            row(section(tr("Local engines")), aside(tr("Ollama's own models")), None, self.pulls),
             self.pulls.below,
             self.note,
             2,

@@ -21,6 +21,7 @@ from turnout.desktop.widgets import (
     Field,
     Note,
     Segments,
+    aside,
     clear,
     column,
     holding,
@@ -56,7 +57,7 @@ class OwnedCard(Card):
         super().__init__(
             row(
                 section(tr("Owned hardware")),
-                label(tr("booked by the calendar, never drawn from credits"), 12, 400, "faint"),
+                aside(tr("booked by the calendar, never drawn from credits")),
                 None,
                 self.since,
                 self.edit,
@@ -208,7 +209,7 @@ def _machine(one: Machine) -> QVBoxLayout:
     words, kind = one.verdict
     calls = text.plural(one.calls, "{n} call", "{n} calls")
     box = column(
-        row(Elided(text.one_line(one.pattern, 80), 13, 600), label(calls, 12, 400, "faint"), pill(words, kind))
+        row(Elided(text.one_line(one.pattern, 80), 13, 600), aside(calls), pill(words, kind))
     )
     box.setSpacing(px(9))
     lines = [
@@ -223,7 +224,7 @@ def _machine(one: Machine) -> QVBoxLayout:
         color = "local" if one.share >= 1 else "amber"
         lines.append((tr("Break-even"), share, one.even_said, (min(1.0, one.share), color)))
     for title, value, why, meter in lines:
-        line = row(Elided(title, 13, 400), label(why, 12, 400, "faint"), _figure(value), spacing=12)
+        line = row(Elided(title, 13, 400), aside(why), _figure(value), spacing=12)
         box.addLayout(line)
         if meter is not None:
             shown = Meter(title, 5)

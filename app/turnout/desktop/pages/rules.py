@@ -35,6 +35,7 @@ from turnout.desktop.widgets import (
     Empty,
     Scroll,
     Segments,
+    aside,
     clear,
     column,
     holding,
@@ -122,7 +123,7 @@ class Rules(Page):
         order = Card(
             row(
                 section(tr("In this order")),
-                label(tr("the first that fits decides"), 12, 400, "faint"),
+                aside(tr("the first that fits decides")),
                 None,
                 add,
                 margins=(8, 0, 6, 4),
@@ -153,10 +154,10 @@ class Rules(Page):
         self.preview.opened.connect(lambda call: self.desk.act("open", f"calls/{call}"))
         self.try_card = TryCard()
         self.try_card.asked.connect(self._try)
-        aside = QWidget()
-        aside.setObjectName("clear")
-        aside.setLayout(column(self.preview, self.try_card, None, spacing=14))
-        self.beside = Scroll(aside)
+        right = QWidget()
+        right.setObjectName("clear")
+        right.setLayout(column(self.preview, self.try_card, None, spacing=14))
+        self.beside = Scroll(right)
         self.bleed()
         self._both = row(spacing=0)
         self._both.addWidget(self.stack, 3)

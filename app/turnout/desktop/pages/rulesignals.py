@@ -11,7 +11,7 @@ from turnout.desktop import theme
 from turnout.desktop.models.rulesdoc import SignalRow
 from turnout.desktop.text import tr
 from turnout.desktop.theme import px
-from turnout.desktop.widgets import Button, Card, Elided, clear, label, row, section
+from turnout.desktop.widgets import Button, Card, Elided, aside, clear, label, row, section
 
 
 class SignalsCard(Card):
@@ -38,7 +38,7 @@ class SignalsCard(Card):
         fresh.addWidget(self._value, 1)
         fresh.addWidget(Button(tr("Add"), pressed=self._add, name=tr("Add signal")))
         super().__init__(
-            row(section(tr("Signals")), label(tr("named facts that rules ask for"), 12, 400, "faint"), None),
+            row(section(tr("Signals")), aside(tr("named facts that rules ask for")), None),
             2,
             self._rows,
             4,

@@ -25,6 +25,7 @@ from turnout.desktop.widgets import (
     Scroll,
     Segments,
     Switch,
+    aside,
     column,
     label,
     row,
@@ -104,7 +105,7 @@ class Settings(Page):
             self.since.addItem(said, key)
         self.since.setCurrentIndex(2)
         folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DownloadLocation) or str(Path.home())
-        self.target.setText(str(Path(folder) / "turnout-calls.csv"))
+        self.target.setText(text.place(str(Path(folder) / "turnout-calls.csv")))
         self.target.setFont(theme.font(13))
         self.target.setAccessibleName(tr("File to write"))
         self.kind.activated.connect(
@@ -120,7 +121,7 @@ class Settings(Page):
         return Card(
             row(
                 section(tr("Export")),
-                label(tr("the ledger as a file, for a spreadsheet or a cost tool"), 12, 400, "faint"),
+                aside(tr("the ledger as a file, for a spreadsheet or a cost tool")),
                 None,
             ),
             6,
@@ -143,7 +144,7 @@ class Settings(Page):
         frame.setLayout(column(self.log, margins=(8, 6, 4, 6)))
         head = row(
             section(tr("Log")),
-            label(tr("ids and reasons, never a prompt or a key"), 12, 400, "faint"),
+            aside(tr("ids and reasons, never a prompt or a key")),
             None,
             Button(tr("Refresh"), look="bare", pressed=self._read_log),
         )
@@ -155,9 +156,9 @@ class Settings(Page):
         box.setSpacing(px(7))
         for name, value in (
             (tr("Version"), f"{__version__} · Python {platform.python_version()} · {platform.system()}"),
-            (tr("Settings"), str(places.settings)),
-            (tr("Rules"), str(places.rules)),
-            (tr("Ledger"), str(places.ledger)),
+            (tr("Settings"), text.place(str(places.settings))),
+            (tr("Rules"), text.place(str(places.rules))),
+            (tr("Ledger"), text.place(str(places.ledger))),
             (tr("Licences"), tr("Turnout: MIT. Qt (PySide6): LGPL-3.0. Inter: OFL-1.1. Lucide icons: ISC.")),
         ):
             left = label(name, 13, 400, "faint")

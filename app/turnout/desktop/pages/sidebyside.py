@@ -21,6 +21,7 @@ from turnout.desktop.widgets import (
     Combo,
     Dot,
     Elided,
+    aside,
     clear,
     column,
     holding,
@@ -51,7 +52,7 @@ class SideBySide(Card):
         self._answers = QVBoxLayout()
         self._answers.setSpacing(px(10))
         super().__init__(
-            row(section(tr("Side by side")), label(tr("would the cheap tier have done?"), 12, 400, "faint"), None),
+            row(section(tr("Side by side")), aside(tr("would the cheap tier have done?")), None),
             2,
             self._prompt,
             row(
@@ -59,7 +60,7 @@ class SideBySide(Card):
                 label(tr("against"), 12.5, 400, "faint"),
                 self._dear,
                 self._go,
-                label(tr("costs what the two calls cost"), 12, 400, "faint"),
+                aside(tr("costs what the two calls cost")),
                 None,
             ),
             self._said,

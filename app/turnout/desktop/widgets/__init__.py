@@ -5,7 +5,7 @@ from turnout.desktop.widgets.buttons import Button, Expander, Pressable, Segment
 from turnout.desktop.widgets.fields import Combo, Field, Search
 from turnout.desktop.widgets.marks import Dot, Glyph
 from turnout.desktop.widgets.notes import Empty, Note
-from turnout.desktop.widgets.words import Elided, keyed, label, page_title, pill, plain, repill, retone, section
+from turnout.desktop.widgets.words import Elided, aside, keyed, label, page_title, pill, plain, repill, retone, section
 
 __all__ = [
     "GUTTER",
@@ -25,6 +25,7 @@ __all__ = [
     "Search",
     "Segments",
     "Switch",
+    "aside",
     "clear",
     "column",
     "holding",

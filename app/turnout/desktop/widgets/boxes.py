@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from turnout.desktop.theme import px
 from turnout.desktop.widgets.words import Elided
@@ -24,7 +24,8 @@ def _fill(box: QBoxLayout, parts: Sequence[Part]) -> None:
             box.addLayout(part)
         else:
             # What elides takes the room that is left; it asks for none itself.
-            box.addWidget(part, 1 if isinstance(part, Elided) and isinstance(box, QHBoxLayout) else 0)
+            greedy = isinstance(part, Elided) and part.sizePolicy().horizontalPolicy() is QSizePolicy.Policy.Ignored
+            box.addWidget(part, 1 if greedy and isinstance(box, QHBoxLayout) else 0)
 
 
 def row(*parts: Part, spacing: int = 8, margins: tuple[int, int, int, int] = (0, 0, 0, 0)) -> QHBoxLayout:
@@ -66,13 +67,13 @@ class Card(QFrame):
 
 
 class Scroll(QScrollArea):
-    """A column that scrolls up and down, never sideways. Its gutter is always there, so nothing shifts with the bar."""
+    """A column that scrolls up and down; sideways only where the screen is too small for what cannot shrink. Its gutter is always
+    there, so nothing shifts with the bar."""
 
     def __init__(self, inside: QWidget) -> None:
         super().__init__()
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setWidget(inside)
         self.viewport().setAutoFillBackground(False)

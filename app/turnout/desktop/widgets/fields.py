@@ -1,6 +1,6 @@
 """What is typed into or picked from."""
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QComboBox, QLineEdit, QWidget
 
@@ -47,6 +47,11 @@ class Combo(QComboBox):
         if name:
             self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def minimumSizeHint(self) -> QSize:
+        """Its longest entry is what it likes, not what it needs: on a small screen the page would be wider than the window."""
+        hint = super().minimumSizeHint()
+        return QSize(min(hint.width(), px(104)), hint.height())
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()

@@ -69,6 +69,13 @@ class Elided(QLabel):
         painter.end()
 
 
+def aside(text: str) -> Elided:
+    """A few words beside a title: as wide as they are, and cut where room ends instead of asking for more."""
+    made = Elided(text, 12, 400, "faint")
+    made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+    return made
+
+
 def pill(text: str = "", kind: str = "quiet") -> QLabel:
     made = label(text, 12, 500)
     made.setProperty("pill", kind)
