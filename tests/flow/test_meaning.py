@@ -9,7 +9,7 @@ import pytest
 from tests.support.engine import Engine
 from tests.support.proxy import BY_MODEL, Turnout
 from tests.support.scene import FAMILIES, four_vendors
-from tests.support.script import Doc
+from tests.support.script import Doc, Script, ToolCall
 from tests.unit.wire.samples import PNG, REQUESTS, SCHEMA
 
 from turnout.calls.units import Dialect
@@ -86,3 +86,23 @@ def test_a_rich_request_keeps_its_meaning(
     # The same names in the header and in the ledger.
     dropped = answer.header("x-turnout-dropped").split(", ")
     assert turnout.row(answer).dropped == tuple(name for name in dropped if name)
+
+
+def test_a_conversation_moves_from_a_local_model_to_anthropic(turnout: Turnout, engine: Engine) -> None:
+    engine.say(Script("", (ToolCall("read", {"path": "a"}),), thinking="local thought"))
+    thinking = {"type": "enabled", "budget_tokens": 2_000}
+    ask: Doc = {"role": "user", "content": "look"}
+    tools = [{"name": "read", "input_schema": SCHEMA}]
+    body: Doc = {"max_tokens": 4_000, "thinking": thinking, "tools": tools, "messages": [ask]}
+    turn = sent(turnout, Dialect.ANTHROPIC, "ollama", body, stream=False).doc["content"]
+    assert [block["type"] for block in turn] == ["thinking", "tool_use"]
+    result = {"type": "tool_result", "tool_use_id": turn[1]["id"], "content": "one"}
+    messages = [ask, {"role": "assistant", "content": turn}, {"role": "user", "content": [result]}]
+
+    answer = sent(turnout, Dialect.ANTHROPIC, "anthropic", {**body, "messages": messages})
+
+    heard = engine.calls[-1].doc
+    assert heard["messages"] == [ask, {"role": "assistant", "content": turn[1:]}, {"role": "user", "content": [result]}]
+    assert heard["thinking"] == {"type": "disabled"}
+    assert answer.header("x-turnout-dropped") == "thinking, reasoning"
+    assert turnout.row(answer).dropped == ("thinking", "reasoning")

@@ -10,6 +10,7 @@ from turnout.routing.plan import Step
 from turnout.wire import fields
 from turnout.wire.codec import codec
 from turnout.wire.dialect import Target
+from turnout.wire.foreign import settled
 from turnout.wire.gemini.request_writer import model_path
 from turnout.wire.limit import with_limit, with_window
 from turnout.wire.splice import with_include_usage, with_model
@@ -42,15 +43,17 @@ def prepare(exchange: Exchange, step: Step, engine: Engine, target: Target) -> O
 
 
 def _passed_through(exchange: Exchange, step: Step, target: Target) -> Outgoing:
-    """The client's own bytes, but for the model's name, a budget's limit, and the window a local model needs."""
-    heard, doc, body, path = exchange.heard, exchange.doc, exchange.body, ""
+    """The client's own bytes, but for the model's name, a budget's limit, the window a local model needs, and what another
+    engine's turns left in the conversation."""
+    heard, path = exchange.heard, ""
+    body, doc, gone = settled(heard, exchange.body, exchange.doc, target.model, checks=target.checks_seals)
     dropped: tuple[str, ...] = ()
     if heard is Dialect.GEMINI:
         verb = "streamGenerateContent" if exchange.stream else "generateContent"
         path = model_path(target.model, verb) + ("?alt=sse" if exchange.stream and not exchange.array else "")
     else:
         body = with_model(body, doc, target.model)
-        doc = {**fields.obj(doc), "model": target.model}
+        doc = {**doc, "model": target.model}
     limit = step.max_output
     if (
         limit is None
@@ -69,12 +72,12 @@ def _passed_through(exchange: Exchange, step: Step, target: Target) -> Outgoing:
         and not exchange.call.outline.include_usage
     )
     if limit is not None and (windowed or strip):
-        doc = fields.load(body)
+        doc = fields.obj(fields.load(body))
     if windowed:
         body = with_window(body, doc, int(target.num_ctx or 0))
     if strip:
         body = with_include_usage(body, doc)
-    return Outgoing(heard, body, True, Written(body, dropped, path=path), strip)
+    return Outgoing(heard, body, True, Written(body, tuple(dict.fromkeys((*gone, *dropped))), path=path), strip)
 
 
 def _has_hole(exchange: Exchange) -> bool:

@@ -34,6 +34,7 @@ def target(exchange: Exchange, step: Step, estimate: Tokens, provider: Provider,
         vendor_history=sealed is None or sealed is candidate.family,
         include_usage=True,
         legacy_max_tokens="api.openai.com" not in provider.base_url,
+        checks_seals="anthropic.com" in provider.base_url,
     )
 
 

@@ -34,6 +34,8 @@ class Target:
     include_usage: bool = True
     legacy_max_tokens: bool = True
     """OpenAI chat: `max_tokens` for compatible engines, `max_completion_tokens` where False (api.openai.com)."""
+    checks_seals: bool = False
+    """Anthropic itself, which looks at every signature; engines that only speak its dialect take thinking without."""
 
     def limit(self, request: Request) -> int | None:
         """The output limit to write, or None where nobody set one."""

@@ -4,6 +4,7 @@ import orjson
 
 from turnout.calls.units import Dialect, Json
 from turnout.wire.fields import obj, said, said_int
+from turnout.wire.foreign import without_thinking
 from turnout.wire.splice import with_member, with_nested
 
 LEAST_THINKING = 1_024
@@ -61,7 +62,7 @@ def _with_less_thinking(body: bytes, doc: dict[str, Json], limit: int) -> tuple[
     ):
         return body, ()
     if limit <= LEAST_THINKING:
-        return with_member(body, doc, "thinking", b'{"type":"disabled"}'), ("thinking",)
+        return without_thinking(body, doc)[0], ("thinking",)
     budget = max(LEAST_THINKING, min(said_int(thinking, "budget_tokens"), limit - LEAST_THINKING))
     return with_member(body, doc, "thinking", orjson.dumps({**thinking, "budget_tokens": budget})), ()
 

@@ -22,6 +22,7 @@ from turnout.calls.usage import Usage, service_named
 from turnout.wire.blocks import gathered
 from turnout.wire.dialect import ReplyContext
 from turnout.wire.fields import arguments, dump, said, said_int, said_items, said_text
+from turnout.wire.foreign import SEAL
 from turnout.wire.parts import flat_name, split_flat_name
 
 STOPS = {
@@ -91,7 +92,8 @@ def read(doc: Json) -> list[Event]:
             found.append(TextDelta(said_text(block, "text")))
         elif kind == "thinking":
             found.append(ThinkingDelta(said_text(block, "thinking")))
-            found.append(ThinkingSealed(said_text(block, "signature"), Family.ANTHROPIC))
+            if said_text(block, "signature") != SEAL:
+                found.append(ThinkingSealed(said_text(block, "signature"), Family.ANTHROPIC))
         elif kind == "redacted_thinking":
             found.append(ThinkingSealed(said_text(block, "data"), Family.ANTHROPIC, redacted=True))
         elif kind == "tool_use":
@@ -123,7 +125,7 @@ def write(events: Iterable[Event], context: ReplyContext) -> bytes:
             else:
                 content.append({"type": "text", "text": block.text})
         elif block.kind == "thinking":
-            content.append({"type": "thinking", "thinking": block.text, "signature": block.sealed})
+            content.append({"type": "thinking", "thinking": block.text, "signature": block.sealed or SEAL})
         elif block.kind == "redacted":
             content.append({"type": "redacted_thinking", "data": block.sealed})
         elif block.began is not None:

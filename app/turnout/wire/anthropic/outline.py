@@ -20,6 +20,7 @@ from turnout.wire.fields import (
     text_or,
     wrong,
 )
+from turnout.wire.foreign import SEAL
 from turnout.wire.outlining import Gatherer
 
 
@@ -117,5 +118,5 @@ def _outline_message(seen: Gatherer, message: dict[str, Json], path: str) -> Non
             seen.images += 1
         elif kind in ("thinking", "redacted_thinking"):
             seen.add_text(said_text(block, "thinking"))
-            if said_text(block, "signature") or kind == "redacted_thinking":
+            if said_text(block, "signature") not in ("", SEAL) or kind == "redacted_thinking":
                 seen.sealed_by = Family.ANTHROPIC

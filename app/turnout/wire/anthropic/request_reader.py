@@ -40,6 +40,7 @@ from turnout.wire.fields import (
     text_or,
     tokens_or,
 )
+from turnout.wire.foreign import SEAL
 from turnout.wire.parts import split_flat_name
 
 _KNOWN = frozenset(
@@ -157,6 +158,7 @@ def _read_block(block: dict[str, Json], path: str) -> Part:
         )
     if kind == "thinking":
         sealed = text_or(block, "signature", path)
+        sealed = "" if sealed == SEAL else sealed
         return Thinking(text_or(block, "thinking", path), sealed, Family.ANTHROPIC if sealed else None)
     if kind == "redacted_thinking":
         return Thinking("", text_or(block, "data", path), Family.ANTHROPIC, redacted=True)

@@ -26,6 +26,7 @@ from turnout.wire.anthropic.answer import STOPS, reason_told, tool_use, usage_js
 from turnout.wire.dialect import ReplyContext
 from turnout.wire.event_reader import EventReader
 from turnout.wire.fields import dump, said, said_int, said_text
+from turnout.wire.foreign import SEAL
 from turnout.wire.parts import split_flat_name
 
 
@@ -111,7 +112,8 @@ class Reader(EventReader):
         if kind == "thinking_delta":
             return [ThinkingDelta(said_text(delta, "thinking"))]
         if kind == "signature_delta":
-            return [ThinkingSealed(said_text(delta, "signature"), Family.ANTHROPIC)]
+            sealed = said_text(delta, "signature")
+            return [ThinkingSealed(sealed, Family.ANTHROPIC)] if sealed != SEAL else []
         return [ForeignEvent(Dialect.ANTHROPIC, kind, delta)]
 
 
@@ -129,6 +131,7 @@ class Writer:
         self._opened = False
         self._closed = False
         self._block = ""
+        self._sealed_already = False
         self._number = -1
         self._usage = Usage()
         self._refused = False
@@ -175,7 +178,9 @@ class Writer:
         if event.redacted:
             block: Json = {"type": "redacted_thinking", "data": event.sealed}
             return self._open_stream() + self._close_block() + self._open_block("redacted", block) + self._close_block()
-        return self._in("thinking") + self._piece("signature_delta", "signature", event.sealed)
+        out = self._in("thinking")
+        self._sealed_already = True
+        return out + self._piece("signature_delta", "signature", event.sealed)
 
     def _open_stream(self) -> bytes:
         if self._opened:
@@ -203,6 +208,7 @@ class Writer:
 
     def _open_block(self, kind: str, block: Json) -> bytes:
         self._block = kind
+        self._sealed_already = False
         self._number += 1
         self._head = b""
         return _named(
@@ -212,8 +218,12 @@ class Writer:
     def _close_block(self) -> bytes:
         if not self._block:
             return b""
+        seal = b""
+        if self._block == "thinking" and not self._sealed_already:
+            # Its client sends it back one day; by this we know that no Anthropic model thought it.
+            seal = self._piece("signature_delta", "signature", SEAL)
         self._block = ""
-        return _named("content_block_stop", {"type": "content_block_stop", "index": self._number})
+        return seal + _named("content_block_stop", {"type": "content_block_stop", "index": self._number})
 
     def _piece(self, kind: str, key: str, value: str) -> bytes:
         if not self._head:

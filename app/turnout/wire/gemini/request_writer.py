@@ -1,6 +1,5 @@
 """A request, written for Gemini."""
 
-import re
 from urllib.parse import quote
 
 from turnout.calls.request import (
@@ -20,6 +19,7 @@ from turnout.calls.units import Dialect, Family, Json
 from turnout.errors import BadRequestError
 from turnout.wire.dialect import Target
 from turnout.wire.fields import arguments, dump, said
+from turnout.wire.foreign import sign, signs
 from turnout.wire.gemini.names import camel
 from turnout.wire.parts import FREE_TEXT, chosen_name, foreign_file, own_tool, sampling, unsaid, wire_name
 from turnout.wire.system import merged_system
@@ -63,7 +63,7 @@ def _write_contents(request: Request, target: Target, dropped: list[str]) -> lis
     found: list[dict[str, Json]] = []
     names = {p.id: wire_name(p.namespace, p.name) for m in request.messages for p in m.parts if isinstance(p, ToolCall)}
     same = request.dialect is Dialect.GEMINI
-    signs = _SIGNING.search(target.model) is not None
+    signing = signs(target.model)
     for message in request.messages:
         if message.role is Role.SYSTEM:
             continue
@@ -73,8 +73,8 @@ def _write_contents(request: Request, target: Target, dropped: list[str]) -> lis
             continue
         # Results stand together, before the images in them and the text beside them; the sort is stable.
         parts.sort(key=lambda part: role == "user" and said(part, "functionResponse") is None)
-        if signs:
-            _sign(parts)
+        if signing:
+            sign(parts)
         if found and found[-1]["role"] == role and isinstance(before := found[-1]["parts"], list):
             before += parts
         else:
@@ -82,18 +82,6 @@ def _write_contents(request: Request, target: Target, dropped: list[str]) -> lis
     if request.prompt and not found:
         found.append({"role": "user", "parts": [{"text": request.prompt}]})
     return list(found)
-
-
-_SIGNING = re.compile(r"gemini-(?:[3-9]|\d\d)")
-"""Models that answer 400 to a turn whose first call lacks its thoughtSignature."""
-_UNSIGNED = "skip_thought_signature_validator"
-"""What the vendor's documentation says to send with a call that another model made, or whose signature is gone."""
-
-
-def _sign(parts: list[Json]) -> None:
-    calls = [part for part in parts if isinstance(part, dict) and "functionCall" in part]
-    if calls and "thoughtSignature" not in calls[0]:
-        calls[0]["thoughtSignature"] = _UNSIGNED
 
 
 def _media(part: Image | Document) -> str:

@@ -1,0 +1,129 @@
+"""What another engine's turns left in a conversation that goes on at a vendor of the client's own dialect. Pure.
+
+Such a request passes through byte for byte, and the vendor would refuse it: thinking that it did not sign, reasoning items whose
+ids it does not know, calls without a signature. Only that is changed; everything else stays as the client wrote it.
+"""
+
+import re
+from collections.abc import Callable
+
+from turnout.calls.units import Dialect, Json
+from turnout.wire.fields import dump, obj, said, said_items, said_text
+from turnout.wire.splice import with_member
+
+SEAL = "turnout"
+"""The signature of thinking that no Anthropic model thought: its clients send thinking back with whatever signature it had."""
+_ITEM = re.compile(r"rs_[0-9a-f]{24}_\d+")
+"""The id of a reasoning item that was written here, with nothing of a vendor's in it."""
+_SIGNING = re.compile(r"gemini-(?:[3-9]|\d\d)")
+_UNSIGNED = "skip_thought_signature_validator"
+"""What the vendor's documentation says to send with a call that another model made, or whose signature is gone."""
+
+Settled = tuple[bytes, dict[str, Json], tuple[str, ...]]
+"""The body, the same parsed, and the names of what had to go."""
+
+
+def settled(dialect: Dialect, body: bytes, doc: Json, model: str, *, checks: bool) -> Settled:
+    """`model` is the name the vendor knows; `checks`: it is the vendor itself, which looks at every signature."""
+    if dialect is Dialect.ANTHROPIC and b'"thinking"' in body:
+        return _anthropic(body, obj(doc), checks=checks)
+    if dialect is Dialect.OPENAI_RESPONSES and b'"reasoning"' in body:
+        return _with_kept(body, obj(doc), "input", lambda item: _ITEM.fullmatch(said_text(item, "id")) is None)
+    if dialect is Dialect.GEMINI and signs(model):
+        return _signed(body, obj(doc))
+    return body, obj(doc), ()
+
+
+def _with_kept(body: bytes, doc: dict[str, Json], key: str, kept: Callable[[Json], bool]) -> Settled:
+    given = said_items(doc, key)
+    left = [one for one in given if kept(one)]
+    if len(left) == len(given):
+        return body, doc, ()
+    return with_member(body, doc, key, dump(left)), {**doc, key: left}, ("thinking",)
+
+
+# --- Anthropic ---
+
+
+def _anthropic(body: bytes, doc: dict[str, Json], *, checks: bool) -> Settled:
+    messages: list[Json] = []
+    changed = False
+    for message in said_items(doc, "messages"):
+        content = said_items(message, "content") if said_text(message, "role") == "assistant" else []
+        left = [block for block in content if not _unsigned(block, checks=checks)]
+        if len(left) == len(content) or not isinstance(message, dict):
+            messages.append(message)
+            continue
+        changed = True
+        if left:
+            messages.append({**message, "content": left})
+    dropped: tuple[str, ...] = ()
+    if changed:
+        body, doc, dropped = (
+            with_member(body, doc, "messages", dump(messages)),
+            {**doc, "messages": messages},
+            ("thinking",),
+        )
+    if (changed or checks) and said_text(doc, "thinking", "type") == "enabled" and _amid_a_turn(messages):
+        body, doc = without_thinking(body, doc)
+        dropped = ("thinking", "reasoning") if changed else ("reasoning",)
+    return body, doc, dropped
+
+
+def _unsigned(block: Json, *, checks: bool) -> bool:
+    if said_text(block, "type") != "thinking":
+        return False
+    signature = said_text(block, "signature")
+    return signature == SEAL or (checks and not signature)
+
+
+def _amid_a_turn(messages: list[Json]) -> bool:
+    """Results are to be answered of calls that no signed thinking stands before: with thinking on, the vendor refuses that."""
+    if len(messages) < 2 or not any(said_text(b, "type") == "tool_result" for b in said_items(messages[-1], "content")):
+        return False
+    blocks = said_items(messages[-2], "content")
+    return bool(blocks) and said_text(blocks[0], "type") not in ("thinking", "redacted_thinking")
+
+
+def without_thinking(body: bytes, doc: dict[str, Json]) -> tuple[bytes, dict[str, Json]]:
+    """Thinking switched off, and the edit of the context that is refused without it."""
+    off: Json = {"type": "disabled"}
+    body, doc = with_member(body, doc, "thinking", dump(off)), {**doc, "thinking": off}
+    management = doc.get("context_management")
+    edits = said_items(management, "edits")
+    left = [edit for edit in edits if not said_text(edit, "type").startswith("clear_thinking")]
+    if isinstance(management, dict) and len(left) < len(edits):
+        less: Json = {**management, "edits": left}
+        body, doc = with_member(body, doc, "context_management", dump(less)), {**doc, "context_management": less}
+    return body, doc
+
+
+# --- Gemini ---
+
+
+def signs(model: str) -> bool:
+    """Whether this model answers 400 to a turn whose first call lacks its thoughtSignature."""
+    return _SIGNING.search(model) is not None
+
+
+def sign(parts: list[Json]) -> bool:
+    """Marks the first call of a turn as another model's where it has no signature; True when it had none."""
+    calls = [part for part in parts if isinstance(part, dict) and ("functionCall" in part or "function_call" in part)]
+    if not calls or "thoughtSignature" in calls[0] or "thought_signature" in calls[0]:
+        return False
+    calls[0]["thoughtSignature"] = _UNSIGNED
+    return True
+
+
+def _signed(body: bytes, doc: dict[str, Json]) -> Settled:
+    changed = False
+    contents: list[Json] = []
+    for content in said_items(doc, "contents"):
+        parts: list[Json] = [{**part} if isinstance(part, dict) else part for part in said_items(content, "parts")]
+        if isinstance(content, dict) and said(content, "role") == "model" and sign(parts):
+            changed = True
+            content = {**content, "parts": parts}
+        contents.append(content)
+    if not changed:
+        return body, doc, ()
+    return with_member(body, doc, "contents", dump(contents)), {**doc, "contents": contents}, ()
