@@ -166,6 +166,7 @@ _UNTRUSTED = "(untrusted"
 _CLOSING = re.compile(r"</([A-Za-z][A-Za-z_ -]{2,30}+)>")
 """The names of closed tags. Possessive and bounded: a try reads at most 32 characters and never goes back."""
 _NAME_ENDS = (">", " ", "\n", "\t")
+_LONG = 8_192
 _NAG_LENGTH, _NAG_TIMES = 60, 3
 """A person repeats "continue" or "try again"; a text this long said so often, word for word, is a harness nagging."""
 
@@ -184,12 +185,17 @@ class Asks:
     """The number of the message that the newest one is in; 0: there is none."""
 
 
-@lru_cache(maxsize=1_024)
 def peel(text: str) -> str:
     """The person's words, stripped; "" when a harness wrote all of it.
 
-    Remembered, for an agent sends its whole history again with every step (0.4 ms for 75 user turns of 200 KB).
+    Remembered, for an agent sends its whole history again with every step (0.4 ms for 75 user turns of 200 KB); of long texts
+    only the newest few, or 1,000 pasted logs would stay in memory.
     """
+    return _peeled(text) if len(text) <= _LONG else _peeled_long(text)
+
+
+@lru_cache(maxsize=1_024)
+def _peeled(text: str) -> str:
     start = text.lstrip()
     if start.startswith(_MESSAGES):
         return ""
@@ -209,6 +215,9 @@ def peel(text: str) -> str:
     if text in _EXAMPLES or text.startswith(_MESSAGES) or text.startswith("# AGENTS.md instructions for "):
         return ""
     return text
+
+
+_peeled_long = lru_cache(maxsize=8)(_peeled.__wrapped__)
 
 
 def gather(turns: Mapping[int, str], tools: Collection[str] = ()) -> Asks:

@@ -92,13 +92,15 @@ def test_what_a_harness_wrote_goes_and_what_a_person_wrote_stays(text: str, ask:
     ],
     ids=["one reminder", "never closed", "html", "prose", "many reminders"],
 )
-def test_t23_272_kb_are_peeled_in_2_ms(text: str) -> None:
-    def once() -> float:
+def test_t23_272_kb_are_peeled_at_once(text: str) -> None:
+    """Some 2 ms; a pattern that goes back over what it read takes seconds."""
+    def once(number: int) -> float:
+        another = text + " " * number  # what was peeled before is remembered
         start = time.perf_counter()
-        peel(text)
+        peel(another)
         return time.perf_counter() - start
 
-    assert min(once() for _ in range(7)) < 0.002
+    assert min(map(once, range(7))) < 0.05
 
 
 @pytest.mark.parametrize(
@@ -114,13 +116,15 @@ def test_t23_272_kb_are_peeled_in_2_ms(text: str) -> None:
     ],
 )
 def test_t23_a_storm_of_tags_costs_linear_time(unit: str) -> None:
-    def once(size: int) -> float:
-        text = unit * (size // len(unit))
+    def once(size: int, number: int) -> float:
+        text = unit * (size // len(unit)) + " " * number  # what was peeled before is remembered
         start = time.perf_counter()
         peel(text)
         return time.perf_counter() - start
 
-    assert min(once(400_000) for _ in range(3)) < 12 * max(min(once(100_000) for _ in range(3)), 0.002)
+    # Eight times as much: measured 8 to 18 times as long (beyond the processor's cache), and 64 times were it quadratic.
+    short, long = (min(once(size, number) for number in range(2)) for size in (400_000, 3_200_000))
+    assert long < 40 * short
 
 
 @settings(max_examples=150, deadline=None)
