@@ -94,13 +94,14 @@ def test_a_higher_safety_never_lowers_the_grade(ask: str) -> None:
 @pytest.mark.parametrize(
     ("ask", "limit_ms"),
     [
-        ((LINE * 2)[:100], 2.0),
-        ((LINE * 20)[:1_000], 0.8 * 2),
-        ((LINE * 2_000)[:200_000], 2.5 * 2),
-        *((one, 5.0) for one in ODD.values()),
+        ((LINE * 2)[:100], 20.0),
+        ((LINE * 20)[:1_000], 20.0),
+        ((LINE * 2_000)[:200_000], 50.0),
+        *((one, 50.0) for one in ODD.values()),
     ],
 )
 def test_t23_a_new_grade_is_within_its_time_whatever_the_text(ask: str, limit_ms: float) -> None:
+    """Ten times the figures that `evaluate` measures: a text that costs more than its length is found, not a slow machine."""
     def once() -> float:
         start = time.process_time()
         GRADER.grade(ask)
@@ -117,7 +118,7 @@ def test_the_weights_load_fast_and_stay_small() -> None:
     grader = load_grader(WEIGHTS)
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert took < 0.15
+    assert took < 1.5
     assert held < 15_000_000
     assert len(WEIGHTS) < 2_000_000
     assert grader.version == GRADER.version
