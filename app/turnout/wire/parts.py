@@ -73,6 +73,12 @@ def made_id(name: str, given: str, place: int | str, number: int) -> str:
     return f"call_{digest.hexdigest()}"
 
 
+def plain_id(id_: str) -> str:
+    """A call's id in letters, digits, _ and -, which is all that Anthropic takes; some engines' hold dots and colons (Kimi's
+    `functions.read:0`). The client sends back what it was told."""
+    return _FORBIDDEN.sub("_", id_)
+
+
 def oldest_call(unanswered: list[tuple[str, str]], name: str) -> str:
     """The id of the oldest unanswered (id, name) of that name, which a result without an id belongs to; else of the oldest of all."""
     named = (id_ for id_, called in unanswered if called == name)

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 from tests.support.script import Doc
-from tests.unit.wire.test_streams import heard, told
+from tests.unit.wire.test_streams import CONTEXT, heard, told
 
-from turnout.calls.reply import Event, Failed, ThinkingDelta, ToolBegan, UsageSeen
+from turnout.calls.reply import Event, Failed, ThinkingDelta, ToolArguments, ToolBegan, ToolEnded, UsageSeen
 from turnout.calls.units import Dialect
 from turnout.wire.codec import codec
 
@@ -50,6 +50,15 @@ def test_the_same_call_in_two_answers_has_two_ids(engine: Dialect, turn: Callabl
     assert first == again
     assert len({*first, *second}) == 2
     assert all(id_.startswith("call_") for id_ in (*first, *second))
+
+
+def test_an_id_is_told_to_anthropics_client_as_its_vendor_takes_it() -> None:
+    events: list[Event] = [ToolBegan(0, "functions.read:0", "read"), ToolArguments(0, "{}"), ToolEnded(0)]
+
+    streamed = call_ids(heard(Dialect.ANTHROPIC, told(Dialect.ANTHROPIC, events)))
+    whole = json.loads(codec(Dialect.ANTHROPIC).write_reply(events, CONTEXT))
+
+    assert streamed == [whole["content"][0]["id"]] == ["functions_read_0"]
 
 
 def event(kind: str, **more: object) -> bytes:

@@ -432,6 +432,15 @@ def test_an_answer_that_is_to_be_one_word_of_an_enum_is_named_where_nobody_can_s
     assert told(GEMINI, body, GEMINI)[0]["generationConfig"] == body["generationConfig"]
 
 
+@pytest.mark.parametrize(("model", "kept"), [("gemini-2.5-pro", False), ("gemini-3-pro", True)])
+def test_an_older_gemini_gets_the_tools_and_not_the_form_of_the_answer(model: str, kept: bool) -> None:
+    doc, dropped = told(CHAT, chat(tools=FUNCTIONS, response_format={"type": "json_object"}), GEMINI, model)
+
+    assert names(GEMINI, doc) == ("a", "b", "c")
+    assert ("generationConfig" in doc) is kept
+    assert dropped == (() if kept else ("response_format",))
+
+
 def test_a_function_without_parameters_has_a_schema_that_openai_takes() -> None:
     tools = [{"name": "f", "input_schema": {"type": "object"}}]
 

@@ -23,7 +23,7 @@ from turnout.wire.blocks import gathered
 from turnout.wire.dialect import ReplyContext
 from turnout.wire.fields import arguments, dump, said, said_int, said_items, said_text
 from turnout.wire.foreign import SEAL
-from turnout.wire.parts import flat_name, split_flat_name
+from turnout.wire.parts import flat_name, plain_id, split_flat_name
 
 STOPS = {
     "end_turn": StopReason.END,
@@ -147,4 +147,4 @@ def write(events: Iterable[Event], context: ReplyContext) -> bytes:
 
 def tool_use(began: ToolBegan) -> dict[str, Json]:
     """The block of a call, before its input."""
-    return {"type": "tool_use", "id": began.id, "name": flat_name(began.namespace, began.name), "input": {}}
+    return {"type": "tool_use", "id": plain_id(began.id), "name": flat_name(began.namespace, began.name), "input": {}}

@@ -25,6 +25,7 @@ from turnout.wire.parts import (
     chosen_name,
     foreign_file,
     own_tool,
+    plain_id,
     plain_text,
     sampling,
     schema_of,
@@ -129,7 +130,7 @@ class ToolIds:
         self._used: set[str] = set()
 
     def of_call(self, id_: str) -> str:
-        plain = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in id_) or "toolu_0"
+        plain = plain_id(id_) or "toolu_0"
         told, number = plain, 1
         while told in self._used:
             number += 1

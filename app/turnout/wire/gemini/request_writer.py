@@ -1,5 +1,6 @@
 """A request, written for Gemini."""
 
+import re
 from urllib.parse import quote
 
 from turnout.calls.request import (
@@ -11,6 +12,7 @@ from turnout.calls.request import (
     ServerTool,
     Text,
     Thinking,
+    Tool,
     ToolCall,
     ToolResult,
     Written,
@@ -82,6 +84,10 @@ def _write_contents(request: Request, target: Target, dropped: list[str]) -> lis
     if request.prompt and not found:
         found.append({"role": "user", "parts": [{"text": request.prompt}]})
     return list(found)
+
+
+_ONE_OF = re.compile(r"gemini-[12]")
+"""Models that answer 400 to functions and a form of the answer together; an agent needs its tools more."""
 
 
 def _media(part: Image | Document) -> str:
@@ -203,7 +209,9 @@ def _write_config(request: Request, target: Target, dropped: list[str]) -> dict[
         config["stopSequences"] = list(request.stop[:5])
         if len(request.stop) > 5:
             dropped.append("stop[5:]")
-    if request.shape is not None:
+    if request.shape is not None and _ONE_OF.search(target.model) and any(isinstance(t, Tool) for t in request.tools):
+        dropped.append("response_format")
+    elif request.shape is not None:
         config["responseMimeType"] = "application/json"
         if request.shape.schema is not None:
             config["responseJsonSchema"] = request.shape.schema
