@@ -295,7 +295,10 @@ def test_dear_calls_are_asked_again_within_a_limit_and_the_verdict_reaches_the_c
         app.control.reload()
         app.press("Audit again")
         app.see("No call whose text is kept was answered by a dearer tier than cloud/scripted-small.")
-        for ask in ("Prove that there are infinitely many primes of the form 4k+3.", "Design a lock-free queue in C++."):
+        for ask in (
+            "Prove that there are infinitely many primes of the form 4k+3.",
+            "Design a lock-free queue in C++.",
+        ):
             assert app.chat(token, ask)[0] == 200
         app.until(lambda: app.control.shadow_plan(last=100, sample=5, on="fast")["candidates"] == 2, "two kept texts")
         app.press("Audit again")

@@ -188,12 +188,23 @@ class App:
         self.up()
         return str(self.control.client_add(name, department, project)["token"])
 
-    def chat(self, token: str, text: str, *, stream: bool = False, **headers: str) -> tuple[int, bytes]:
-        """A call in OpenAI's dialect that asks for tier local's model."""
+    def chat(
+        self,
+        token: str,
+        text: str,
+        *,
+        model: str = "local",
+        max_tokens: int | None = None,
+        stream: bool = False,
+        **headers: str,
+    ) -> tuple[int, bytes]:
+        """A call in OpenAI's dialect; unless another is named it asks for tier local's model."""
         runtime = read_runtime(self.home / "run" / "runtime.json")
         assert runtime is not None
         connection = http.client.HTTPConnection(runtime.url.removeprefix("http://"), timeout=120)
-        body = {"model": "local", "stream": stream, "messages": [{"role": "user", "content": text}]}
+        body: dict[str, object] = {"model": model, "stream": stream, "messages": [{"role": "user", "content": text}]}
+        if max_tokens is not None:
+            body["max_tokens"] = max_tokens
         sent = {"authorization": f"Bearer {token}", "content-type": "application/json"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         try:

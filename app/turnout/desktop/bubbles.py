@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 KEPT = 64
 """Notifications whose buttons we still know."""
 ANSWER_S = 5.0
+ICON_PX = 64
+IconData = tuple[int, int, int, bool, int, int, bytes]
+"""Width, height, bytes a row, whether there is an alpha channel, bits of a sample, channels, RGBA."""
 
 
 class Bubbles(QObject):
@@ -37,12 +40,16 @@ class Bubbles(QObject):
         self._queue: deque[Letter] = deque()
         self._thread: threading.Thread | None = None
         self._ending = False
+        self._icon: IconData | None = None
         self._wake_read, self._wake_write = os.pipe()
 
     def show(self, letter: Letter) -> None:
+        """On the UI thread, which alone may paint: the icon is made with the first letter."""
         if not sys.platform.startswith("linux") or not os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
             self.refused.emit(letter)
             return
+        if self._icon is None:
+            self._icon = icon_data()
         self._queue.append(letter)
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, name="notifications", daemon=True)
@@ -74,7 +81,7 @@ class Bubbles(QObject):
         connection = open_dbus_connection(bus="SESSION")
         shown: dict[int, Letter] = {}
         try:
-            daemon = _Daemon(connection, lambda words: self._acted(words, shown))
+            daemon = _Daemon(connection, lambda words: self._acted(words, shown), self._icon)
             while not self._ending:
                 while self._queue:
                     letter = self._queue.popleft()
@@ -105,13 +112,25 @@ class Bubbles(QObject):
                 self.pressed.emit("open", letter.place)
 
 
+def icon_data() -> IconData:
+    """The app's icon as `image-data` has it. Its pixels go along: no icon theme has one of our name."""
+    from PySide6.QtGui import QImage
+
+    from turnout.desktop import trayicon
+
+    made = trayicon.picture(trayicon.Glyph(), ICON_PX).toImage().convertToFormat(QImage.Format.Format_RGBA8888)
+    return (made.width(), made.height(), made.bytesPerLine(), True, 8, 4, bytes(made.constBits()))
+
+
 class _Daemon:
     """org.freedesktop.Notifications, as far as we use it."""
 
-    def __init__(self, connection: "DBusConnection", acted: Callable[[tuple[Any, ...]], None]) -> None:
+    def __init__(
+        self, connection: "DBusConnection", acted: Callable[[tuple[Any, ...]], None], icon: "IconData | None"
+    ) -> None:
         from jeepney import DBusAddress, MatchRule, message_bus, new_method_call
 
-        self._connection, self._acted = connection, acted
+        self._connection, self._acted, self._icon = connection, acted, icon
         self._call = new_method_call
         self._address = DBusAddress(
             "/org/freedesktop/Notifications", "org.freedesktop.Notifications", "org.freedesktop.Notifications"
@@ -130,8 +149,13 @@ class _Daemon:
             actions += [one.intent, one.words]
         # Where a body may hold markup, text from outside must not (T22).
         body = escape(letter.text, quote=False) if self._markup else letter.text
-        hints = {"urgency": ("y", 2 if letter.actions else 1), "desktop-entry": ("s", "turnout")}
-        words = ("Turnout", 0, "turnout", letter.title, body, actions, hints, -1)
+        hints: dict[str, tuple[str, object]] = {
+            "urgency": ("y", 2 if letter.actions else 1),
+            "desktop-entry": ("s", "turnout"),
+        }
+        if self._icon is not None:
+            hints["image-data"] = ("(iiibiiay)", self._icon)
+        words = ("Turnout", 0, "", letter.title, body, actions, hints, -1)
         answer = self._ask(self._call(self._address, "Notify", "susssasa{sv}i", words))
         return int(answer[0]) if answer else 0
 

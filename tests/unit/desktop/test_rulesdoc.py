@@ -1,5 +1,7 @@
 """The rules file as the form edits it: what is not edited stays to the byte."""
 
+import tomllib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,6 +135,49 @@ def test_a_budget_is_added_changed_and_taken_away_again() -> None:
     assert 'name = "a day"\nscope = {client = "each"}\nusd = 5.0\nper = "day"\n' in found
     assert "usd = 7.5" in with_budget(found, "a day", {"usd": 7.5})
     assert without_budget(found, "a day") == FILE
+
+
+def test_a_budget_whose_scope_is_a_table_of_its_own_is_edited_where_it_stands() -> None:
+    text = (
+        FILE
+        + """
+# what a day may cost
+[[budget]]
+name = "a day"
+usd = 5.0  # dollars
+per = "day"
+
+[budget.scope]  # whose
+client = "each"  # each alone
+
+# after it
+[[loop]]
+scope = { session = "each" }
+turns = 9
+"""
+    )
+    found = with_budget(text, "a day", {"usd": 7.5, "per": "week", "on_exceed": "ask"}, ("client", "each"))
+    assert tomllib.loads(found)["budget"][0] == {
+        "name": "a day",
+        "usd": 7.5,
+        "per": "week",
+        "on_exceed": "ask",
+        "scope": {"client": "each"},
+    }
+    for kept in (
+        "# what a day may cost",
+        "# dollars",
+        "[budget.scope]  # whose",
+        "# each alone",
+        "# after it\n[[loop]]",
+    ):
+        assert kept in found
+    moved = with_budget(text, "a day", {"usd": 5.0}, ("department", "platform"))
+    assert tomllib.loads(moved)["budget"][0]["scope"] == {"department": "platform"}
+    assert "[budget.scope]  # whose" in moved
+    gone = without_budget(text, "a day")
+    assert "budget" not in tomllib.loads(gone)
+    assert "# after it\n[[loop]]" in gone
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ Value = str | float | int | bool | list[str]
 _HEADER = re.compile(r"^\s*\[")
 _RULE = re.compile(r"^\s*\[\[\s*rule\s*\]\]")
 _BUDGET = re.compile(r"^\s*\[\[\s*budget\s*\]\]")
+_PART = re.compile(r"^\s*\[{1,2}\s*(?:rule|budget)\s*\.")
+"""`[budget.scope]`: a part of the entry above it."""
 _SIGNALS = re.compile(r"^\s*\[\s*signals\s*\]")
 
 
@@ -226,7 +228,7 @@ def with_budget(text: str, name: str, fields: Mapping[str, Value | None], scope:
         if str(doc["budget"][0].get("name", "")) == name:
             _set(doc["budget"][0], fields)
             if scope is not None:
-                doc["budget"][0]["scope"] = _scope(scope)
+                _set_scope(doc["budget"][0], scope)
             return _ended("".join(lines[: block.header]) + tomlkit.dumps(doc) + "".join(lines[block.end :]))
     fresh = tomlkit.table()
     fresh.append("name", name)
@@ -252,6 +254,18 @@ def without_budget(text: str, name: str) -> str:
             if str(doc["budget"][0].get("name", "")) == name:
                 return _ended("".join(lines[: block.start]) + "".join(lines[block.end :]))
     return text
+
+
+def _set_scope(budget: Table, scope: tuple[str, str]) -> None:
+    """In the form that it has: a table of its own, `[budget.scope]`, keeps its place and its comments."""
+    have = budget.get("scope")
+    if not isinstance(have, Table):
+        budget["scope"] = _scope(scope)
+        return
+    kind, who = scope
+    for other in [key for key in have if key != kind]:
+        have.pop(other)
+    _set(have, {kind: who})
 
 
 def _scope(scope: tuple[str, str]) -> InlineTable:
@@ -309,7 +323,7 @@ def _blocks(lines: Sequence[str]) -> list[_Block]:
     headers = []
     inside = ""
     for number, line in enumerate(lines):
-        if not inside and _HEADER.match(line):
+        if not inside and _HEADER.match(line) and not _PART.match(line):
             headers.append(number)
         inside = _quote_after(line, inside)
     if not headers:

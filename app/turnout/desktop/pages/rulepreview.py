@@ -103,7 +103,7 @@ class PreviewCard(Card):
             pressed=partial(self.opened.emit, one.call),
         )
         opens.setProperty("side", "right")
-        opens.setFixedWidth(px(70))
+        opens.setFixedWidth(px(58))
         return row(
             Dot(before[0] if before[0] in TIERS else "faint", round_=True),
             Elided(text.one_line(before[2].partition("/")[2], 60), 12, 400, "muted"),
@@ -111,7 +111,7 @@ class PreviewCard(Card):
             Dot(after[0] if after[0] in TIERS else "faint", round_=True),
             Elided(text.one_line(after[2].partition("/")[2], 60), 12, 500),
             opens,
-            spacing=6,
+            spacing=4,
         )
 
 
