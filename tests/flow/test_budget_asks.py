@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -141,6 +142,56 @@ def test_an_ask_that_nobody_answers_is_refused_after_its_time(engine: Engine, se
         answer = spend(turnout, SESSION)
     assert (answer.status, answer.header("x-turnout-refusal")) == (400, "turnout_budget")
     assert turnout.row(answer).status is Status.REFUSED
+
+
+def listening(turnout: Turnout) -> socket.socket:
+    """A tray of one socket: close it, and it has left."""
+    before = turnout.control.status().listeners
+    token = json.loads((turnout.home / "run" / "runtime.json").read_text())["control_token"]
+    sock = turnout.connect()
+    sock.sendall(
+        f"GET /_control/v1/events HTTP/1.1\r\nhost: 127.0.0.1:{turnout.port}\r\nauthorization: Bearer {token}\r\n\r\n".encode()
+    )
+    until_listeners(turnout, before + 1)
+    return sock
+
+
+def until_listeners(turnout: Turnout, count: int) -> None:
+    until = time.monotonic() + 20
+    while turnout.control.status().listeners != count:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_a_call_does_not_wait_for_a_tray_that_left(engine: Engine, serve: Serve) -> None:
+    engine.say(Script(tokens=Tokens(20, 1_000)))
+    turnout = serve(settings=four_vendors(engine.url), rules=ASKS.replace("ask_timeout_s = 30", "ask_timeout_s = 600"))
+    assert [spend(turnout, SESSION).status for _ in range(2)] == [200, 200]
+    first, second = listening(turnout), listening(turnout)
+    with ThreadPoolExecutor(1) as pool:
+        sent = held_up(turnout, pool)
+        first.close()
+        until_listeners(turnout, 1)
+        # One is still there to answer.
+        assert waiting(turnout)
+        second.close()
+        answer = sent.result(60)
+    assert (answer.status, answer.header("x-turnout-refusal")) == (400, "turnout_budget")
+    assert turnout.row(answer).status is Status.REFUSED
+    assert turnout.control.status().waiting == ()
+    assert len(engine.calls) == 2
+
+
+def test_a_tray_that_is_back_at_once_finds_the_call_still_waiting(used_up: Turnout) -> None:
+    first = listening(used_up)
+    with ThreadPoolExecutor(1) as pool:
+        sent = held_up(used_up, pool)
+        first.close()
+        until_listeners(used_up, 0)
+        again = listening(used_up)
+        used_up.cli("session", "allow", "ses-one")
+        assert sent.result(20).status == 200
+        again.close()
 
 
 def test_a_client_that_leaves_while_its_call_waits_is_not_sent_on_later(engine: Engine, used_up: Turnout) -> None:

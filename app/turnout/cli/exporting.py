@@ -85,8 +85,8 @@ def _write(to: Path, lines: Iterator[str]) -> int:
             sys.stdout.write(line)
             count += 1
         return count
-    temp = to.with_name(f".{to.name}.{os.getpid()}.part")
     try:
+        temp = to.with_name(f".{to.name}.{os.getpid()}.part")
         if to.is_symlink() or to.is_dir():
             raise SettingsError("it is a link or a folder", file=str(to), hint="Name a plain file.")
         handle = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)

@@ -234,6 +234,8 @@ class Answers:
         state = self._state
         await answer.start(200, [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")])
         answer.watch()
+        # Else who left would be noticed only with the next change, and an `ask` would wait for nobody.
+        answer.on_gone(state.tell)
         state.listeners += 1
         try:
             while not answer.gone:
@@ -248,6 +250,7 @@ class Answers:
                 await asyncio.sleep(max(0.0, EVENT_GAP_S - (time.monotonic() - begun)))
         finally:
             state.listeners -= 1
+            state.listener_left()
             answer.close()
 
 

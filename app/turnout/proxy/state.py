@@ -47,6 +47,8 @@ from turnout.settings.model import Settings
 
 log = logging.getLogger("turnout.state")
 NOTHING_SPENT = Nanos(0)
+BACK_S = 3.0
+"""A tray that lost the proxy's events, or was started again, listens again within this."""
 
 
 @frozen
@@ -296,7 +298,7 @@ class State:
                 live.short[key] = budgets.short(standing, nanos=step.hold, tokens=step.tokens)
 
     async def _ask(self, call: Call, live: Live, waits: str, refusal: Refusal, answer: Answer) -> None:
-        """Holds the call back, no header sent yet, until the tray or the CLI answers; nobody there: refused at once."""
+        """Holds the call back, no header sent yet, until the tray or the CLI answers; nobody there, or nobody any more: refused."""
         what, _, key = waits.partition("\n")
         seconds = self._ask_seconds(what)
         if not self.listeners:
@@ -325,7 +327,19 @@ class State:
         if answer.gone:
             raise LeftError
         if not ask.allowed:
+            if not self.listeners:
+                self._refused(call, live, refusal, time.time_ns() // 1_000_000)
             raise refusal
+
+    def listener_left(self) -> None:
+        """Calls do not wait for a tray that is gone; one that starts anew is back in time."""
+        if not self.listeners and self.asks:
+            asyncio.get_running_loop().call_later(BACK_S, self._deserted)
+
+    def _deserted(self) -> None:
+        if not self.listeners:
+            for ask in self.asks.values():
+                ask.answered.set()
 
     def _ask_seconds(self, what: str) -> float:
         rules = self.config.rules

@@ -556,18 +556,6 @@ def test_a_jsonl_export_is_the_rows_of_calls(settled_home: Path, turnout: Shell)
     assert [json.loads(line) for line in said.out.splitlines()] == turnout("calls", "--json").doc["calls"]
 
 
-@pytest.mark.parametrize("kind", ["link", "folder"])
-def test_t24_an_export_does_not_write_through_a_link(kind: str, settled_home: Path, turnout: Shell) -> None:
-    out = settled_home / "out.csv"
-    if kind == "link":
-        out.symlink_to(settled_home / "turnout.toml")
-    else:
-        out.mkdir()
-
-    assert turnout("export", "csv", "-o", str(out)).code == 2
-    assert (settled_home / "turnout.toml").read_text() == SETTINGS
-
-
 def test_an_export_since_and_until_takes_what_is_between(settled_home: Path, turnout: Shell) -> None:
     until = "2026-11-24T06:00:00.003+00:00"
 
