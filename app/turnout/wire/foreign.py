@@ -5,7 +5,6 @@ ids it does not know, calls without a signature. Only that is changed; everythin
 """
 
 import re
-from collections.abc import Callable
 
 from turnout.calls.units import Dialect, Json
 from turnout.wire.fields import dump, obj, said, said_items, said_text
@@ -25,53 +24,63 @@ Settled = tuple[bytes, dict[str, Json], tuple[str, ...]]
 
 def settled(dialect: Dialect, body: bytes, doc: Json, model: str, *, checks: bool) -> Settled:
     """`model` is the name the vendor knows; `checks`: it is the vendor itself, which looks at every signature."""
-    if dialect is Dialect.ANTHROPIC and b'"thinking"' in body:
+    if dialect is Dialect.ANTHROPIC:
         return _anthropic(body, obj(doc), checks=checks)
-    if dialect is Dialect.OPENAI_RESPONSES and b'"reasoning"' in body:
-        return _with_kept(body, obj(doc), "input", lambda item: _ITEM.fullmatch(said_text(item, "id")) is None)
+    if dialect is Dialect.OPENAI_RESPONSES:
+        return _responses(body, obj(doc))
     if dialect is Dialect.GEMINI and signs(model):
         return _signed(body, obj(doc))
     return body, obj(doc), ()
 
 
-def _with_kept(body: bytes, doc: dict[str, Json], key: str, kept: Callable[[Json], bool]) -> Settled:
-    given = said_items(doc, key)
-    left = [one for one in given if kept(one)]
+def _responses(body: bytes, doc: dict[str, Json]) -> Settled:
+    given = said_items(doc, "input")
+    left = [one for one in given if not (_kind(one) == "reasoning" and _ITEM.fullmatch(said_text(one, "id")))]
     if len(left) == len(given):
         return body, doc, ()
-    return with_member(body, doc, key, dump(left)), {**doc, key: left}, ("thinking",)
+    return with_member(body, doc, "input", dump(left)), {**doc, "input": left}, ("thinking",)
+
+
+def _kind(block: Json) -> Json:
+    """Asked of every block of every call: `said_text` took 100 us for a body of 200 KB, this takes 20."""
+    return block.get("type") if type(block) is dict else None
 
 
 # --- Anthropic ---
 
 
 def _anthropic(body: bytes, doc: dict[str, Json], *, checks: bool) -> Settled:
-    messages: list[Json] = []
-    changed = False
-    for message in said_items(doc, "messages"):
-        content = said_items(message, "content") if said_text(message, "role") == "assistant" else []
-        left = [block for block in content if not _unsigned(block, checks=checks)]
-        if len(left) == len(content) or not isinstance(message, dict):
-            messages.append(message)
-            continue
-        changed = True
-        if left:
-            messages.append({**message, "content": left})
+    messages = said_items(doc, "messages")
     dropped: tuple[str, ...] = ()
-    if changed:
-        body, doc, dropped = (
-            with_member(body, doc, "messages", dump(messages)),
-            {**doc, "messages": messages},
-            ("thinking",),
-        )
-    if (changed or checks) and said_text(doc, "thinking", "type") == "enabled" and _amid_a_turn(messages):
+    if any(_unsigned(block, checks=checks) for message in messages for block in _blocks(message)):
+        messages = [left for message in messages if (left := _without(message, checks=checks)) is not None]
+        body, doc = with_member(body, doc, "messages", dump(messages)), {**doc, "messages": messages}
+        dropped = ("thinking",)
+    if (dropped or checks) and said_text(doc, "thinking", "type") == "enabled" and _amid_a_turn(messages):
         body, doc = without_thinking(body, doc)
-        dropped = ("thinking", "reasoning") if changed else ("reasoning",)
+        dropped = (*dropped, "reasoning")
     return body, doc, dropped
 
 
+def _blocks(message: Json) -> list[Json]:
+    """What the assistant said."""
+    if type(message) is not dict or message.get("role") != "assistant":
+        return []
+    content = message.get("content")
+    return content if type(content) is list else []
+
+
+def _without(message: Json, *, checks: bool) -> Json:
+    """None: nothing else was in it."""
+    blocks = _blocks(message)
+    left = [block for block in blocks if not _unsigned(block, checks=checks)]
+    if len(left) == len(blocks) or not isinstance(message, dict):
+        return message
+    return {**message, "content": left} if left else None
+
+
 def _unsigned(block: Json, *, checks: bool) -> bool:
-    if said_text(block, "type") != "thinking":
+    if _kind(block) != "thinking":
         return False
     signature = said_text(block, "signature")
     return signature == SEAL or (checks and not signature)
