@@ -329,6 +329,28 @@ def test_gemini_hears_all_results_before_the_images_in_them() -> None:
     ]
 
 
+def test_what_geminis_tool_found_reaches_others_with_its_images_and_errors() -> None:
+    results = [
+        {
+            "name": "f",
+            "response": {"output": "one"},
+            "parts": [{"inlineData": {"mimeType": "image/png", "data": "AAAA"}}],
+        },
+        {"name": "f", "response": {"error": "ENOENT"}},
+    ]
+    call = {"functionCall": {"name": "f", "args": {}}}
+    contents = [
+        {"role": "user", "parts": [{"text": "hi"}]},
+        {"role": "model", "parts": [call, call]},
+        {"role": "user", "parts": [{"functionResponse": one} for one in results]},
+    ]
+
+    blocks = told(GEMINI, {"contents": contents}, ANTHROPIC)[0]["messages"][2]["content"]
+
+    assert [part["type"] for part in blocks[0]["content"]] == ["text", "image"]
+    assert (blocks[1]["content"], blocks[1]["is_error"]) == ([{"type": "text", "text": "ENOENT"}], True)
+
+
 @pytest.mark.parametrize(
     ("model", "signed"), [("gemini-3-pro-preview", True), ("gemini-3.1-flash", True), ("gemini-2.5-pro", False)]
 )
@@ -474,6 +496,15 @@ def test_thinking_that_cannot_be_switched_off_is_named() -> None:
         },
         (),
     )
+
+
+def test_an_effort_that_openai_has_no_word_for_is_its_highest() -> None:
+    body = {"model": "m", "max_tokens": 9, "messages": [ASK], "output_config": {"effort": "max"}}
+
+    doc, dropped = told(ANTHROPIC, body, CHAT)
+
+    assert (doc["reasoning_effort"], dropped) == ("high", ("reasoning above high",))
+    assert told(CHAT, chat(reasoning_effort="xhigh"), CHAT)[0]["reasoning_effort"] == "xhigh"
 
 
 def test_anthropic_is_sent_one_of_temperature_and_top_p_and_no_blank_stop() -> None:

@@ -153,15 +153,8 @@ def _read_content(content: dict[str, Json], path: str, number: int, open_calls: 
             parts.append(ToolCall(id_, plain, given, namespace, sealed=sealed))
         elif "functionResponse" in part:
             parts.append(_read_result(obj(part["functionResponse"], here), here, open_calls))
-        elif "inlineData" in part or "inline_data" in part:
-            data = obj(part.get("inlineData", part.get("inline_data")), at(here, "inlineData"))
-            media = text_or(data, "mimeType", here) or text_or(data, "mime_type", here)
-            parts.append((Image if media.startswith("image/") else Document)(media, text(data, "data", here)))
-        elif "fileData" in part:
-            file = obj(part["fileData"], at(here, "fileData"))
-            media, address = text_or(file, "mimeType", here), text(file, "fileUri", here)
-            kept_by = None if address.startswith("https://") and _FILES not in address else Family.GEMINI
-            parts.append((Image if media.startswith("image/") else Document)(media, "", address, kept_by=kept_by))
+        elif (media := _read_media(part, here)) is not None:
+            parts.append(media)
         else:
             parts.append(Foreign(Dialect.GEMINI, next(iter(part), "part"), one))
     return Message(Role.ASSISTANT if role == "model" else Role.USER, tuple(parts))
@@ -174,12 +167,30 @@ def _read_result(response: dict[str, Json], path: str, open_calls: list[tuple[st
     id_ = id_ or oldest_call(open_calls, name)
     open_calls[:] = [(known, called) for known, called in open_calls if known != id_]
     value = response.get("response")
-    output = said(value, "output")
-    if isinstance(output, str) and isinstance(value, dict) and len(value) == 1:
-        words = output
+    told = said(value, "output") or said(value, "error")
+    if isinstance(told, str) and isinstance(value, dict) and len(value) == 1:
+        words = told
     else:
         words = dump(value).decode() if value is not None else ""
-    return ToolResult(id_, (Text(words),), name, is_error=said(value, "error") is not None)
+    parts: list[Part] = [Text(words)]
+    for k, one in enumerate(items_or(response, "parts", path)):
+        media = _read_media(obj(one, f"{path}.parts[{k}]"), f"{path}.parts[{k}]")
+        parts.append(media or Foreign(Dialect.GEMINI, "functionResponse.parts", one))
+    return ToolResult(id_, tuple(parts), name, is_error=said(value, "error") is not None)
+
+
+def _read_media(part: dict[str, Json], path: str) -> Image | Document | None:
+    """Beside the words, and inside a tool's result."""
+    if "inlineData" in part:
+        data = obj(part["inlineData"], at(path, "inlineData"))
+        media = text_or(data, "mimeType", path)
+        return (Image if media.startswith("image/") else Document)(media, text(data, "data", path))
+    if "fileData" in part:
+        file = obj(part["fileData"], at(path, "fileData"))
+        media, address = text_or(file, "mimeType", path), text(file, "fileUri", path)
+        kept_by = None if address.startswith("https://") and _FILES not in address else Family.GEMINI
+        return (Image if media.startswith("image/") else Document)(media, "", address, kept_by=kept_by)
+    return None
 
 
 def _lowered(schema: Json) -> Json:

@@ -230,6 +230,10 @@ def _write_sampling(body: dict[str, Json], request: Request, target: Target, dro
             dropped.append("stop[4:]")
     if request.reasoning is not None:
         effort = request.reasoning.effort or effort_of(request.reasoning)
+        if effort in ("xhigh", "max") and request.dialect not in (Dialect.OPENAI_CHAT, Dialect.OPENAI_RESPONSES):
+            # Anthropic's words; here few models know the first and none the second.
+            effort = "high"
+            dropped.append("reasoning above high")
         if effort and target.thinks:
             body["reasoning_effort"] = effort
         elif effort not in ("", "none") or (request.reasoning.enabled is False and target.thinks and not effort):
