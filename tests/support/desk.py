@@ -272,9 +272,20 @@ class App:
         self.desk.run("xdotool", "windowfocus", "--sync", self.window())
         self.desk.run("xdotool", "key", "--clearmodifiers", *keys)
 
-    def drag(self, name: str, onto: str) -> None:
+    def place(self, name: str, role: str = "") -> list[str]:
+        """The middle of it on the screen, once it stands still: what opens a page moves what is on it."""
+        seen: list[str] = []
+
+        def still() -> bool:
+            seen.append(self.see(name, role)["middle"])
+            return len(seen) > 2 and len(set(seen[-3:])) == 1 and bool(seen[-1])
+
+        self.until(still, f"{name} that stands still")
+        return seen[-1].split()
+
+    def drag(self, name: str, onto: str, role: str = "") -> None:
         """With the real pointer, from the middle of one thing to the lower edge of another's middle."""
-        start, end = (self.see(one)["middle"].split() for one in (name, onto))
+        start, end = (self.place(one, role) for one in (name, onto))
         x, y = int(end[0]), int(end[1])
         steps = [
             str(part) for n in range(1, 9) for part in ("mousemove", x, int(start[1]) + (y - int(start[1])) * n // 8)
