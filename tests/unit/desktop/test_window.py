@@ -5,6 +5,7 @@ import sys
 import threading
 from functools import partial
 
+import pytest
 from PySide6.QtCore import QObject, Qt, QTranslator
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -23,6 +24,7 @@ from tests.support.window import HOSTILE
 
 from turnout.desktop.charts import Chart
 from turnout.desktop.plots import StackedBars
+from turnout.desktop.widgets import Scroll
 from turnout.desktop.window import PAGES, Window
 
 KEYBOARD = (QAbstractButton, QLineEdit, QComboBox, QAbstractItemView, QPlainTextEdit, QAbstractSpinBox)
@@ -131,6 +133,26 @@ def test_an_error_in_a_rule_stands_at_its_field_and_cannot_be_saved_until_it_is_
     when.setText(before)
     qtbot.waitUntil(lambda: _shows(rules, "In force"), timeout=15_000)
     assert not _shows(field, "no-such-signal")
+
+
+@pytest.mark.parametrize("key", ["overview", "models", "audit", "welcome"])
+def test_nothing_is_cut_on_1024_by_700_with_text_at_200_percent(window: Window, qtbot: QtBot, key: str) -> None:
+    """There Qt doubles its pixels: 512 by 350 are left. Pages scroll down, never sideways."""
+    size, least = window.size(), window.minimumSize()
+    window.setMinimumSize(100, 100)
+    window.resize(512, 350)
+    try:
+        window.go(key)
+        page = window.page(key)
+        assert page is not None
+        (scroll,) = (one for one in page.findChildren(Scroll) if one.isVisible())
+        inside = scroll.widget()
+        assert inside is not None
+        qtbot.waitUntil(lambda: inside.minimumSizeHint().width() <= scroll.viewport().width(), timeout=5_000)
+        assert page.width() <= window.stack.width()
+    finally:
+        window.setMinimumSize(least)
+        window.resize(size)
 
 
 class Pseudo(QTranslator):

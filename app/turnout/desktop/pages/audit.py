@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from functools import partial
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from turnout.calls.units import USD_NANOS, Tier
 from turnout.desktop import text
 from turnout.desktop.charts import Meter
 from turnout.desktop.commands import Doc
 from turnout.desktop.desk import Desk
+from turnout.desktop.fold import Fold
 from turnout.desktop.models.audit import Audit as Found
 from turnout.desktop.models.audit import Judged, audit, fitted, judging
 from turnout.desktop.pages.page import Page
@@ -48,13 +49,13 @@ class Audit(Page):
         self._verdicts: dict[str, bool] = {}
         self._more = 25
         self.which.chosen.connect(lambda _: self._draw())
-        self.headline = label("…", 20, 600)
+        self.headline = label("…", 20, 600, wrap=True)
         self.words = label(tr("Looking at the last 100 calls…"), 13, 400, "muted", wrap=True)
         self.ways = QVBoxLayout()
         self.ways.setSpacing(px(10))
-        summary = row(spacing=28)
-        summary.addLayout(column(self.headline, self.words, None, spacing=6), 3)
-        summary.addLayout(self.ways, 2)
+        summary = Fold(column(self.headline, self.words, None, spacing=6), self.ways, 28, (3, 2))
+        # Wrapped words are as high as their width leaves them.
+        summary.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.rows = QVBoxLayout()
         self.rows.setSpacing(0)
         self.calls = Card(
@@ -166,10 +167,10 @@ class Audit(Page):
         arrow.addStretch(1)
         track = holding(arrow)
         track.setFixedWidth(px(132))
-        line = row(spacing=10, margins=(0, 7, 0, 7))
-        line.addWidget(track)
-        line.addWidget(Elided(text.one_line(one.client, 60), 13, 500), 2)
-        line.addWidget(Elided(text.one_line(one.reason, 200), 13, 400, "muted"), 5)
+        what = row(track, spacing=10)
+        what.addWidget(Elided(text.one_line(one.client, 60), 13, 500), 2)
+        what.addWidget(Elided(text.one_line(one.reason, 200), 13, 400, "muted"), 5)
+        line = row(spacing=10)
         saved = tr("{n} less").format(n=_money(one.could_save)) if one.cheaper else ""
         for shown, width in ((label(saved, 12, 400, "good"), 96), (label(_money(one.cost), 13, 500), 64)):
             shown.setFixedWidth(px(width))
@@ -198,7 +199,7 @@ class Audit(Page):
                 pressed=partial(self.desk.act, "open", f"calls/{one.call}"),
             )
         )
-        return holding(line)
+        return holding(column(Fold(what, line, 10), margins=(0, 7, 0, 7)))
 
     def _all(self) -> None:
         self._more = 100

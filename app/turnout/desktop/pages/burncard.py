@@ -5,6 +5,7 @@ from datetime import datetime
 
 from turnout.control.messages import BudgetLine
 from turnout.desktop.desk import Desk
+from turnout.desktop.fold import Fold
 from turnout.desktop.models.burndown import burn_down, drawable, name, span, tightest
 from turnout.desktop.plots import BurnLine
 from turnout.desktop.sources import Ledger
@@ -35,6 +36,8 @@ class BurnCard(Card):
         self._keys = holding(
             row(*(holding(row(dot, label(said, 12, 400, "muted"), spacing=6)) for dot, said in keys), spacing=14)
         )
+        self.note.setMinimumWidth(px(240))
+        self._below = Fold(row(self.note), row(self._keys))
         self.nothing = Empty(
             "wallet",
             tr("No budget in use"),
@@ -44,7 +47,7 @@ class BurnCard(Card):
         )
         super().__init__(
             row(section(tr("Credit burn-down")), None, self.which, spacing=10),
-            row(self.note, self._keys, spacing=12),
+            self._below,
             4,
             spacing=4,
         )
@@ -125,7 +128,7 @@ class BurnCard(Card):
 
     def _empty(self, on: bool) -> None:
         self.nothing.setVisible(on)
-        for part in (self.line, self.note, self._keys, self.which):
+        for part in (self.line, self._below, self.which):
             part.setVisible(not on)
 
 

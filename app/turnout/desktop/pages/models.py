@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 from shiboken6 import isValid
 
 from turnout.calls.provider import Provider
@@ -15,6 +16,7 @@ from turnout.control.messages import Engine
 from turnout.desktop import text, theme
 from turnout.desktop.commands import Doc
 from turnout.desktop.desk import Desk
+from turnout.desktop.fold import Fold
 from turnout.desktop.models.nodes import window
 from turnout.desktop.pages.nodes import NodesCard
 from turnout.desktop.pages.owned import OwnedCard
@@ -135,6 +137,13 @@ class Models(Page):
     def heading(self) -> str:
         return tr("Models and keys")
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        way = QBoxLayout.Direction.LeftToRight if self.width() >= px(560) else QBoxLayout.Direction.TopToBottom
+        if self.tiers_box.direction() is not way:
+            self.tiers_box.setDirection(way)
+            self.tiers_box.update()
+
     # -- asking
 
     def refresh(self) -> None:
@@ -241,18 +250,18 @@ class Models(Page):
         if engine is not None and engine.models:
             facts.append(text.plural(engine.models, "{n} model", "{n} models"))
         words = column(title, Elided(" · ".join(facts), 12, 400, "faint"), spacing=2)
-        line = row(spacing=8)
-        line.addLayout(words, 1)
+        about, line = row(spacing=8), row(spacing=8)
+        about.addLayout(words, 1)
         if not provider.needs_key:
-            line.addWidget(pill(tr("no key needed")))
+            about.addWidget(pill(tr("no key needed")))
         elif saved:
-            line.addWidget(pill(tr("key saved"), "good"))
+            about.addWidget(pill(tr("key saved"), "good"))
         elif self._known.keys.get(name) == "for another address":
-            line.addWidget(pill(tr("key is for another address"), "warn"))
+            about.addWidget(pill(tr("key is for another address"), "warn"))
         elif name in self._known.keys:
-            line.addWidget(pill(tr("no key"), "warn"))
+            about.addWidget(pill(tr("no key"), "warn"))
         if state:
-            line.addWidget(pill(state, kind))
+            about.addWidget(pill(state, kind))
         if provider.needs_key:
             line.addWidget(
                 Button(
@@ -274,7 +283,7 @@ class Models(Page):
         line.addWidget(
             Button(tr("Test"), name=tr("Test {provider}").format(provider=name), pressed=partial(self._test, name))
         )
-        box = column(line, spacing=8)
+        box = column(Fold(about, line), spacing=8)
         if engine is not None and engine.detail and engine.state != "up":
             box.addWidget(
                 label(text.one_line(engine.detail, 300), 12, 400, "warn" if kind != "bad" else "bad", wrap=True)
@@ -319,17 +328,19 @@ class Models(Page):
             return
         for one in sorted(models, key=_by_tier)[:60]:
             tier = one.get("tier")
-            line = row(Dot(tier if tier in {t.value for t in TIERS} else "faint", round_=True), spacing=9)
-            line.addWidget(Elided(text.one_line(str(one.get("name", "")), 120), 13, 500), 3)
+            name = Elided(text.one_line(str(one.get("name", "")), 120), 13, 500)
+            name.setMinimumWidth(px(190))
+            named = row(Dot(tier if tier in {t.value for t in TIERS} else "faint", round_=True), name, spacing=9)
+            line = row(spacing=9)
             context = one.get("context")
-            line.addWidget(_cell(tr("{n} context").format(n=window(int(context))) if context else "", 104))
+            line.addWidget(_cell(tr("{n} context").format(n=window(int(context))) if context else "", 84))
             money, tone = price_words(one)
             line.addWidget(_cell(money, 128, tone))
             line.addWidget(Elided(text.one_line(str(one.get("price_source", "")), 80), 12, 400, "faint"), 2)
             engine = engines.get(str(one.get("provider", "")))
             state, kind = (tr("loaded"), "good") if one.get("warm") else _state_words(engine)
-            line.addWidget(_cell("" if kind == "good" and not one.get("warm") else state, 96, kind))
-            self.prices_box.addLayout(line)
+            line.addWidget(_cell("" if kind == "good" and not one.get("warm") else state, 84, kind))
+            self.prices_box.addWidget(Fold(named, line, 9, (2, 3)))
 
     # -- pressed
 

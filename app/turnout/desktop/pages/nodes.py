@@ -139,7 +139,7 @@ class NodesCard(Card):
         if busy:
             line.addWidget(pill(busy, "accent"))
         elif model.loaded:
-            line.addWidget(label(said.memory(model), 12, 400, "muted"))
+            line.addWidget(Elided(said.memory(model), 12, 400, "muted"), 1)
             line.addWidget(pill(tr("loaded"), "good"))
         if not model.remote:
             words = tr("Unload") if model.loaded else tr("Warm up")

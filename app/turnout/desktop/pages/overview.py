@@ -12,6 +12,7 @@ from turnout.calls.units import USD_NANOS
 from turnout.desktop import text
 from turnout.desktop.charts import Chart, Donut, Gauge, Meter, Series, Spark
 from turnout.desktop.desk import Desk
+from turnout.desktop.fold import Fold
 from turnout.desktop.models import burndown, overview
 from turnout.desktop.pages.burncard import BurnCard
 from turnout.desktop.pages.page import Page
@@ -53,7 +54,7 @@ class Overview(Page):
         super().__init__(desk, self.pill, None, self.ranges, self.pause)
         self._spend: Spend | None = None
         self._models = Spend("model")
-        self._placed = (True, True)
+        self._placed = (True, True, True)
         self._sides: list[QHBoxLayout] = []
         """Pairs that stand one below the other where there is no room."""
         self._priced: Sequence[Mapping[str, Any]] = ()
@@ -81,21 +82,32 @@ class Overview(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._place(three=self.width() >= px(720), pairs=self.width() >= px(880))
+        width = self.width()
+        self._place(three=width >= px(720), pairs=width >= px(880), words=width >= px(500))
 
-    def _place(self, *, three: bool, pairs: bool) -> None:
-        """`three` figures in a row or one above two; `pairs` side by side or one above the other."""
-        if (three, pairs) == self._placed:
+    def _place(self, *, three: bool, pairs: bool, words: bool) -> None:
+        """`three` figures in a row or one above two; `pairs` side by side or one above the other; in `words`, choices are spelt
+        out, else all stands in one column."""
+        if (three, pairs, words) == self._placed:
             return
-        self._placed = three, pairs
+        self._placed = three, pairs, words
         way = QBoxLayout.Direction.LeftToRight if pairs else QBoxLayout.Direction.TopToBottom
         for both in self._sides:
             both.setDirection(way)
         self._mix.setMinimumWidth(px(236))
         self._mix.setMaximumWidth(px(236) if pairs else 16_777_215)
         for n, card in enumerate(self._cards):
-            self._grid.addWidget(card, *((0, n, 1, 1) if three else (0, 0, 1, 2) if n == 0 else (1, n - 1, 1, 1)))
+            below = (0, 0, 1, 2) if n == 0 else (1, n - 1, 1, 1)
+            self._grid.addWidget(card, *((0, n, 1, 1) if three else below if words else (n, 0, 1, 1)))
+        self._grid.setColumnStretch(1, 1 if words else 0)
         self._grid.setColumnStretch(2, 1 if three else 0)
+        self.by.setVisible(words)
+        self.by_list.setVisible(not words)
+        self.by_list.setCurrentIndex(max(0, self.by_list.findData(self.by.value())))
+
+    def _by_listed(self) -> None:
+        self.by.set_value(str(self.by_list.currentData()))
+        self._ask()
 
     def _figures(self) -> QGridLayout:
         self.gauge = Gauge(tr("Credit left"))
@@ -134,7 +146,8 @@ class Overview(Page):
             self.stacked.addItem(tr("by {what}").format(what=said.lower()), key)
         self.stacked.setFixedWidth(px(140))
         self.stacked.activated.connect(lambda _: self._ask())
-        chart = Card(row(self.chart_title, self.legend, None, self.stacked, self.measure, spacing=10), self.bars)
+        head = Fold(row(self.chart_title, self.legend, None, spacing=10), row(self.stacked, self.measure, spacing=10))
+        chart = Card(head, self.bars)
         chart.setMinimumHeight(px(278))
         self.nothing = Empty(
             "route",
@@ -173,7 +186,13 @@ class Overview(Page):
         self.by.chosen.connect(lambda _: self._ask())
         self.shares = QVBoxLayout()
         self.shares.setSpacing(px(11))
-        who = Card(row(section(tr("Where it goes")), None, self.by), 4, self.shares, None, spacing=8)
+        # Where there is no room for all the words of a choice, it is a list.
+        self.by_list = Combo(tr("Spend by"))
+        for key, said in dimensions()[1:]:
+            self.by_list.addItem(said, key)
+        self.by_list.activated.connect(lambda _: self._by_listed())
+        self.by_list.hide()
+        who = Card(row(section(tr("Where it goes")), None, self.by, self.by_list), 4, self.shares, None, spacing=8)
         self.facts = QVBoxLayout()
         self.facts.setSpacing(px(8))
         return self._pair(who, Card(section(tr("Honest figures")), 2, self.facts, None, spacing=8))

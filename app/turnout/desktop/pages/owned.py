@@ -9,6 +9,7 @@ from turnout.desktop import text
 from turnout.desktop.charts import Meter
 from turnout.desktop.commands import Doc
 from turnout.desktop.desk import Desk
+from turnout.desktop.fold import Fold
 from turnout.desktop.models import owned
 from turnout.desktop.models.owned import Machine
 from turnout.desktop.text import tr
@@ -55,12 +56,13 @@ class OwnedCard(Card):
         self._form.save.clicked.connect(self._save)
         self._form.cancel.clicked.connect(self._form.hide)
         super().__init__(
-            row(
-                section(tr("Owned hardware")),
-                aside(tr("booked by the calendar, never drawn from credits")),
-                None,
-                self.since,
-                self.edit,
+            Fold(
+                row(
+                    section(tr("Owned hardware")),
+                    aside(tr("booked by the calendar, never drawn from credits")),
+                    None,
+                ),
+                row(self.since, self.edit),
             ),
             self.note,
             self._form,

@@ -37,7 +37,7 @@ class Page(QWidget):
         self.head.insertSpacerItem(0, QSpacerItem(0, px(30)))
         outer.addLayout(self.body, 1)
         self.setLayout(outer)
-        self.setMinimumWidth(px(520))
+        self.setMinimumWidth(px(380))
         desk.state_changed.connect(self._state_changed)
         desk.ledger_changed.connect(self._ledger_changed)
 
@@ -47,12 +47,18 @@ class Page(QWidget):
         return super().event(event)
 
     def _place_tools(self) -> None:
-        """Beside the title, or below it where they do not fit: large type, a small screen."""
-        need = self.head.minimumSize().width() + self._tools.minimumSize().width() + px(62)
-        wide = need <= self.width()
-        way = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
-        if self._top.direction() != way:
-            self._top.setDirection(way)
+        """Beside the title, or below it where they do not fit, or each below the other: large type, a small screen."""
+        across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        found = [self._tools.itemAt(n) for n in range(self._tools.count())]
+        parts = [item.minimumSize().width() for item in found if item is not None and item.widget() is not None]
+        tools = sum(parts) + self._tools.spacing() * len(parts)
+        wide = self.head.minimumSize().width() + tools + px(62) <= self.width()
+        for box, way in (
+            (self._top, across if wide else down),
+            (self._tools, across if tools + px(52) <= self.width() else down),
+        ):
+            if box.direction() != way:
+                box.setDirection(way)
 
     def bleed(self) -> None:
         """The body scrolls up to the window's edges: what scrolls keeps the gutter, and the air at its end, itself."""

@@ -35,7 +35,7 @@ class RangeBar(QWidget):
         self.start, self.end = _date_edit(tr("From")), _date_edit(tr("To"))
         self._dash = label("–", 13, 400, "faint")
         self._set(date.today() - timedelta(days=29), date.today())  # noqa: DTZ011  the user's own calendar
-        self.setLayout(row(self.start, self._dash, self.end, self.usual, spacing=6))
+        self.setLayout(row(self.start, self._dash, self.end, self.usual, None, spacing=6))
         self._open(False)
         self.usual.chosen.connect(self._chosen)
         for edit in (self.start, self.end):

@@ -13,6 +13,7 @@ from turnout.calls.units import USD_NANOS, Tier
 from turnout.desktop import text, theme
 from turnout.desktop.charts import Meter
 from turnout.desktop.desk import Desk
+from turnout.desktop.fold import Fold
 from turnout.desktop.link import Link
 from turnout.desktop.models import shadowcheck as said
 from turnout.desktop.models.shadowcheck import Comparison, Plan, Progress
@@ -111,13 +112,10 @@ class ShadowCheck(Card):
                 section(tr("Shadow check")), label(tr("dear calls asked again of a cheap tier"), 12, 400, "faint"), None
             ),
             2,
-            row(
-                self._tier,
-                self._sample,
-                label(tr("for at most"), 12.5, 400, "faint"),
-                self._limit,
-                self._go,
-                None,
+            Fold(
+                row(self._tier, self._sample),
+                row(label(tr("for at most"), 12.5, 400, "faint"), self._limit, self._go, None),
+                shares=(0, 1),
             ),
             self._cost,
             self.note,
@@ -156,7 +154,7 @@ class ShadowCheck(Card):
         self._plan, self._unplanned = None, True
         self._go.setEnabled(False)
         self._cost.setText("")
-        if "store_bodies" in error.hint:
+        if "store_bodies" in error.said:
             self.note.say(error.said, "info", tr("Open Settings"), lambda: self._desk.act("open", "settings"))
         else:
             self.note.say(error.said, "warn", tr("Try again"), self.ask_plan)

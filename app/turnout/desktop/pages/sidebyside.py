@@ -10,6 +10,7 @@ from turnout.calls.record import CallRecord
 from turnout.calls.units import Tier
 from turnout.desktop import text, theme
 from turnout.desktop.desk import Desk
+from turnout.desktop.fold import Fold
 from turnout.desktop.models.audit import Shadow, Side, shadow
 from turnout.desktop.models.calls import UNFINISHED, cost
 from turnout.desktop.sources import Ledger
@@ -55,13 +56,10 @@ class SideBySide(Card):
             row(section(tr("Side by side")), aside(tr("would the cheap tier have done?")), None),
             2,
             self._prompt,
-            row(
-                self._cheap,
-                label(tr("against"), 12.5, 400, "faint"),
-                self._dear,
-                self._go,
-                aside(tr("costs what the two calls cost")),
-                None,
+            Fold(
+                row(self._cheap, label(tr("against"), 12.5, 400, "faint"), self._dear),
+                row(self._go, aside(tr("costs what the two calls cost")), None),
+                shares=(0, 1),
             ),
             self._said,
             self._answers,

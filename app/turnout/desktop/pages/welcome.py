@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QSpacerItem, QVBox
 from turnout.desktop import text, theme
 from turnout.desktop.commands import Doc
 from turnout.desktop.desk import Desk
+from turnout.desktop.fold import Fold
 from turnout.desktop.pages.page import Page
 from turnout.desktop.text import tr
 from turnout.desktop.theme import px
@@ -151,10 +152,11 @@ class Welcome(Page):
         self.key_edit.setPlaceholderText(tr("Paste it: it goes to the keyring"))
         self.key_edit.setFont(theme.font(13))
         self.key_edit.returnPressed.connect(self._save_key)
-        line = row(spacing=8)
-        line.addWidget(self.provider)
-        line.addWidget(self.key_edit, 1)
-        line.addWidget(Button(tr("Save key"), look="main", pressed=self._save_key))
+        save = row(spacing=8)
+        save.addWidget(self.key_edit, 1)
+        save.addWidget(Button(tr("Save key"), look="main", pressed=self._save_key))
+        self.key_edit.setMinimumWidth(px(180))
+        line = column(Fold(row(self.provider), save))
         self.key = Step(
             2,
             tr("A key for the cloud"),
@@ -178,7 +180,7 @@ class Welcome(Page):
         self.finish = Button(tr("Skip all of it"), look="plain", pressed=self._finish)
         column_ = QWidget()
         column_.setObjectName("clear")
-        column_.setFixedWidth(px(640))
+        column_.setMaximumWidth(px(640))
         column_.setLayout(
             column(
                 label(tr("Welcome to Turnout"), 26, 600),
@@ -188,17 +190,19 @@ class Welcome(Page):
                 self.key,
                 self.client,
                 6,
-                row(
-                    label(tr("You find all of this later under Models and keys, and Connect."), 12, 400, "faint"),
-                    None,
-                    self.finish,
+                Fold(
+                    row(
+                        label(tr("You find all of this later under Models and keys, and Connect."), 12, 400, "faint"),
+                        None,
+                    ),
+                    row(self.finish),
                 ),
                 spacing=12,
             )
         )
         middle = row()
         middle.addStretch(1)
-        middle.addLayout(column(None, column_, None))
+        middle.addLayout(column(None, column_, None), 1_000)
         middle.addStretch(1)
         self.bleed()
         self.body.addWidget(Scroll(holding(middle)), 1)

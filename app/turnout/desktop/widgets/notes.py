@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QWidget
 
 from turnout.desktop.theme import px
@@ -82,7 +83,6 @@ class Empty(QWidget):
         self._words = label(words, 13, 400, "muted", wrap=True)
         for shown in (self._title, self._words):
             shown.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self._words.setFixedWidth(px(380))
         self._fit()
         self._glyph = Glyph(icon, "faint", 28)
         box = column(None, spacing=6, margins=(20, 20, 20, 20))
@@ -98,7 +98,15 @@ class Empty(QWidget):
 
     def _fit(self) -> None:
         # An aligned widget in a box gets its hint's height, which knows nothing of wrapping.
-        self._words.setFixedHeight(self._words.heightForWidth(px(380)) if self._words.text() else 0)
+        width = min(px(380), max(px(200), self.width() - px(40)))
+        self._words.setFixedSize(width, self._words.heightForWidth(width) if self._words.text() else 0)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(px(240), super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
 
     def say(self, title: str, words: str, icon: str = "") -> None:
         self._title.setText(title)
