@@ -26,6 +26,7 @@ from turnout.desktop.widgets import (
     Elided,
     Scroll,
     Segments,
+    aside,
     clear,
     column,
     holding,
@@ -61,7 +62,7 @@ class Audit(Page):
         self.calls = Card(
             row(
                 section(tr("Calls")),
-                label(tr("thumbs teach the grader"), 12, 400, "faint"),
+                aside(tr("thumbs teach the grader")),
                 None,
                 Button(
                     tr("Calibrate the grader"),

@@ -115,6 +115,7 @@ class Models(Page):
         )
         self.prices_box = QVBoxLayout()
         self.prices_box.setSpacing(px(9))
+        self.prices_box.addWidget(label(tr("Asking the proxy…"), 13, 400, "faint"))
         prices = Card(
             row(
                 section(tr("Models and prices")),

@@ -50,6 +50,7 @@ class OwnedCard(Card):
         self.note = Note()
         self._box = QVBoxLayout()
         self._box.setSpacing(px(12))
+        self._box.addWidget(label(tr("Adding up…"), 13, 400, "faint"))
         self._form = OwnedForm()
         self._form.hide()
         self._form.which.activated.connect(lambda _: self._fill())

@@ -26,6 +26,7 @@ from turnout.desktop.widgets import (
     Dot,
     Elided,
     Note,
+    aside,
     clear,
     column,
     holding,
@@ -109,7 +110,7 @@ class ShadowCheck(Card):
         self._answers.setSpacing(px(12))
         super().__init__(
             row(
-                section(tr("Shadow check")), label(tr("dear calls asked again of a cheap tier"), 12, 400, "faint"), None
+                section(tr("Shadow check")), aside(tr("dear calls asked again of a cheap tier")), None
             ),
             2,
             Fold(
