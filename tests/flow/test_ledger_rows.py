@@ -12,6 +12,7 @@ from tests.support.script import Script, Tokens
 
 from turnout.calls.units import Grade, Status, Tier
 from turnout.calls.usage import Usage
+from turnout.routing.calibration import INPUT_NAMES
 
 RULES = """
 [signals]
@@ -125,6 +126,24 @@ def test_an_ask_goes_to_the_tier_of_its_grade_and_the_row_says_so(engine: Engine
     assert answer.header("x-turnout-model") == "ollama/scripted"
     assert row.session
     assert row.reason
+
+
+def test_a_call_shows_every_signal_both_scores_and_what_the_grader_read_by_name(
+    engine: Engine, turnout: Turnout
+) -> None:
+    ask = "Prove that this scheduler cannot deadlock, and redesign it where it can: ```python\nlock.acquire()\n```"
+    answer = turnout.chat(ask, model="auto")
+    turnout.row(answer)
+
+    shown = json.loads(turnout.cli("calls", "show", answer.header("x-turnout-call"), "--json"))
+
+    assert set(shown["features"]) == set(INPUT_NAMES)
+    assert any(shown["features"].values())
+    assert all(isinstance(one, int | float) for one in shown["features"].values())
+    assert 0 <= shown["score"] <= 1
+    # The second score needs a calibration to the user's own calls.
+    assert shown["difficulty"] is None
+    assert shown["signals"]["call.ask_chars"] == len(ask)
 
 
 def test_a_call_that_fell_back_is_one_row_with_both_attempts(engine: Engine, turnout: Turnout) -> None:

@@ -97,13 +97,40 @@ class CreditsShown(RuleBasedStateMachine):
         self._chat(model, stream=stream, session=session)
 
     @precondition(lambda self: len(self.open) < 3)
-    @rule(model=st.sampled_from(["openai", "anthropic"]), session=st.integers(0, 2))
-    def begin(self, model: str, session: int) -> None:
-        """Still under way at the next look."""
-        self.engine.say(Script(tokens=Tokens(1_000, 100), hold=True))
+    @rule(
+        model=st.sampled_from(["openai", "anthropic"]), session=st.integers(0, 2), after=st.sampled_from([None, 0, 3])
+    )
+    def begin(self, model: str, session: int, after: int | None) -> None:
+        """Still under way at the next look: before its answer, or in the middle of its stream."""
+        self.engine.say(Script(tokens=Tokens(1_000, 100), hold=after is None, hold_after=after))
         before = len(self.engine.calls)
-        self.open.append(self.pool.submit(self._chat, model, stream=False, session=session))
+        self.open.append(self.pool.submit(self._chat, model, stream=after is not None, session=session))
         self._until(lambda: len(self.engine.calls) > before or self.open[-1].done())
+
+    @precondition(lambda self: not self.open)
+    @rule(model=st.sampled_from(["openai", "anthropic", "ollama"]), pieces=st.integers(0, 4))
+    def hang_up(self, model: str, pieces: int) -> None:
+        """In the middle of a stream; what comes after is heard out of a cloud, and not of our own engine."""
+        self.engine.say(Script(tokens=Tokens(1_000, 100), hold_after=pieces + 2))
+        self.number += 1
+        doc = {"model": f"{model}/scripted", "stream": True, "max_tokens": 200}
+        body = json.dumps({**doc, "messages": [{"role": "user", "content": f"Ask {self.number}."}]})
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{self.turnout.port}\r\nauthorization: Bearer {self.token}\r\n"
+        head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        with self.turnout.connect() as sock:
+            sock.sendall((head + body).encode())
+            # A refusal comes whole, a stream with its head and what the engine lets go.
+            assert sock.recv(1)
+        self.engine.release()
+        self._until(lambda: self.turnout.control.status().in_flight == 0)
+        self.engine.forget()
+
+    @precondition(lambda self: not self.open)
+    @rule(model=st.sampled_from(["openai", "anthropic"]), status=st.sampled_from([429, 503, 529]))
+    def retry(self, model: str, status: int) -> None:
+        """The first engine is busy, the next one down answers: two attempts of one call."""
+        self.engine.say(Script(status=status, headers=(("retry-after", "0"),)).once(), ENDINGS["good"])
+        self._chat(model, stream=True, session=0)
 
     @precondition(lambda self: self.open)
     @rule()

@@ -52,7 +52,12 @@ def examine() -> list[Check]:
         _keys,
         _clients,
     )
-    return [found for check in checks for found in _tried(check, where)]
+    found: list[Check] = []
+    for check in checks:
+        # A file that cannot be read stops several checks: it is said once.
+        told = {one.detail for one in found if one.state is State.BAD}
+        found += [one for one in _tried(check, where) if one.state is not State.BAD or one.detail not in told]
+    return found
 
 
 def _tried(check: Callable[[Paths], Iterator[Check]], where: Paths) -> list[Check]:

@@ -99,7 +99,7 @@ def show(
         raise NotFoundError(f"there is no call {id_[:64]!r}", hint="`turnout calls` lists the last ones.")
     doc = row_json(record)
     if as_json:
-        say_json(doc | {"texts": said} if texts else doc)
+        say_json({**doc, "features": _named(record.features), **({"texts": said} if texts else {})})
         return
     attempts = doc.pop("attempt_rows", [])
     for key, value in doc.items():
@@ -112,6 +112,14 @@ def show(
         say("", f"--- {part} ---", *_readable(text))
     if texts and not said:
         say("", "No text of this call is kept: set store_bodies = true under [privacy] in turnout.toml.")
+
+
+def _named(features: tuple[float, ...]) -> "dict[str, float]":
+    """What the grader read from the ask, by name (by place, where an older version had other features): numbers, no text."""
+    from turnout.routing.calibration import INPUT_NAMES
+
+    names = INPUT_NAMES if len(features) == len(INPUT_NAMES) else tuple(map(str, range(len(features))))
+    return dict(zip(names, features, strict=True))
 
 
 def _readable(text: object) -> list[str]:

@@ -412,6 +412,15 @@ def test_doctor_finds_what_is_wrong_and_says_how_to_mend_it(home: Path, turnout:
     assert all(check["fix"] for check in bad.values())
 
 
+def test_doctor_says_once_that_a_file_cannot_be_read(home: Path, turnout: Shell) -> None:
+    write(home / "turnout.toml", SETTINGS + "\nprot = 1\n")
+
+    said = turnout("doctor")
+
+    assert said.code == 1
+    assert said.out.count("unknown key") == 1
+
+
 def test_doctor_finds_a_damaged_ledger(settled_home: Path, turnout: Shell) -> None:
     ledger = settled_home / "data" / "ledger.db"
     for extra in ("-wal", "-shm"):
