@@ -4,20 +4,15 @@ A provider of the user's is matched to the table by its base URL, else by its na
 is None, never free: callers hold at `dearest` and say "unpriced". `packaging/prices/generate.py` says what a row holds.
 """
 
-import gzip
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any
-
-import orjson
 
 from turnout.calls.units import Family, Tokens
 from turnout.calls.usage import Price, dearer
-from turnout.resources import resource
 
 _BY_FAMILY = {Family.OPENAI: "openai", Family.ANTHROPIC: "anthropic", Family.GEMINI: "google"}
 _ALIASES = {
@@ -238,21 +233,3 @@ class PriceTable:
 
     def makers(self) -> list[str]:
         return list(self._makers)
-
-
-def load_prices(refreshed: Path | None = None) -> PriceTable:
-    """Some 12 ms; the models are taken apart lazily. `refreshed`: a table the user fetched; the newer of the two serves."""
-    shipped = PriceTable(orjson.loads(gzip.decompress(resource("prices", "prices.json.gz").read_bytes())))
-    if refreshed is not None and refreshed.exists():
-        from turnout.catalog.refresh import check_table
-        from turnout.errors import SettingsError
-
-        try:
-            table, _ = check_table(refreshed.read_bytes(), ours=True)
-        except (SettingsError, OSError) as error:
-            shipped.problem = f"{refreshed.name} is not used: {getattr(error, 'said', error)}"
-            return shipped
-        if table.date >= shipped.date:
-            return table
-        shipped.problem = f"{refreshed.name} of {table.date} is not used: the shipped table is newer."
-    return shipped

@@ -283,7 +283,7 @@ def _holder(where: Paths) -> str:
 
 
 def _prices(where: Paths) -> Iterator[Check]:
-    from turnout.catalog.prices import load_prices
+    from turnout.catalog.tables import load_prices
 
     table = load_prices(where.prices)
     if table.problem:

@@ -136,7 +136,7 @@ def _shown(value: object) -> str:
 
 @context.command("show")
 def context_show(id_: Annotated[str, typer.Argument(metavar="CALL")], as_json: AsJson = False) -> None:
-    """What a call's context was before and after. Texts are there only where bodies are kept (privacy.store_bodies)."""
+    """What was compressed or attached in a call. This version does neither: every context is the client's own."""
     from turnout.cli.reach import own_paths
     from turnout.errors import NotFoundError
     from turnout.ledger.reader import Reader
@@ -144,15 +144,11 @@ def context_show(id_: Annotated[str, typer.Argument(metavar="CALL")], as_json: A
     reader = Reader(own_paths().ledger)
     try:
         record = reader.call(id_)
-        kept = reader.kept("context").get(record.id) if record is not None else None
     finally:
         reader.close()
     if record is None:
         raise NotFoundError(f"there is no call {id_[:64]!r}", hint="`turnout calls` lists the last ones.")
-    doc = kept if isinstance(kept, dict) else {}
     if as_json:
-        say_json({"call": record.id, "changed": bool(doc), **doc})
-    elif not doc:
-        say(f"Nothing was compressed or attached in {record.id}.")
+        say_json({"call": record.id, "changed": False})
     else:
-        say(*(f"{key:16} {_shown(value)}" for key, value in doc.items()))
+        say(f"Nothing was compressed or attached in {record.id}.")

@@ -187,8 +187,8 @@ def refresh(
 
     A price that fell to nothing or by more than half is held back: until `prices approve` the dearer of the two counts.
     """
-    from turnout.catalog.prices import load_prices
     from turnout.catalog.refresh import check_table, merged
+    from turnout.catalog.tables import load_prices
     from turnout.cli.reach import own_paths
     from turnout.errors import BadRequestError, SettingsError
     from turnout.settings.atomic import replace_file
@@ -250,8 +250,8 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Puts prices in force that a refresh held back because they fell to nothing or by more than half."""
-    from turnout.catalog.prices import load_prices
     from turnout.catalog.refresh import approved
+    from turnout.catalog.tables import load_prices
     from turnout.cli.reach import own_paths
     from turnout.errors import NotFoundError
     from turnout.settings.atomic import replace_file

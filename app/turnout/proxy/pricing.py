@@ -12,7 +12,8 @@ from pathlib import Path
 from turnout.calls.provider import Provider
 from turnout.calls.usage import FREE, Price
 from turnout.catalog.own import overridden, says_tokens
-from turnout.catalog.prices import Listed, PriceTable, load_prices
+from turnout.catalog.prices import Listed, PriceTable
+from turnout.catalog.tables import load_prices
 from turnout.proxy.roster import Catalogue, ModelFacts
 from turnout.settings.model import PriceOverride, Settings
 

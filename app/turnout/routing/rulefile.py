@@ -196,6 +196,9 @@ class _Reader(LimitTaking):
         if not isinstance(to, str) or not (to in TIERS or "/" in to):
             self.error("to must be a tier or provider/model", self.at.value(*inner, "to"), nearest(to, TIERS))
             to = default.compress_to
+        for name, doc in (("compress", compress), ("reference", reference)):
+            if doc.get("mode", "off") in ("observe", "on"):
+                self.warn(f"{name} is not built in this version: calls go on as they are", self.at.value(*path, name, "mode"))
         return Context(
             compress_mode=self.choice(compress, inner, "mode", modes, default.compress_mode),
             compress_after_turns=self.count(compress, inner, "after_turns", most=100_000)

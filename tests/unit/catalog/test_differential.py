@@ -15,7 +15,8 @@ from genai_prices.data import providers
 
 from turnout.calls.units import Family, Tokens
 from turnout.calls.usage import Usage, cost
-from turnout.catalog.prices import PriceTable, load_prices
+from turnout.catalog.prices import PriceTable
+from turnout.catalog.tables import load_prices
 
 MOMENTS = (
     datetime(2024, 2, 29, 12, tzinfo=UTC),

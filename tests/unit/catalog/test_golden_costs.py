@@ -9,7 +9,8 @@ import pytest
 
 from turnout.calls.units import Tokens
 from turnout.calls.usage import Usage, cost
-from turnout.catalog.prices import PriceTable, load_prices
+from turnout.catalog.prices import PriceTable
+from turnout.catalog.tables import load_prices
 
 NOW = "2026-11-24T12:00"
 GOLDEN = [

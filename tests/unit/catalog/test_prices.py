@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from turnout.calls.units import Family, Nanos, Tokens
 from turnout.calls.usage import FREE, Price, Usage, cost
 from turnout.catalog.own import YOURS, break_even, energy, hardware, overridden, per_million, utilisation
-from turnout.catalog.prices import PriceTable, load_prices
+from turnout.catalog.prices import PriceTable
 from turnout.catalog.refresh import approved, check_table, merged
+from turnout.catalog.tables import load_prices
 from turnout.errors import SettingsError
 
 TODAY = date(2026, 11, 24)

@@ -267,6 +267,15 @@ def test_a_rule_that_contradicts_itself_is_an_error_and_one_switched_off_a_warni
     assert "switched off" in off.warnings[0].message
 
 
+@pytest.mark.parametrize("name", ["compress", "reference"])
+def test_what_this_version_cannot_do_is_told_and_not_silently_accepted(name: str) -> None:
+    asked = check_rules(f'[context]\n{name} = {{ mode = "on" }}\n')
+    assert asked.errors == ()
+    assert "not built" in asked.warnings[0].message
+    assert asked.warnings[0].line == 2
+    assert check_rules(f'[context]\n{name} = {{ mode = "off" }}\n').warnings == ()
+
+
 def test_two_rules_or_budgets_of_one_name_are_told() -> None:
     text = (
         '[signals]\na = { kind = "secret" }\n'

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from turnout.calls.units import Family, Tier
-from turnout.catalog.prices import load_prices
+from turnout.catalog.tables import load_prices
 from turnout.engines.routes import base_of
 from turnout.errors import SettingsError
 from turnout.routing.rulefile import check_rules, default_rules_text

@@ -1,1 +1,0 @@
-"""Summaries of long histories and the index of references."""
