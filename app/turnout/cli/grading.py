@@ -142,7 +142,7 @@ def _keep(fitted: str | None) -> None:
 
         ControlClient(runtime).keep("calibration", "now", fitted)
         return
-    from turnout.proxy.admin import Offline
+    from turnout.proxy.offline import Offline
 
     if fitted is None:
         Offline(where).drop("calibration", "now")

@@ -11,7 +11,7 @@ from turnout.settings.paths import Paths, paths
 
 if TYPE_CHECKING:
     from turnout.control.client import ControlClient
-    from turnout.proxy.admin import Offline
+    from turnout.proxy.offline import Offline
 
 
 def own_paths() -> Paths:
@@ -65,7 +65,7 @@ def either(where: Paths) -> "ControlClient | Offline":
         from turnout.control.client import ControlClient
 
         return ControlClient(runtime)
-    from turnout.proxy.admin import Offline
+    from turnout.proxy.offline import Offline
 
     return Offline(where)
 

@@ -12,7 +12,7 @@ def token_for(where: Paths, client: str) -> str:
     """The kept token while it is still the client's, else a new one; the client is made when there is none."""
     from turnout.errors import BadRequestError
     from turnout.ledger.reader import Reader
-    from turnout.proxy.admin import NAME
+    from turnout.proxy.clients import NAME
     from turnout.proxy.tokens import hashed
 
     if not NAME.match(client):

@@ -1,101 +1,24 @@
-"""What the control API does, as methods; the CLI uses the same ones on a ledger whose proxy does not run."""
+"""What the control API does to the live state, as methods."""
 
-import asyncio
-import re
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
 from turnout import __version__
-from turnout.calls.client import Client
 from turnout.calls.units import Json, Mode, Nanos
 from turnout.control.messages import BudgetLine, Status, Stopped
 from turnout.control.messages import Engine as EngineLine
-from turnout.control.runtime import InstanceLock
 from turnout.counting.corrections import Learned
-from turnout.errors import BadRequestError, ControlError, NotFoundError
-from turnout.ledger.reader import ClientRow, Reader
-from turnout.ledger.recover import recover
+from turnout.errors import BadRequestError, NotFoundError
 from turnout.ledger.rows import rfc3339, usd
 from turnout.ledger.writer import Writer
-from turnout.proxy import tokens as token_words
 from turnout.proxy.keep import mode_json
+from turnout.proxy.now import now_ms
 from turnout.proxy.sessions import Live
 from turnout.proxy.state import State
-from turnout.proxy.tokens import Tokens
-from turnout.settings.paths import Paths
 
-NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_. \-]{0,63}$")
 STOPPED_TOLD = 8
 KEPT_KINDS = ("calibration", "connect", "shadow")
 Doc = dict[str, Json]
-Act = Callable[[Writer, Reader], "Doc | Awaitable[Doc]"]
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-class Clients:
-    """Needs only the ledger, so that it works with and without a running proxy."""
-
-    def __init__(self, writer: Writer, reader: Reader, tokens: Tokens) -> None:
-        self._writer, self._reader, self._tokens = writer, reader, tokens
-
-    def load(self) -> None:
-        for row in self._reader.clients():
-            self._tokens.put(row.token_hash, Client(row.name, row.department, row.project))
-
-    def list(self, seen: dict[str, int]) -> Doc:
-        return {"clients": client_rows(self._reader, seen)}
-
-    async def add(self, name: str, department: str, project: str) -> Doc:
-        if not NAME.match(name):
-            raise BadRequestError(
-                f"{name[:64]!r} is no name for a client",
-                hint="Use up to 64 letters, digits, spaces, dots, dashes and underscores.",
-            )
-        if any(row.name == name for row in self._reader.clients()):
-            raise BadRequestError(
-                f"there is a client {name!r} already", hint=f"`turnout client rotate {name}` gives it a new token."
-            )
-        return await self._write(name, department[:64], project[:64])
-
-    async def rotate(self, name: str) -> Doc:
-        row = self._row(name)
-        return await self._write(name, row.department, row.project)
-
-    async def remove(self, name: str) -> Doc:
-        self._row(name)
-        await self._writer.drop_client(name)
-        self._tokens.drop(name)
-        return {"name": name}
-
-    async def _write(self, name: str, department: str, project: str) -> Doc:
-        token = token_words.made()
-        token_hash = token_words.hashed(token)
-        await self._writer.write_client(name, token_hash, department, project, now_ms())
-        self._tokens.put(token_hash, Client(name, department, project))
-        return {"name": name, "token": token}
-
-    def _row(self, name: str) -> ClientRow:
-        for row in self._reader.clients():
-            if row.name == name:
-                return row
-        raise NotFoundError(f"there is no client {name!r}", hint="`turnout client list` shows them.")
-
-
-def client_rows(reader: Reader, seen: dict[str, int]) -> list[Json]:
-    return [
-        {
-            "name": row.name,
-            "department": row.department,
-            "project": row.project,
-            "created_at": rfc3339(row.created_ms),
-            "last_seen": rfc3339(seen[row.name]) if row.name in seen else None,
-        }
-        for row in reader.clients()
-    ]
 
 
 class Admin:
@@ -427,86 +350,3 @@ def money(text: str) -> Nanos:
     if not value.is_finite() or not 0 <= value <= 1_000_000:
         raise BadRequestError("the amount must be between 0 and 1,000,000 dollars")
     return Nanos(int(value * 1_000_000_000))
-
-
-class Offline:
-    """The CLI's stand-in for ControlClient while no proxy runs: the same ledger, the same lock, for one command at a time."""
-
-    def __init__(self, paths: Paths) -> None:
-        self._paths = paths
-
-    def _run(self, act: Act) -> Doc:
-        self._paths.make()
-        with InstanceLock(self._paths.lock) as lock:
-            if not lock.acquire():
-                raise ControlError("A proxy is starting or stopping just now.", hint="Try again in a moment.")
-            recover(self._paths.ledger)
-            return asyncio.run(self._with_writer(act))
-
-    async def _with_writer(self, act: Act) -> Doc:
-        writer = Writer(self._paths.ledger, asyncio.get_running_loop())
-        reader = Reader(self._paths.ledger)
-        try:
-            done = act(writer, reader)
-            found = done if isinstance(done, dict) else await done
-            await writer.flush()
-            return found
-        finally:
-            reader.close()
-            writer.close()
-
-    def clients(self) -> list[Json]:
-        reader = Reader(self._paths.ledger)
-        try:
-            return client_rows(reader, {})
-        finally:
-            reader.close()
-
-    def client_add(self, name: str, department: str = "", project: str = "") -> Doc:
-        return self._run(lambda w, r: Clients(w, r, Tokens()).add(name, department, project))
-
-    def client_rotate(self, name: str) -> Doc:
-        return self._run(lambda w, r: Clients(w, r, Tokens()).rotate(name))
-
-    def client_remove(self, name: str) -> Doc:
-        return self._run(lambda w, r: Clients(w, r, Tokens()).remove(name))
-
-    def mode(self, mode: str) -> Doc:
-        try:
-            found = Mode(mode)
-        except ValueError:
-            raise BadRequestError(f"{mode[:20]!r} is no mode", hint="One of auto, local, cloud, passthrough.") from None
-
-        def run(writer: Writer, reader: Reader) -> Doc:
-            writer.keep("state", "mode", mode_json(found, None), now_ms())
-            return {"mode": found.value, "paused_until_ms": None}
-
-        return self._run(run)
-
-    def thumbs(self, call: str, *, up: bool) -> Doc:
-        def run(writer: Writer, reader: Reader) -> Doc:
-            writer.keep("thumb", call, up, now_ms())
-            return {"call": call, "up": up}
-
-        return self._run(run)
-
-    def verdict(self, call: str, *, good: bool) -> Doc:
-        def run(writer: Writer, reader: Reader) -> Doc:
-            writer.keep("verdict", call, good, now_ms())
-            return {"call": call, "good": good}
-
-        return self._run(run)
-
-    def keep(self, kind: str, key: str, value: Json) -> Doc:
-        def run(writer: Writer, reader: Reader) -> Doc:
-            writer.keep(kind, key, value, now_ms())
-            return {}
-
-        return self._run(run)
-
-    def drop(self, kind: str, key: str) -> Doc:
-        def run(writer: Writer, reader: Reader) -> Doc:
-            writer.drop(kind, key)
-            return {}
-
-        return self._run(run)

@@ -17,8 +17,9 @@ from turnout.control.schema import document
 from turnout.counting.corrections import Shape
 from turnout.errors import BadRequestError, MethodError, NotFoundError
 from turnout.proxy import listings
-from turnout.proxy.admin import Admin, Clients, money
+from turnout.proxy.admin import Admin, money
 from turnout.proxy.answer import Answer, Headers
+from turnout.proxy.clients import Clients
 from turnout.proxy.comparing import compare, elsewhere
 from turnout.proxy.edges import Keys
 from turnout.proxy.endpoints import Asked, Endpoint

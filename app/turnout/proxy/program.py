@@ -8,30 +8,29 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import datetime
-from urllib.parse import urlsplit
 
-from turnout.calls.provider import Provider
-from turnout.calls.units import Family, Json, Tier, Tokens
-from turnout.engines.discover import Heard, Listed, Spotted, look, of_engine
+from turnout.calls.units import Json
 from turnout.engines.embedded import Embedded
 from turnout.engines.routes import base_of
 from turnout.engines.transport import Pool
-from turnout.errors import EngineStatusError, KeysError, SettingsError, TurnoutError
+from turnout.errors import SettingsError, TurnoutError
 from turnout.keys.keyring import KeyRing
 from turnout.ledger.reader import Reader
 from turnout.ledger.recover import LOCK_WAIT_S, recover
 from turnout.ledger.writer import Writer
-from turnout.proxy.admin import Admin, Clients
+from turnout.proxy.admin import Admin
 from turnout.proxy.answers import Answers
 from turnout.proxy.app import App
+from turnout.proxy.clients import Clients
 from turnout.proxy.edges import Counting, Keys, Mind, Zone, engine_maker
+from turnout.proxy.enginecheck import EngineCheck
+from turnout.proxy.firstrun import first_run, rules_text
 from turnout.proxy.guard import Door
 from turnout.proxy.keep import grading_json, grading_of, mode_of, restored, session_json
 from turnout.proxy.nodes import Nodes
 from turnout.proxy.otel import Switch
 from turnout.proxy.outside import Config, Edges
 from turnout.proxy.pricing import Prices
-from turnout.proxy.roster import Known, Model
 from turnout.proxy.sessions import Live
 from turnout.proxy.shadow import Shadows
 from turnout.proxy.state import State
@@ -40,11 +39,9 @@ from turnout.proxy.tokens import Tokens as ClientTokens
 from turnout.routing.budget import ended
 from turnout.routing.calibration import Calibration
 from turnout.routing.facts import Grading
-from turnout.routing.firstrules import default_rules_text
 from turnout.routing.rulefile import read_rules
 from turnout.routing.rules import RuleSet
-from turnout.settings.files import own_text, read_settings
-from turnout.settings.first import Found, first_settings, write_first
+from turnout.settings.files import read_settings
 from turnout.settings.model import Settings
 from turnout.settings.paths import Paths
 
@@ -62,16 +59,7 @@ LOOK_AGAIN_S = 3.0
 LOADING_S = 0.5
 """A model of our own that is being loaded is looked at more often."""
 DAY_MS = 86_400_000
-_TITLES = {11434: "Ollama", 1234: "LM Studio", 8000: "vLLM", 8080: "llama.cpp"}
 
-
-def rules_text(paths: Paths, settings: Settings) -> str:
-    """The user's file, else the default for the tiers there are."""
-    text = own_text(paths.rules)
-    if text is not None:
-        return text
-    has = {tier: bool(settings.tiers.get(tier)) for tier in Tier}
-    return default_rules_text(has[Tier.LOCAL], has[Tier.HIGH], has[Tier.FAST])
 
 
 def read_config(paths: Paths) -> Config:
@@ -126,6 +114,7 @@ class Program:
         self.texts = Texts(self.writer, lambda: self.mind.scanner, lambda: self.state.settings.privacy)
         self.telemetry = Switch(soon=bool(self._config.settings.otel_endpoint))
         self.state = State(self._config, self._edges())
+        self.engines = EngineCheck(self.state, self.embedded, self.keys)
         self._restore()
         for line in found.lines:
             self.state.notices.say("ledger", "The ledger was put in order", line, "calls")
@@ -144,8 +133,8 @@ class Program:
             self.keys,
             self.started_ms // 1000,
             reload=self.reload,
-            test_key=self.test_key,
-            nodes=Nodes(self.state, self._ask_engine),
+            test_key=self.engines.test_key,
+            nodes=Nodes(self.state, self.engines.ask),
             developer=developer,
             shadows=self._shadows,
             stop=self._stop,
@@ -357,7 +346,7 @@ class Program:
         if config.settings.privacy != old.settings.privacy:
             # Switched off means gone, now.
             await self._tidy()
-        await self.ask_engines()
+        await self.engines.ask_all()
 
     def _note_moved(self, old: Settings, new: Settings) -> None:
         """A key stays behind when its provider moves (T12): whoever did not mean it should hear of it."""
@@ -385,7 +374,7 @@ class Program:
         while True:
             if not self.state.settings.providers:
                 await self._look_again()
-            await self.ask_engines()
+            await self.engines.ask_all()
             self._keep_counting()
             loading = any(known.state == "loading" for known in self.state.known.values())
             none = not self.state.settings.providers
@@ -397,69 +386,6 @@ class Program:
             self.admin.next_steps = await first_run(self.paths, self.pool, self.port) or self.admin.next_steps
         except (OSError, TurnoutError) as error:
             log.warning("the first files could not be written again: %s", error)
-
-    async def ask_engines(self) -> None:
-        """Local engines are asked what they have; cloud ones only get their key looked up."""
-        providers = [provider for provider in self.state.settings.providers.values() if provider.enabled]
-        await self.embedded.keep_only({provider.name for provider in providers if provider.gguf})
-        await asyncio.gather(*(self._ask_engine(provider) for provider in providers))
-
-    async def _ask_engine(self, provider: Provider) -> None:
-        engine = self.state.engine(provider.name)
-        before = self.state.known.get(provider.name)
-        try:
-            if provider.gguf:
-                await self.embedded.ensure(provider)
-            if provider.needs_key:
-                await self.keys.key(provider, engine.base.origin)
-                if provider.sovereign is False:
-                    self.state.learn_models(
-                        provider.name, Known("up", models=before.models if before is not None else {})
-                    )
-                    return
-            heard = await of_engine(engine, 5.0)
-        except KeysError as error:
-            state = "no key" if "no key" in error.message else "locked"
-            self.state.learn_models(
-                provider.name, Known(state, error.message, before.models if before is not None else {})
-            )
-            return
-        except EngineStatusError as error:
-            if provider.gguf and error.answer_status == 503:
-                self.state.learn_models(provider.name, Known("loading", "its model is being loaded"))
-                return
-            # It answers, but has no list of models: it may well serve them.
-            self.state.learn_models(provider.name, Known("up", models=before.models if before is not None else {}))
-            return
-        except TurnoutError as error:
-            if self.embedded.loading(provider.name):
-                self.state.learn_models(provider.name, Known("loading", "its model is being loaded"))
-                return
-            if not provider.sovereign and not provider.needs_key:
-                return
-            self.state.learn_models(
-                provider.name, Known("down", error.message, before.models if before is not None else {})
-            )
-            if before is not None and before.state == "up":
-                self.state.health.lost(provider.name, error.message)
-            return
-        if heard.turnout:
-            self.state.learn_models(provider.name, Known("down", "this is Turnout itself, not an engine"))
-            return
-        self.state.learn_models(provider.name, _known(provider, heard))
-        self.state.health.reached(provider.name)
-
-    async def test_key(self, name: str) -> Json:
-        """Asks the provider for its models with the key; nothing is billed."""
-        provider = self.state.settings.providers.get(name)
-        if provider is None:
-            return {"ok": False, "message": f"there is no provider {name!r}"}
-        self.keys.forget()
-        try:
-            heard = await of_engine(self.state.engine(name), 15.0)
-        except TurnoutError as error:
-            return {"ok": False, "message": error.said}
-        return {"ok": True, "message": f"{len(heard.models)} models"}
 
     async def _warm(self) -> None:
         """What the first call would otherwise wait for; after the start, in a thread."""
@@ -488,36 +414,6 @@ class Program:
             log.warning("old calls could not be trimmed: %s", error)
 
 
-def _known(provider: Provider, heard: Heard) -> Known:
-    return Known("up", models={model.name: _model(provider, model) for model in heard.models}, version=heard.version)
-
-
-def _model(provider: Provider, listed: Listed) -> Model:
-    said = listed.capabilities
-    ollama = provider.family is Family.OLLAMA
-    return Model(
-        name=listed.name,
-        context=Tokens(listed.context) if listed.context else None,
-        tools="tools" in said if said else True,
-        images="vision" in said if said else not ollama,
-        thinks="thinking" in said if said else not ollama,
-        remote=listed.remote,
-        loaded=listed.loaded,
-        held=listed.held,
-        vram=listed.vram,
-        window=listed.window,
-        until=listed.until,
-        size=listed.size,
-        digest=listed.digest,
-        modified=listed.modified,
-        family=listed.family,
-        parameters=listed.parameters,
-        quantization=listed.quantization,
-        embeds=bool(said) and "completion" not in said,
-        capabilities=said,
-    )
-
-
 def _calibration(text: str) -> Calibration | None:
     try:
         return Calibration.from_json(text)
@@ -531,60 +427,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return ""
-
-
-async def first_run(paths: Paths, pool: Pool, port: int) -> tuple[str, ...]:
-    """Writes the first files from what runs here; the three lines that say what to do next (empty later on).
-
-    As long as the file is the one that was written when nothing ran, it may be written again: who then installs an engine
-    need not know our format.
-    """
-    text = own_text(paths.settings)
-    if text not in (None, first_settings(())):
-        if not paths.rules.exists():
-            write_first(paths, None, rules_text(paths, read_settings(paths.settings)))
-        return ()
-    spotted = await look(pool, port)
-    found = tuple(
-        Found(
-            _free_name(one.name, spotted[:i]),
-            one.family,
-            one.base_url,
-            tuple(m.name for m in one.models if not m.remote),
-        )
-        for i, one in enumerate(spotted)
-        if any(not m.remote for m in one.models)
-    )
-    rules = default_rules_text(bool(found), False, False)
-    untouched = own_text(paths.rules) in (None, default_rules_text(False, False, False))
-    write_first(paths, first_settings(found), rules if untouched else None)
-    return (
-        _found_line(found, spotted),
-        "Add a cloud key: turnout key set anthropic   (or openai, gemini, openrouter...)",
-        "Connect a client: turnout connect claude-code --apply   (`turnout connect` lists them all)",
-    )
-
-
-def _found_line(found: tuple[Found, ...], spotted: tuple[Spotted, ...]) -> str:
-    if found:
-        return "Found " + "; ".join(f"{_title(one.base_url)} with {_some(one.models)}" for one in found) + "."
-    if spotted:
-        there = " and ".join(_title(one.base_url) for one in spotted)
-        return f"{there} answers but has no model yet: `ollama pull qwen3-coder` (or load one there), and it is taken up within seconds."
-    return (
-        "No local engine answered: install Ollama (https://ollama.com/download) and `ollama pull qwen3-coder`, and it is "
-        "taken up within seconds; or name a GGUF file in turnout.toml."
-    )
-
-
-def _title(base_url: str) -> str:
-    port = urlsplit(base_url).port or 0
-    return f"{_TITLES.get(port, 'an engine')} on port {port}"
-
-
-def _some(names: tuple[str, ...], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _free_name(name: str, before: tuple[object, ...]) -> str:
-    return name if name != "ollama" or before else "local"

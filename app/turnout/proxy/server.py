@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from turnout import __version__
 from turnout.control.runtime import InstanceLock, Runtime, read_runtime, write_runtime
 from turnout.errors import SettingsError, TurnoutError
-from turnout.proxy.program import Program, first_run, read_config
+from turnout.proxy.firstrun import first_run
+from turnout.proxy.program import Program, read_config
 from turnout.settings.paths import Paths
 
 if TYPE_CHECKING:
