@@ -16,7 +16,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 OLDEST = (3, 11)
-LOCKS = {"run": "requirements.lock", "test": "requirements-dev.lock"}
+LOCKS = {
+    "run": "requirements.lock",
+    "test": "requirements-dev.lock",
+    "build": "packaging/build.lock",
+    "audit": "packaging/audit.lock",
+}
+APART = {"build": ROOT / "build" / "environment", "audit": ROOT / "build" / "audit-environment"}
+"""Tools of packaging live in environments of their own: no user and no test shall have them by accident."""
 
 LIBRARIES = {
     # what PySide6 loads, with or without a screen -> Debian's package of it
@@ -59,22 +66,20 @@ def python() -> str:
     sys.exit(1)
 
 
-def venv_python() -> Path:
-    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
 def prepare(kind: str) -> Path:
-    """The environment's python, with what `kind` (run | test) needs in it. Quick when nothing changed."""
+    """The environment's python, with what `kind` (a key of LOCKS) needs in it. Quick when nothing changed."""
     base = python()
     lock = ROOT / LOCKS[kind]
     wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
-    stamp = VENV / (".turnout-" + kind)
-    inside = venv_python()
+    folder = APART.get(kind, VENV)
+    stamp = folder / (".turnout-" + kind)
+    inside = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if inside.exists() and stamp.exists() and stamp.read_text() == wanted:
         return inside
     if not _works(inside):
-        _make(base)
-    say(f"installing from {lock.name} (once; some {250 if kind == 'run' else 400} MB)")
+        _make(base, folder)
+    megabytes = {"run": 250, "test": 400, "build": 250}.get(kind, 50)
+    say(f"installing from {lock.name} (once; some {megabytes} MB)")
     # --no-deps: the lock names everything; a package that it lacks must not slip in unpinned.
     # --prefer-binary: nothing of ours needs a compiler.
     command = [str(inside), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
@@ -82,6 +87,9 @@ def prepare(kind: str) -> Path:
     if subprocess.run(command, cwd=ROOT).returncode != 0:
         say("installing failed; what pip said stands above. Is the package index reachable?")
         sys.exit(1)
+    if kind in APART:
+        stamp.write_text(wanted)
+        return inside
     _link(inside)
     subprocess.run([str(inside), "-m", "compileall", "-q", str(ROOT / "app")], check=False)
     stamp.write_text(wanted)
@@ -100,9 +108,9 @@ def _works(inside: Path) -> bool:
         return False
 
 
-def _make(base: str) -> None:
-    say(f"making {VENV}")
-    command = [base, "-m", "venv", "--clear", str(VENV)]
+def _make(base: str, folder: Path) -> None:
+    say(f"making {folder}")
+    command = [base, "-m", "venv", "--clear", str(folder)]
     first = subprocess.run(command, capture_output=True, text=True)
     if first.returncode == 0:
         return
