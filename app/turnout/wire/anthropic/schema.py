@@ -36,8 +36,9 @@ def closed(schema: Json, gone: list[str]) -> Json:
             kept[key] = closed(value, gone)
         elif key not in _SAID_ELSEWHERE and not (key == "additionalProperties" and isinstance(value, bool)):
             lost[key] = value
-    if kept.get("type") == "object" or "properties" in kept:
-        kept |= {"type": "object", "additionalProperties": False}
+    kinds = kept.get("type", "object" if "properties" in kept else "")
+    if kinds == "object" or (isinstance(kinds, list) and "object" in kinds):
+        kept |= {"type": kinds, "additionalProperties": False}
     if lost:
         gone += lost
         told = ", ".join(f"{key}: {dump_text(value)}" for key, value in lost.items())
