@@ -8,7 +8,7 @@ from turnout.desktop.theme import px
 
 
 class Fold(QWidget):
-    """They share the room as `shares` say; where `right` has none of its own, it begins at the left edge below."""
+    """They share the room as `shares` say; what has no share of it begins at the left edge when folded."""
 
     def __init__(self, left: QLayout, right: QLayout, spacing: int = 8, shares: tuple[int, int] = (1, 0)) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class Fold(QWidget):
         self._box.setSpacing(px(spacing))
         self._box.addLayout(left, shares[0])
         self._box.addLayout(right, shares[1])
-        self._aside = Qt.AlignmentFlag(0) if shares[1] else Qt.AlignmentFlag.AlignLeft
+        self._shares = shares
         self.setLayout(self._box)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
@@ -46,6 +46,8 @@ class Fold(QWidget):
         way = QBoxLayout.Direction.TopToBottom if need > self.width() else QBoxLayout.Direction.LeftToRight
         if self._box.direction() is not way:
             self._box.setDirection(way)
-            self._box.setAlignment(self._right, self._aside if self.folded else Qt.AlignmentFlag(0))
+            for part, share in zip((self._left, self._right), self._shares, strict=True):
+                aside = self.folded and not share
+                self._box.setAlignment(part, Qt.AlignmentFlag.AlignLeft if aside else Qt.AlignmentFlag(0))
             self._box.update()
             self.updateGeometry()

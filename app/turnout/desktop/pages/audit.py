@@ -54,6 +54,7 @@ class Audit(Page):
         self.words = label(tr("Looking at the last 100 calls…"), 13, 400, "muted", wrap=True)
         self.ways = QVBoxLayout()
         self.ways.setSpacing(px(10))
+        self.headline.setMinimumWidth(px(220))
         summary = Fold(column(self.headline, self.words, None, spacing=6), self.ways, 28, (3, 2))
         # Wrapped words are as high as their width leaves them.
         summary.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from turnout.control.messages import LocalModel, Node
 from turnout.desktop import text
 from turnout.desktop.desk import Desk
+from turnout.desktop.fold import Fold
 from turnout.desktop.models import nodes as said
 from turnout.desktop.pages.pulls import PullRow
 from turnout.desktop.text import tr
@@ -49,7 +50,7 @@ class NodesCard(Card):
         self._box = QVBoxLayout()
         self._box.setSpacing(px(10))
         super().__init__(
-            row(section(tr("Local engines")), aside(tr("Ollama's own models")), None, self.pulls),
+            Fold(row(section(tr("Local engines")), aside(tr("Ollama's own models")), None), row(self.pulls)),
             self.pulls.below,
             self.note,
             2,
