@@ -51,6 +51,9 @@ class Gauge:
         self._counted = 0
         self._told = 0
         self._pending = 0
+        self._bytes = 0
+        self._largest = 0
+        """Bytes of the largest read so far."""
 
     @property
     def _left(self) -> int:
@@ -61,6 +64,8 @@ class Gauge:
     def due(self, size: int, told: Usage | None) -> bool:
         """Whether, with this many bytes more, the text must be counted. `told`: usage that the engine has told so far."""
         self._pending += size
+        self._bytes += size
+        self._largest = max(self._largest, size)
         if told is not None:
             self._told = told.produced
         return self._pending >= self._left * 2
@@ -80,9 +85,13 @@ class Gauge:
         while self._growth.grow is not None and self._left <= 0:
             grown = await self._growth.grow(Tokens(self._held))
             if grown is None:
-                return max(self._counted, self._told) + MARGIN < self._held
+                return max(self._counted, self._told) + max(MARGIN, self._one_read()) < self._held
             self._held = int(grown)
         return self._left >= 0
+
+    def _one_read(self) -> int:
+        """Tokens that the next read may bring, by what the others brought."""
+        return self._counted * self._largest // self._bytes if self._bytes else 0
 
 
 class FastGauge:
