@@ -16,7 +16,8 @@ _ITEM = re.compile(r"rs_[0-9a-f]{24}_\d+")
 """The id of a reasoning item that was written here, with nothing of a vendor's in it."""
 _SIGNING = re.compile(r"gemini-(?:[3-9]|\d\d)")
 _UNSIGNED = "skip_thought_signature_validator"
-"""What the vendor's documentation says to send with a call that another model made, or whose signature is gone."""
+NO_SEALS = ("", _UNSIGNED, "context_engineering_is_the_way_to_go")
+"""What the vendor's documentation says to send with a call that another model made, or whose signature is gone: no signature."""
 
 Settled = tuple[bytes, dict[str, Json], tuple[str, ...]]
 """The body, the same parsed, and the names of what had to go."""

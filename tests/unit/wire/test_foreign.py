@@ -10,6 +10,7 @@ from tests.unit.wire.test_streams import CONTEXT, heard, joined, told
 from turnout.calls.reply import Ended, Event, StopReason, TextDelta, ThinkingDelta, ThinkingSealed
 from turnout.calls.units import Dialect, Family
 from turnout.wire.codec import codec
+from turnout.wire.dialect import Target
 from turnout.wire.foreign import SEAL, settled
 
 ASK = {"role": "user", "content": "hi"}
@@ -129,3 +130,16 @@ def test_thinking_of_anthropics_own_keeps_its_signature() -> None:
 
     assert raw.count(b"signature_delta") == 1
     assert SEAL.encode() not in raw
+
+
+def test_the_mark_of_another_models_call_binds_no_conversation_to_gemini() -> None:
+    call = {"functionCall": {"name": "f", "args": {}}}
+    for mark, family in (("skip_thought_signature_validator", None), ("c2ln", Family.GEMINI)):
+        parts: list[Doc] = [{**call, "thoughtSignature": mark}]
+        doc: Doc = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}, {"role": "model", "parts": parts}]}
+
+        assert codec(Dialect.GEMINI).outline(doc, path_model="m").sealed_by is family
+        again = codec(Dialect.GEMINI).write_request(
+            codec(Dialect.GEMINI).read_request(doc, path_model="m"), Target(model="gemini-3-pro")
+        )
+        assert json.loads(again.body)["contents"] == doc["contents"]

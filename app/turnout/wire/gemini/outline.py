@@ -6,6 +6,7 @@ from turnout.calls.outline import Outline
 from turnout.calls.units import Dialect, Family, Json
 from turnout.errors import BadRequestError
 from turnout.wire.fields import dump, items, items_or, obj, positive_or, said, said_items, said_text, text_or
+from turnout.wire.foreign import NO_SEALS
 from turnout.wire.gemini.names import camel
 from turnout.wire.gemini.request_reader import DECLARED, config_of, declarations, system_of
 from turnout.wire.outlining import Gatherer
@@ -64,5 +65,5 @@ def _outline_content(seen: Gatherer, content: dict[str, Json], path: str) -> Non
             seen.add_result(dump(response).decode(), error=said(response, "error") is not None)
         if said(part, "inlineData") is not None or said(part, "fileData") is not None:
             seen.images += 1
-        if said_text(part, "thoughtSignature"):
+        if said_text(part, "thoughtSignature") not in NO_SEALS:
             seen.sealed_by = Family.GEMINI

@@ -37,6 +37,7 @@ from turnout.wire.fields import (
     text_or,
     tokens_or,
 )
+from turnout.wire.foreign import NO_SEALS
 from turnout.wire.gemini.names import camel
 from turnout.wire.parts import allowing, made_id, oldest_call, split_flat_name
 
@@ -137,6 +138,7 @@ def _read_content(content: dict[str, Json], path: str, number: int, open_calls: 
         here = f"{path}.parts[{k}]"
         part = obj(one, here)
         sealed = text_or(part, "thoughtSignature", here)
+        sealed = "" if sealed in NO_SEALS else sealed
         if part.get("thought") is True:
             parts.append(Thinking(text_or(part, "text", here), sealed, Family.GEMINI if sealed else None))
         elif "text" in part:
