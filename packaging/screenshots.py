@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "app"), str(ROOT), str(ROOT / "packaging")]
 
 from tests.support.desk import App, Desk, free_port, lacking  # noqa: E402
+from tests.support.dialects import loaded  # noqa: E402
 from tests.support.engine import Engine  # noqa: E402
 from tests.support.script import Script  # noqa: E402
 
@@ -37,8 +38,12 @@ READY = {
     ("full", "overview"): "/s · ",  # tokens a second of what runs
     ("full", "calls"): "Who",
     ("full", "rules"): "Control: all fast",
+    ("full", "budgets"): "live",
+    ("full", "models"): "Warm up qwen3:8b",
+    ("full", "connect"): "Undo Codex",
     ("full", "audit"): "All of them high",
     ("empty", "overview"): "No calls yet",
+    ("empty", "connect"): "Not found here",
     ("empty", "rules"): "There are no calls yet",
     ("empty", "audit"): "No finished call",
 }
@@ -108,6 +113,8 @@ def fill(app: App, engine: Engine) -> list[threading.Thread]:
     ]
     for one in running:
         one.start()
+    for client in ("claude-code", "codex"):
+        app.turnout("connect", client, "--apply")
     return running
 
 
@@ -184,13 +191,16 @@ def session(scale: int, kind: str, wanted: Wanted) -> None:
         toml = home / "turnout.toml"
         if kind == "full":
             sample_home.write(home, local=engine.url)
+            engine.running = loaded(LOCAL[0], on_the_gpu=0.82)
         elif kind == "empty":
             (home / "state").mkdir()
             (home / "state" / "welcomed").touch()
         toml.write_text(f"[server]\nport = {usual_port(7717)}\n\n{toml.read_text() if toml.exists() else ''}")
         if kind != "empty":
             people(where)
-        app = stack.enter_context(App(where, home, QT_SCALE_FACTOR=str(scale), **wanted.environment))
+        # As at home, so that what lies in ~/.config is found there.
+        ours = {"XDG_CONFIG_HOME": str(where.home / ".config"), "QT_SCALE_FACTOR": str(scale)}
+        app = stack.enter_context(App(where, home, **ours, **wanted.environment))
         app.up()
         if kind == "full":
             fill(app, engine)

@@ -368,15 +368,37 @@ def _ollama_embed(doc: Doc, model: str, script: Script, *, legacy: bool) -> byte
     return dumped({"model": model, "embeddings": rows, "prompt_eval_count": script.tokens.prompt})
 
 
+WEIGHTS = {
+    "qwen3-coder:30b": ("30.5B", "Q4_K_M", 18_556_701_140, 262_144),
+    "qwen3:8b": ("8.2B", "Q4_K_M", 5_225_388_164, 40_960),
+    "gemma3:12b": ("12.2B", "Q4_K_M", 8_149_190_253, 131_072),
+}
+"""Parameters, quantization, bytes and context of models by their real names; the others are as small as they are scripted."""
+
+
 def tags(models: tuple[str, ...]) -> bytes:
-    details: Doc = {"format": "gguf", "family": "llama", "parameter_size": "1.1M", "quantization_level": "F16"}
-    details |= {"parent_model": "", "families": ["llama"], "context_length": 32768}
-    rows = [
-        {"name": name, "model": name, "modified_at": AT, "size": 2_000_000, "digest": "ab" * 32}
-        | {"details": details, "capabilities": ["completion", "tools", "thinking"]}
-        for name in models
-    ]
+    rows = []
+    for name in models:
+        parameters, quantization, size, context = WEIGHTS.get(name, ("1.1M", "F16", 2_000_000, 32_768))
+        details: Doc = {"format": "gguf", "family": "llama", "parameter_size": parameters}
+        details |= {"quantization_level": quantization, "parent_model": "", "families": ["llama"]}
+        details |= {"context_length": context}
+        row = {"name": name, "model": name, "modified_at": AT, "size": size, "digest": "ab" * 32}
+        rows.append(row | {"details": details, "capabilities": ["completion", "tools", "thinking"]})
     return dumped({"models": rows})
+
+
+def loaded(name: str, *, on_the_gpu: float = 1.0) -> bytes:
+    """What /api/ps says while this model is in memory, that share of it on the graphics card."""
+    size = WEIGHTS[name][2]
+    row: Doc = {
+        "name": name,
+        "model": name,
+        "size": size,
+        "size_vram": int(size * on_the_gpu),
+        "context_length": 32_768,
+    }
+    return dumped({"models": [row | {"digest": "ab" * 32, "details": {}, "expires_at": "2099-01-01T00:00:00Z"}]})
 
 
 def show(model: str) -> bytes:

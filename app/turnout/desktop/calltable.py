@@ -32,7 +32,7 @@ from turnout.desktop.models.calls import (
 from turnout.desktop.theme import px
 from turnout.desktop.widgets import keyed
 
-WIDTHS = {TIME: 98, CLIENT: 118, GRADE: 90, TIER: 82, MODEL: 142, TOKENS: 128, COST: 78, TOOK: 68}
+WIDTHS = {TIME: 112, CLIENT: 118, GRADE: 90, TIER: 82, MODEL: 142, TOKENS: 128, COST: 78, TOOK: 68}
 LEAVES = ((GRADE, 860), (TOKENS, 800), (TOOK, 680), (MODEL, 640), (CLIENT, 460))
 """Below that width of the view (px at 96 dpi) a column goes."""
 BARS = {Grade.LOW: 1, Grade.MEDIUM: 2, Grade.HIGH: 3}

@@ -103,7 +103,7 @@ class PreviewCard(Card):
             pressed=partial(self.opened.emit, one.call),
         )
         opens.setProperty("side", "right")
-        opens.setFixedWidth(px(58))
+        opens.setFixedWidth(px(70))
         return row(
             Dot(before[0] if before[0] in TIERS else "faint", round_=True),
             Elided(text.one_line(before[2].partition("/")[2], 60), 12, 400, "muted"),
