@@ -39,7 +39,7 @@ READY = {
     ("full", "calls"): "Who",
     ("full", "rules"): "Control: all fast",
     ("full", "budgets"): "live",
-    ("full", "models"): "Warm up qwen3:8b",
+    ("full", "models"): "key saved",
     ("full", "connect"): "Undo Codex",
     ("full", "audit"): "All of them high",
     ("empty", "overview"): "No calls yet",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from turnout.control.messages import LocalModel, Node
@@ -140,7 +140,9 @@ class NodesCard(Card):
         if busy:
             line.addWidget(pill(busy, "accent"))
         elif model.loaded:
-            line.addWidget(Elided(said.memory(model), 12, 400, "muted"), 1)
+            memory = Elided(said.memory(model), 12, 400, "muted")
+            memory.setAlignment(Qt.AlignmentFlag.AlignRight)
+            line.addWidget(memory, 1)
             line.addWidget(pill(tr("loaded"), "good"))
         if not model.remote:
             words = tr("Unload") if model.loaded else tr("Warm up")
