@@ -56,14 +56,14 @@ def test_no_page_asks_a_database_a_socket_or_another_program_on_the_ui_thread(wi
             window.go(key)
             page = window.page(key)
             assert page is not None
-            qtbot.waitUntil(page.isVisible, timeout=5_000)
+            qtbot.waitUntil(page.isVisible, timeout=30_000)
             page.refresh()
             page.state_changed()
             page.ledger_changed()
         window.go("calls/c0001")
         calls = window.page("calls")
         assert calls is not None
-        qtbot.waitUntil(lambda: _open(calls), timeout=10_000)
+        qtbot.waitUntil(lambda: _open(calls), timeout=30_000)
     finally:
         watching.clear()
     assert caught == []
@@ -73,13 +73,13 @@ def test_t22_names_from_outside_are_plain_text_on_every_page(window: Window, qtb
     window.go("calls/c0001")
     calls = window.page("calls")
     assert calls is not None
-    qtbot.waitUntil(lambda: _open(calls), timeout=10_000)
+    qtbot.waitUntil(lambda: _open(calls), timeout=30_000)
     for key, *_ in PAGES:
         window.go(key)
         page = window.page(key)
         assert page is not None
         if key == "overview":
-            qtbot.waitUntil(partial(_shows, page, HOSTILE), timeout=15_000)
+            qtbot.waitUntil(partial(_shows, page, HOSTILE), timeout=30_000)
     seen = 0
     for widget in everything(window):
         if isinstance(widget, QLabel):
@@ -95,7 +95,7 @@ def test_all_that_takes_the_keyboard_has_a_name_and_every_chart_has_words(window
     window.go("overview")
     overview = window.page("overview")
     assert overview is not None
-    qtbot.waitUntil(lambda: _shows(overview, HOSTILE), timeout=15_000)
+    qtbot.waitUntil(lambda: _shows(overview, HOSTILE), timeout=30_000)
     for key, *_ in (*PAGES, ("welcome", "", "")):
         window.go(key)
     nameless = [
@@ -120,18 +120,18 @@ def test_an_error_in_a_rule_stands_at_its_field_and_cannot_be_saved_until_it_is_
     window.go("rules")
     rules = window.page("rules")
     assert rules is not None
-    qtbot.waitUntil(lambda: _shows(rules, "In force"), timeout=15_000)
+    qtbot.waitUntil(lambda: _shows(rules, "In force"), timeout=30_000)
     when = next(one for one in rules.findChildren(QLineEdit) if one.accessibleName() == "When")
     save = next(one for one in rules.findChildren(QAbstractButton) if one.accessibleName() == "Save")
     before = when.text()
     when.setText(f"{before} and no-such-signal")
-    qtbot.waitUntil(lambda: _shows(rules, "1 error"), timeout=15_000)
+    qtbot.waitUntil(lambda: _shows(rules, "1 error"), timeout=30_000)
     field = when.parentWidget()
     assert field is not None
     assert _shows(field, "no-such-signal")
     assert not save.isEnabled()
     when.setText(before)
-    qtbot.waitUntil(lambda: _shows(rules, "In force"), timeout=15_000)
+    qtbot.waitUntil(lambda: _shows(rules, "In force"), timeout=30_000)
     assert not _shows(field, "no-such-signal")
 
 
@@ -148,7 +148,7 @@ def test_nothing_is_cut_on_1024_by_700_with_text_at_200_percent(window: Window, 
         (scroll,) = (one for one in page.findChildren(Scroll) if one.isVisible())
         inside = scroll.widget()
         assert inside is not None
-        qtbot.waitUntil(lambda: inside.minimumSizeHint().width() <= scroll.viewport().width(), timeout=5_000)
+        qtbot.waitUntil(lambda: inside.minimumSizeHint().width() <= scroll.viewport().width(), timeout=30_000)
         assert page.width() <= window.stack.width()
     finally:
         window.setMinimumSize(least)
@@ -176,9 +176,9 @@ def test_every_word_of_ours_can_be_translated(window: Window, qtbot: QtBot, qapp
         other.go("overview")
         overview = other.page("overview")
         assert overview is not None
-        qtbot.waitUntil(lambda: _shows(overview, HOSTILE), timeout=15_000)
+        qtbot.waitUntil(lambda: _shows(overview, HOSTILE), timeout=30_000)
         other.go("calls/c0001")
-        qtbot.waitUntil(lambda: _shows(other, "⟦Why it went there⟧"), timeout=15_000)
+        qtbot.waitUntil(lambda: _shows(other, "⟦Why it went there⟧"), timeout=30_000)
         bare = {text for one in everything(other) for text in _words(one) if WORD.search(text) and "⟦" not in text}
     finally:
         qapp.removeTranslator(pseudo)
