@@ -93,6 +93,7 @@ def prepare(kind: str) -> Path:
     _link(inside)
     subprocess.run([str(inside), "-m", "compileall", "-q", str(ROOT / "app")], check=False)
     stamp.write_text(wanted)
+    say(f"set up; the command itself is {inside.parent / 'turnout'}")
     if kind == "test":
         # The development lock holds all of the other one.
         (VENV / ".turnout-run").write_text(hashlib.sha256((ROOT / LOCKS["run"]).read_bytes()).hexdigest())
