@@ -173,6 +173,8 @@ class Shadows:
         roster = self._state.roster()
         line = next((line for tier, line in roster.tiers.items() if tier.value == on), ())
         target = line[0] if line else roster.named.get(on)
+        if target is None and on in {tier.value for tier in Tier}:
+            raise NotFoundError(f"no model stands on tier {on}", hint="Put one there: [tiers] in turnout.toml.")
         if target is None:
             raise NotFoundError(f"there is no model {on[:80]!r}", hint="Name a tier or provider/model.")
         return target

@@ -29,7 +29,7 @@ from turnout.desktop.window import PAGES, Window
 
 KEYBOARD = (QAbstractButton, QLineEdit, QComboBox, QAbstractItemView, QPlainTextEdit, QAbstractSpinBox)
 WORD = re.compile(r"[A-Za-z]{3,}")
-DATA = ("<img", "&lt;img", ".toml", "ledger.db", "kind =", "qwen3", "Ctrl+", "Python 3", "Turnout", "loop", "local", "provider/model")
+DATA = ("<img", "&lt;img", ".toml", "ledger.db", "kind =", "qwen3", "Ctrl+", "Python 3", "Turnout", "loop", "local", "[tiers]")
 FORBIDDEN = ("sqlite3.connect", "socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system")
 """What blocks for as long as somebody else likes. A connection opened elsewhere refuses to be used here: SQLite checks."""
 caught: list[str] = []

@@ -325,7 +325,8 @@ class Models(Page):
         status = self.desk.state.status
         engines = {one.provider: one for one in status.engines} if status else {}
         if not models:
-            self.prices_box.addWidget(label(tr("Known when the proxy runs."), 13, 400, "faint"))
+            words = tr("No model is known yet.") if status is not None else tr("Known when the proxy runs.")
+            self.prices_box.addWidget(label(words, 13, 400, "faint"))
             return
         for one in sorted(models, key=_by_tier)[:60]:
             tier = one.get("tier")

@@ -97,6 +97,7 @@ class ShadowCheck(Card):
         self._go = Button(tr("Ask them again"), look="main", pressed=self._begin)
         self._go.setEnabled(False)
         self._cost = label("", 12.5, 400, "faint", wrap=True)
+        self._cost.hide()
         self.note = Note()
         self._words = Elided("", 12.5, 400, "muted")
         self._meter = Meter(tr("Shadow check"), 6)
@@ -144,7 +145,7 @@ class ShadowCheck(Card):
         if asked != (int(self._sample.currentData()), str(self._tier.currentData())) or self._check is not None:
             return  # another choice was made meanwhile
         self._plan = plan
-        self._cost.setText(plan.words(self._limit_nanos))
+        self._say_cost(plan.words(self._limit_nanos))
         self._go.setEnabled(plan.sample > 0)
         if self._unplanned:
             self._unplanned = False
@@ -154,11 +155,17 @@ class ShadowCheck(Card):
         """Mostly: no texts are kept. That is the user's to switch on, so it says where."""
         self._plan, self._unplanned = None, True
         self._go.setEnabled(False)
-        self._cost.setText("")
+        self._say_cost("")
         if "store_bodies" in error.said:
             self.note.say(error.said, "info", tr("Open Settings"), lambda: self._desk.act("open", "settings"))
+        elif "[tiers]" in error.said:
+            self.note.say(error.said, "info", tr("Open Models and keys"), lambda: self._desk.act("open", "models"))
         else:
             self.note.say(error.said, "warn", tr("Try again"), self.ask_plan)
+
+    def _say_cost(self, words: str) -> None:
+        self._cost.setText(words)
+        self._cost.setVisible(bool(words))
 
     @property
     def _limit_nanos(self) -> int:
@@ -215,7 +222,7 @@ class ShadowCheck(Card):
         if not on:
             self._check = None
         self._running.setVisible(on)
-        self._cost.setVisible(not on)
+        self._cost.setVisible(not on and bool(self._cost.text()))
         self._cancel.setEnabled(on)
         for part in (self._go, self._tier, self._sample, self._limit):
             part.setEnabled(not on)
