@@ -8,6 +8,7 @@ so that only the instruction can tell them apart.
 
 from collections.abc import Callable, Sequence
 
+import longer
 import wording
 from payloads import Maker
 
@@ -145,6 +146,11 @@ _PAYLOADS: dict[str, Callable[[Maker], str]] = {
     "statement": Maker.statement,
     "tables": Maker.tables,
     "html": Maker.html,
+    "codefile": longer.code_file,
+    "manual": longer.manual,
+    "syslog": longer.system_log,
+    "longtrace": longer.long_trace,
+    "meeting": longer.meeting,
     "signature": Maker.signature,
     "labelset": Maker.labels,
     "title": lambda make: make.fill(make.pick(_SLOTS["<title>"])),

@@ -34,7 +34,7 @@ def families() -> list[Family]:
             Family(
                 name.strip("[]"),
                 grade,
-                tuple(_ESCAPED.sub(lambda found: "\n" if found[1] == "n" else found[1], line) for line in block[1:]),
+                tuple(map(_plain, block[1:])),
                 tuple(filter(None, given.get("payloads", "").split(","))),
                 float(given.get("bare", 0)),
                 given.get("casual") != "no",
@@ -45,7 +45,11 @@ def families() -> list[Family]:
 
 
 def slots() -> dict[str, tuple[str, ...]]:
-    return {block[0]: tuple(block[1:]) for block in _blocks("slots.txt")}
+    return {block[0]: tuple(map(_plain, block[1:])) for block in _blocks("slots.txt")}
+
+
+def _plain(line: str) -> str:
+    return _ESCAPED.sub(lambda found: "\n" if found[1] == "n" else found[1], line)
 
 
 def _blocks(file: str) -> list[list[str]]:

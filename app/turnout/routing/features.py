@@ -12,15 +12,21 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from turnout.routing.lexicon import CLASS_NAMES, CLASSES, LEADS, WEAK_LEADS
+from turnout.routing.tongues import english, english_signs
 
 _HEAD, _TAIL = 1_600, 800
 _TOKENS = 520
+_SIGNS_READ = 480
 _PICKED = 4
 """Sentences taken as the instruction."""
+_CLOSE = 2.2
+"""A sentence that looks less like a request than the best one by more than this is payload, taken or not."""
 _LONG_SENTENCE = 48
 """Tokens; a longer one is payload more often than not."""
 
-_TOKEN = re.compile(r"[a-z][a-z'_+#-]*|\d+|\n+|[^\sa-z\d]")
+_LETTERS = "a-z\u00df-\u00f6\u00f8-\u024f\u0400-\u04ff"
+"""Latin with its accents, and Cyrillic."""
+_TOKEN = re.compile(rf"[{_LETTERS}][{_LETTERS}'_+#-]*|\d+|\n+|[^\s{_LETTERS}\d]")
 _OPTION = re.compile(r"[(\[]?[A-Ea-e1-5][.):\]][ \t]*\S")
 _NUMBERED = re.compile(r"\d{1,2}[.)][ \t]")
 _SPEAKER = re.compile(r"#?[A-Z][\w.]{0,18}#?:[ \t]")
@@ -115,9 +121,9 @@ def features(text: str) -> Features:
         words_only = "\n".join(seen.split("```")[::2])
     elif lines[0] < _CODE_BLOCK:
         words_only = seen
-    tokens: list[str] = _TOKEN.findall(words_only.lower())[:_TOKENS]
+    tokens = _tokens(words_only)
     if not tokens or (len(tokens) < 3 and fenced):
-        tokens = _TOKEN.findall(seen.lower())[:_TOKENS]
+        tokens = _tokens(seen)
     sentences, marks = _sentences(tokens)
     picked = _instruction(sentences, marks)
     counts = [0] * CLASS_COUNT
@@ -141,6 +147,16 @@ def features(text: str) -> Features:
     present = tuple(index for index, count in enumerate(counts) if count)
     payload = _payload(bool(fenced), lines, formulas, share)
     return Features(dense, _keys(tokens, picked, present, payload), present)
+
+
+def _tokens(text: str) -> list[str]:
+    lower = text.lower()
+    if not lower.isascii():
+        if len(lower) > _SIGNS_READ and len(lower.encode("utf-8", "replace")) > 1.8 * len(lower):
+            # Chinese and Japanese: a sign is a token, so fewer are read, and of the tail as well.
+            lower = f"{lower[: _SIGNS_READ // 2]}\n{lower[-_SIGNS_READ // 2 :]}"
+        lower = english_signs(lower)
+    return english(_TOKEN.findall(lower)[:_TOKENS])
 
 
 def _log(count: int) -> float:
@@ -280,7 +296,11 @@ def _instruction(sentences: list[list[str]], marks: list[str]) -> list[list[str]
             rank -= 0.5
         ranked.append((-rank, index))
     ranked.sort()
-    return [sentences[index][:_LONG_SENTENCE] for index in sorted(index for _, index in ranked[:_PICKED])]
+    least = ranked[0][0] + _CLOSE
+    return [
+        sentences[index][:_LONG_SENTENCE]
+        for index in sorted(index for rank, index in ranked[:_PICKED] if rank <= least)
+    ]
 
 
 _STOPS = frozenset(".?!:。？！：；")

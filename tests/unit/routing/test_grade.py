@@ -4,6 +4,7 @@ import json
 import random
 import time
 import tracemalloc
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -97,6 +98,7 @@ def test_a_higher_safety_never_lowers_the_grade(ask: str) -> None:
         ((LINE * 2)[:100], 20.0),
         ((LINE * 20)[:1_000], 20.0),
         ((LINE * 2_000)[:200_000], 50.0),
+        (("请总结下面的文章，然后写出要点。" * 80)[:1_000], 20.0),
         *((one, 50.0) for one in ODD.values()),
     ],
 )
@@ -175,15 +177,27 @@ def test_once_calibrated_the_score_is_the_difficulty_and_the_grade_stays() -> No
     assert tuned.version != GRADER.version
 
 
-def test_on_sources_never_trained_on_the_targets_hold() -> None:
-    with gzip.open(shared("routing-data/eval.jsonl.gz"), "rt") as lines:
-        rows = [json.loads(line) for line in lines]
+def figures(rows: list[dict[str, str]]) -> tuple[float, float]:
+    """Macro-F1, and how much of HIGH is sent LOW."""
     pairs = [(row["grade"], str(answer(GRADER, row)["grade"])) for row in rows]
-    names = ("LOW", "MEDIUM", "HIGH")
     scores = []
-    for name in names:
+    for name in ("LOW", "MEDIUM", "HIGH"):
         right = sum(pair == (name, name) for pair in pairs)
         scores.append(2 * right / (sum(true == name for true, _ in pairs) + sum(said == name for _, said in pairs)))
     hard = [said for true, said in pairs if true == "HIGH"]
-    assert sum(scores) / 3 >= 0.85
-    assert hard.count("LOW") / len(hard) <= 0.04
+    return sum(scores) / 3, hard.count("LOW") / len(hard)
+
+
+def test_on_sources_never_trained_on_the_targets_hold() -> None:
+    with gzip.open(shared("routing-data/eval.jsonl.gz"), "rt") as lines:
+        macro_f1, high_sent_low = figures([json.loads(line) for line in lines])
+    assert macro_f1 >= 0.88
+    assert high_sent_low <= 0.02
+
+
+def test_on_requests_that_guided_no_template_the_targets_hold() -> None:
+    """Written by hand, in ten tongues, before the templates were read; the other half of the list guided them."""
+    lines = Path(__file__).with_name("requests.jsonl").read_text(encoding="utf-8").splitlines()
+    macro_f1, high_sent_low = figures([json.loads(line) for line in lines])
+    assert macro_f1 >= 0.82
+    assert high_sent_low <= 0.08
