@@ -61,6 +61,18 @@ def test_i20_each_call_is_decided_carried_out_and_booked_under_one_version(serve
         assert paths["/v1/chat/completions"] == sum(row.rule == "first" for row in rows)
 
 
+def test_i20_a_file_that_is_mended_is_in_force_though_the_other_is_still_bad(engine: Engine, serve: Serve) -> None:
+    turnout: Turnout = serve(settings=four_vendors(engine.url), rules=FIRST)
+    (turnout.home / "rules.toml").write_text('[[rule]]\nwhen = "true"\nroute = "nowhere"\n')
+    (turnout.home / "turnout.toml").write_text("[server]\nprot = 1\n")
+    both = turnout.control.reload()
+    assert ("nowhere" in str(both["rules"]), "prot" in str(both["settings"])) == (True, True)
+    (turnout.home / "rules.toml").write_text(SECOND)
+    half = turnout.control.reload()
+    assert (half["rules"], "prot" in str(half["settings"])) == ("ok", True)
+    assert turnout.row(turnout.chat()).rule == "second"
+
+
 def test_i20_a_bad_file_changes_nothing_and_says_where_it_is_bad(engine: Engine, serve: Serve) -> None:
     turnout: Turnout = serve(settings=four_vendors(engine.url), rules=FIRST)
     good = turnout.row(turnout.chat()).config

@@ -116,8 +116,9 @@ def test_a_stream_whose_hold_cannot_grow_any_more_ends_with_length(engine: Engin
     rows = {row.stream: row for row in turnout.settled(3)}
     assert clamped == ""
     assert ENDINGS["chat"] in body
-    assert 7_000 < rows[True].usage.output < 8_192 + ONE_READ
-    assert sum(row.cost for row in turnout.settled(3)) <= 300_000_000
+    # By how much a read brings: one that brings more than any before it can pass the hold by as much.
+    assert 8_192 - ONE_READ < rows[True].usage.output < 8_192 + ONE_READ
+    assert rows[True].estimated
 
 
 def test_thinking_that_is_not_shown_counts_where_the_engine_tells_it_on_the_way(engine: Engine, serve: Serve) -> None:

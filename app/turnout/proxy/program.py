@@ -65,9 +65,26 @@ DAY_MS = 86_400_000
 def read_config(paths: Paths) -> Config:
     """Raises SettingsError with file, line and column."""
     settings = read_settings(paths.settings)
-    text = rules_text(paths, settings)
+    return Config(settings, _read_rules(paths, settings))
+
+
+def read_again(paths: Paths, old: Config) -> Config:
+    """Each file by itself: of a bad one the last good version stays in force, and why is said."""
+    settings, rules, settings_error, rules_error = old.settings, old.rules, "", ""
+    try:
+        settings = read_settings(paths.settings)
+    except SettingsError as error:
+        settings_error = error.said
+    try:
+        rules = _read_rules(paths, settings)
+    except SettingsError as error:
+        rules_error = error.said
+    return Config(settings, rules, rules_error, settings_error)
+
+
+def _read_rules(paths: Paths, settings: Settings) -> RuleSet:
     names = [*settings.providers, *(name for line in settings.tiers.values() for name in line)]
-    return Config(settings, read_rules(text, names, paths.rules.name))
+    return read_rules(rules_text(paths, settings), names, paths.rules.name)
 
 
 class Program:
@@ -318,26 +335,14 @@ class Program:
         self._seen = self._stamp()
         await asyncio.to_thread(self.prices.load)
         old = self.state.config
-        try:
-            config = await asyncio.to_thread(read_config, self.paths)
-        except SettingsError as error:
-            rules = error.file == self.paths.rules.name
-            said = error.said
-            self.state.take(
-                Config(
-                    old.settings,
-                    old.rules,
-                    rules_error=said if rules else old.rules_error,
-                    settings_error=old.settings_error if rules else said,
-                )
-            )
-            self.state.notices.say(
-                "rules",
-                f"{error.file or 'settings'} has a mistake",
-                f"{said} The last good version stays in force.",
-                "rules",
-            )
-            return
+        config = await asyncio.to_thread(read_again, self.paths, old)
+        for file, said, before in (
+            (self.paths.settings.name, config.settings_error, old.settings_error),
+            (self.paths.rules.name, config.rules_error, old.rules_error),
+        ):
+            if said and said != before:
+                text = f"{said} The last good version stays in force."
+                self.state.notices.say("rules", f"{file} has a mistake", text, "rules")
         self._note_moved(old.settings, config.settings)
         self.state.take(config)
         await self._telemetry()
