@@ -452,7 +452,12 @@ def _verdict(
     beats: bool, difference: float | None, interval: tuple[float, float] | None, by: str, after: Line, fast: Line
 ) -> str:
     if difference is None or interval is None:
-        return "Nothing to measure with: no call has a score or a label, so whether the router beats a shuffle is not known."
+        without = (
+            "no call that was replayed has a score or a label"
+            if sum(after.mix.values())
+            else "no call could be replayed"
+        )
+        return f"Nothing to measure with: {without}, so whether the router beats a shuffle is not known."
     figure = (
         f"{difference * 100:+.1f} points of the need met (95 %: {interval[0] * 100:+.1f} to {interval[1] * 100:+.1f})"
     )

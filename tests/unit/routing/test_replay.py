@@ -105,6 +105,12 @@ def test_a_random_router_is_told_that_it_does_not_beat_the_shuffle() -> None:
     assert report.interval[0] <= 0 <= report.interval[1]
 
 
+def test_calls_without_a_score_or_a_label_are_said_to_leave_nothing_to_measure_with() -> None:
+    report = replay([row(n, score=None) for n in range(20)], rules(BY_PROJECT), roster())
+    assert report.replayed == 20
+    assert "no call that was replayed has a score or a label" in report.verdict
+
+
 def test_labels_speak_where_there_are_enough_of_them() -> None:
     rows = [row(n) for n in range(500)]
     labels = {one.id: chance("label", one.id) for one in rows}
@@ -133,7 +139,7 @@ def test_what_would_need_text_is_counted_as_unknown_and_stays_as_it_was() -> Non
     report = replay([row(n) for n in range(20)], rules(text), roster())
     assert report.unknown == {"text not kept: rule m": 20}
     assert report.replayed == 0
-    assert "not known" in report.verdict
+    assert "no call could be replayed, so whether the router beats a shuffle is not known" in report.verdict
 
 
 def test_a_text_signal_that_was_written_down_speaks_for_the_very_same_definition() -> None:
