@@ -10,7 +10,7 @@
 Wall times on a shared machine are what they are: each line also gives what was measured in the thread's own CPU time, which others'
 load inflates less. Two shared cores, otherwise quiet, Python 3.11, PySide6 6.11, from source, medians; in brackets at a load of 10:
 
-    idle      38 MB RSS, 29 PSS, 0.05 % CPU (0.13); neither httpx nor keyring imported                        wanted: 80 MB, 0.2 %
+    idle      38 MB RSS (46), 29 PSS (30), 0.15 % CPU;  neither httpx nor keyring imported                        wanted: 80 MB, 0.2 %
               the package, after 60 s: 38 MB RSS, 34 PSS, 0.13 % CPU (at a load of 13)                            60 MB, 0.2 %
               68 MB (package 70) before pages of code are handed back once it is quiet (`desktop/trim.py`)
               109 MB at first: 20 was GTK's theme, 12 the command line's modules, 7 http.client with ssl, 4 the sources of modules
