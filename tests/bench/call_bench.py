@@ -26,7 +26,8 @@ sys.path.insert(0, str(ROOT / "app"))
 import orjson  # noqa: E402
 
 from turnout.engines.routes import Base  # noqa: E402
-from turnout.proxy.program import Program, read_config  # noqa: E402
+from turnout.proxy.inforce import read_config  # noqa: E402
+from turnout.proxy.program import Program  # noqa: E402
 from turnout.settings.paths import Paths  # noqa: E402
 
 SETTINGS = """

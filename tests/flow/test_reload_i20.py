@@ -73,6 +73,22 @@ def test_i20_a_file_that_is_mended_is_in_force_though_the_other_is_still_bad(eng
     assert turnout.row(turnout.chat()).rule == "second"
 
 
+def test_i20_a_start_with_bad_rules_serves_by_the_last_good_ones(engine: Engine, serve: Serve) -> None:
+    turnout: Turnout = serve(settings=four_vendors(engine.url), rules=FIRST)
+    turnout.row(turnout.chat())
+    turnout.stop()
+    (turnout.home / "rules.toml").write_text('[[rule]]\nwhen = "true"\nroute = "nowhere"\n')
+    with Turnout(turnout.home) as again:
+        assert again.row(again.chat(token=turnout.token)).rule == "first"
+        status = again.control.status()
+        assert "nowhere" in status.rules_error
+        assert any("rules.toml has a mistake" in one.title for one in status.notices)
+        assert "The last good rules are in force." in again.stderr
+        (again.home / "rules.toml").write_text(SECOND)
+        assert again.control.reload()["rules"] == "ok"
+        assert again.row(again.chat(token=turnout.token)).rule == "second"
+
+
 def test_i20_a_bad_file_changes_nothing_and_says_where_it_is_bad(engine: Engine, serve: Serve) -> None:
     turnout: Turnout = serve(settings=four_vendors(engine.url), rules=FIRST)
     good = turnout.row(turnout.chat()).config

@@ -24,8 +24,9 @@ from turnout.proxy.app import App
 from turnout.proxy.clients import Clients
 from turnout.proxy.edges import Counting, Keys, Mind, Zone, engine_maker
 from turnout.proxy.enginecheck import EngineCheck
-from turnout.proxy.firstrun import first_run, rules_text
+from turnout.proxy.firstrun import first_run
 from turnout.proxy.guard import Door
+from turnout.proxy.inforce import read_again
 from turnout.proxy.keep import grading_json, grading_of, mode_of, restored, session_json
 from turnout.proxy.nodes import Nodes
 from turnout.proxy.otel import Switch
@@ -39,9 +40,7 @@ from turnout.proxy.tokens import Tokens as ClientTokens
 from turnout.routing.budget import ended
 from turnout.routing.calibration import Calibration
 from turnout.routing.facts import Grading
-from turnout.routing.rulefile import read_rules
 from turnout.routing.rules import RuleSet
-from turnout.settings.files import read_settings
 from turnout.settings.model import Settings
 from turnout.settings.paths import Paths
 
@@ -60,31 +59,6 @@ LOADING_S = 0.5
 """A model of our own that is being loaded is looked at more often."""
 DAY_MS = 86_400_000
 
-
-
-def read_config(paths: Paths) -> Config:
-    """Raises SettingsError with file, line and column."""
-    settings = read_settings(paths.settings)
-    return Config(settings, _read_rules(paths, settings))
-
-
-def read_again(paths: Paths, old: Config) -> Config:
-    """Each file by itself: of a bad one the last good version stays in force, and why is said."""
-    settings, rules, settings_error, rules_error = old.settings, old.rules, "", ""
-    try:
-        settings = read_settings(paths.settings)
-    except SettingsError as error:
-        settings_error = error.said
-    try:
-        rules = _read_rules(paths, settings)
-    except SettingsError as error:
-        rules_error = error.said
-    return Config(settings, rules, rules_error, settings_error)
-
-
-def _read_rules(paths: Paths, settings: Settings) -> RuleSet:
-    names = [*settings.providers, *(name for line in settings.tiers.values() for name in line)]
-    return read_rules(rules_text(paths, settings), names, paths.rules.name)
 
 
 class Program:
@@ -133,6 +107,8 @@ class Program:
         self.state = State(self._config, self._edges())
         self.engines = EngineCheck(self.state, self.embedded, self.keys)
         self._restore()
+        if self._config.rules_error:
+            self._mistaken(self.paths.rules.name, self._config.rules_error)
         for line in found.lines:
             self.state.notices.say("ledger", "The ledger was put in order", line, "calls")
         tokens = ClientTokens()
@@ -341,8 +317,7 @@ class Program:
             (self.paths.rules.name, config.rules_error, old.rules_error),
         ):
             if said and said != before:
-                text = f"{said} The last good version stays in force."
-                self.state.notices.say("rules", f"{file} has a mistake", text, "rules")
+                self._mistaken(file, said)
         self._note_moved(old.settings, config.settings)
         self.state.take(config)
         await self._telemetry()
@@ -352,6 +327,10 @@ class Program:
             # Switched off means gone, now.
             await self._tidy()
         await self.engines.ask_all()
+
+    def _mistaken(self, file: str, said: str) -> None:
+        text = f"{said} The last good version stays in force."
+        self.state.notices.say("rules", f"{file} has a mistake", text, "rules")
 
     def _note_moved(self, old: Settings, new: Settings) -> None:
         """A key stays behind when its provider moves (T12): whoever did not mean it should hear of it."""

@@ -19,7 +19,8 @@ from turnout import __version__
 from turnout.control.runtime import InstanceLock, Runtime, read_runtime, write_runtime
 from turnout.errors import SettingsError, TurnoutError
 from turnout.proxy.firstrun import first_run
-from turnout.proxy.program import Program, read_config
+from turnout.proxy.inforce import read_config
+from turnout.proxy.program import Program
 from turnout.settings.paths import Paths
 
 if TYPE_CHECKING:
@@ -136,6 +137,8 @@ async def _serve(paths: Paths, port: int | None, host: str | None, *, parent_std
             f"Warning: port {client.port} takes calls of {client.name!r} without a token, from any program on this machine."
         )
     print(json.dumps({"event": "ready", "url": url, "pid": os.getpid(), "version": __version__}), flush=True)  # noqa: T201
+    if config.rules_error:
+        _say(f"{config.rules_error} The last good rules are in force.")
     for line in steps:
         _say(line)
     stop_wait = loop.create_task(stopping.wait())

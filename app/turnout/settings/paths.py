@@ -37,6 +37,11 @@ class Paths:
         return self.state / "turnout.log"
 
     @property
+    def good_rules(self) -> Path:
+        """What `rules.toml` said when it was last without a mistake."""
+        return self.state / "rules.last-good.toml"
+
+    @property
     def backups(self) -> Path:
         return self.state / "backups"
 
