@@ -139,6 +139,21 @@ _WORDS: dict[str, str] = {
     "train": "zug tren trem treno поезд",
     "minutes": "minuten minutos minuti минут минуты",
     "hours": "stunden heures horas часов часа uhr",
+    "typo": "tippfehler schreibfehler faute fautes tipográfico tipográficos digitação battitura опечатка опечатку опечатки",
+    "spelling": "rechtschreibung orthographe ortografía ortografia орфография орфографию",
+    "indentation": "einrückung einrückungen sangría indentación indentação indentazione отступ отступы",
+    "formatting": "formatierung formatage formateo formatação formattazione форматирование",
+    "unused": "unbenutzte unbenutzten ungenutzte ungenutzten inutilisé inutilisés inutilizado inutilizzato неиспользуемый"
+    " неиспользуемые",
+    "missing": "fehlende fehlenden fehlendes manquant manquante faltante mancante недостающий недостающую",
+    "comma": "komma virgule vírgula virgola запятая запятую",
+    "line": "zeile leerzeile ligne línea linha riga строка строку",
+    "leak": "speicherleck fuite fuites fuga vazamento утечка утечку утечки",
+    "memory": "speicher mémoire memoria memória память памяти",
+    "crash": "absturz plantage падение падения",
+    "deadlock": "verklemmung blocage bloqueo blocco блокировка блокировку",
+    "race": "wettlaufsituation гонка гонку",
+    "failing": "fehlschlagenden fehlschlagende падающий падающие",
 }  # fmt: skip
 
 _SIGNS: dict[str, str] = {
@@ -148,7 +163,7 @@ _SIGNS: dict[str, str] = {
     "add": "添加 加上 增加 新增 追加 加入",
     "fix": "修复 修正 解决 修理 直して 修正して 解決 改正",
     "bug": "错误 报错 异常 漏洞 故障 バグ エラー 不具合",
-    "fails": "失败 崩溃 卡死 死锁 泄漏 泄露 超时 闪退 无法 失敗 落ちる 動かない 動きません 不工作 启动不了",
+    "fails": "失败 崩溃 卡死 死锁 泄漏 泄露 超时 闪退 无法 リーク デッドロック 失敗 落ちる 動かない 動きません 不工作 启动不了",
     "refactor": "重构 改写成 改成异步 リファクタ リファクタリング 拆分 改造",
     "optimize": "优化 加速 性能优化 最適化 高速化 提高性能",
     "slow": "很慢 太慢 变慢 遅い",
@@ -227,6 +242,12 @@ _SIGNS: dict[str, str] = {
     "per hour": "每小时 每分钟 每天 時速",
     "together": "一共 共有 总共 合计 平均 合計 全部で",
     "recommend": "推荐 推薦 おすすめ",
+    "typo": "错别字 错字 笔误 誤字 タイポ",
+    "spelling": "拼写 スペル",
+    "indentation": "缩进 インデント",
+    "unused": "未使用 没用到",
+    "line": "这一行 空行 この行",
+    "comma": "逗号 分号",
 }
 
 _WORD_GLOSS: dict[str, tuple[str, ...]] = {

@@ -58,6 +58,48 @@ def test_plain_requests_get_the_grade_a_person_would_give(ask: str, grade: Grade
     assert GRADER.grade(ask).grade is grade
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        "Fix the typo.",
+        "there's a typo in the sidebar title, fix it please",
+        "fix the spelling in the README",
+        "fix the indentation",
+        "bump the version in package.json",
+        "change the port from 8080 to 9090",
+        "uncomment line 40",
+        "rename the variable i to index",
+        "lower the page size to 20",
+        "kannst du den Tippfehler im Titel korrigieren",
+        "исправь опечатку",
+        "把标题里的错别字改掉",
+    ],
+)
+def test_an_edit_that_needs_no_reading_of_the_program_is_low(ask: str) -> None:
+    assert GRADER.grade(ask).grade is Grade.LOW
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        "fix the parser so that comments inside strings are kept",
+        "correct the wrong VAT calculation",
+        "fix the permission check",
+        "fix the off-by-one in the binary search",
+        "rename the tenant_id column across three services without downtime",
+        "bump spring boot to 3 and make it compile",
+        "the renderer draws twice, fix",
+        "fix the import cycle between orders and billing",
+        "correct this function\n\ndef last(xs):\n    return xs[len(xs)]",
+        "panic: runtime error: index out of range [5] with length 5\n\ngoroutine 1 [running]:\nmain.main()\n\t/app/main.go:12\nfix",
+        "Behebe die Race Condition im Cache",
+        "修复登录时的崩溃",
+    ],
+)
+def test_a_fix_that_is_as_short_but_needs_the_program_read_is_high(ask: str) -> None:
+    assert GRADER.grade(ask).grade is Grade.HIGH
+
+
 @pytest.mark.parametrize("ask", ODD.values(), ids=ODD.keys())
 def test_any_ask_gets_an_answer_within_range(ask: str) -> None:
     got = GRADER.grade(ask)
