@@ -12,6 +12,7 @@ from turnout.calls.request import Image, Text, Tool, ToolCall, ToolResult, Writt
 from turnout.calls.units import Dialect, Json
 from turnout.wire.codec import codec
 from turnout.wire.dialect import Target
+from turnout.wire.foreign import NO_SEALS
 
 CAPTURES = captures()
 pytestmark = pytest.mark.skipif(not CAPTURES, reason="reference material ../shared/clients is not beside this checkout")
@@ -75,6 +76,19 @@ class Exceptions:
         return list(found)
 
     @staticmethod
+    def marks(value: Json) -> Json:
+        """What stands in place of a signature is written only to a model that asks for one (Gemini)."""
+        if isinstance(value, list):
+            return [Exceptions.marks(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        return {
+            key: Exceptions.marks(one)
+            for key, one in value.items()
+            if key != "thoughtSignature" or one not in NO_SEALS
+        }
+
+    @staticmethod
     def limits(body: Obj) -> Obj:
         """A chat's `max_completion_tokens` is `max_tokens` to a compatible engine; its usage is always asked for."""
         body = {("max_tokens" if key == "max_completion_tokens" else key): one for key, one in body.items()}
@@ -126,7 +140,8 @@ def meaning(dialect: Dialect, body: Json) -> Json:
         system = body.get("systemInstruction")
         if isinstance(system, dict):
             body["systemInstruction"] = {"parts": system["parts"]}
-        return Exceptions.defaults({**body, "contents": Exceptions.neighbours(body["contents"], "parts")})
+        contents = Exceptions.marks(Exceptions.neighbours(body["contents"], "parts"))
+        return Exceptions.defaults({**body, "contents": contents})
     if dialect is Dialect.OPENAI_CHAT:
         for message in body["messages"] if isinstance(body["messages"], list) else []:
             calls = message.get("tool_calls") if isinstance(message, dict) else None
