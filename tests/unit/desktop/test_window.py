@@ -135,6 +135,9 @@ def test_an_error_in_a_rule_stands_at_its_field_and_cannot_be_saved_until_it_is_
     assert not _shows(field, "no-such-signal")
 
 
+LOADING = ("Looking at the last", "Asking the proxy")
+
+
 @pytest.mark.parametrize("key", ["overview", "models", "audit", "welcome"])
 def test_nothing_is_cut_on_1024_by_700_with_text_at_200_percent(window: Window, qtbot: QtBot, key: str) -> None:
     """There Qt doubles its pixels: 512 by 350 are left. Pages scroll down, never sideways."""
@@ -148,6 +151,7 @@ def test_nothing_is_cut_on_1024_by_700_with_text_at_200_percent(window: Window, 
         (scroll,) = (one for one in page.findChildren(Scroll) if one.isVisible())
         inside = scroll.widget()
         assert inside is not None
+        qtbot.waitUntil(lambda: not any(_shows(page, said) for said in LOADING), timeout=30_000)
         qtbot.waitUntil(lambda: inside.minimumSizeHint().width() <= scroll.viewport().width(), timeout=30_000)
         assert page.width() <= window.stack.width()
     finally:

@@ -149,7 +149,7 @@ class Audit(Page):
                 "cheaper": tr("As far as their grades say, no cheaper tier would have done any of them."),
                 "dear": tr("None of them went to the dear tier."),
             }.get(which, tr("None."))
-            self.rows.addWidget(label(none, 13, 400, "faint"))
+            self.rows.addWidget(label(none, 13, 400, "faint", wrap=True))
         for number, one in enumerate(rows[: self._more]):
             if number:
                 self.rows.addWidget(rule())
