@@ -6,7 +6,6 @@ beside what the ledger keeps of every call; the verdict is kept with the prompt'
 
 import asyncio
 import secrets
-import time
 from collections.abc import Sequence
 
 from turnout.calls.client import Call, Client
@@ -14,6 +13,7 @@ from turnout.calls.units import Dialect, Json, Tier, Tokens
 from turnout.calls.usage import FREE, Usage, cost
 from turnout.errors import BadRequestError
 from turnout.ledger.rows import usd
+from turnout.proxy.now import now_ms
 from turnout.proxy.owncalls import OwnCalls
 from turnout.proxy.state import State
 from turnout.routing.facts import Candidate
@@ -73,7 +73,7 @@ async def _side(own: OwnCalls, call: Call, tier: str, model: str, prompt: str) -
 
 
 def _call(developer: str, prompt: str) -> Call:
-    at_ms = time.time_ns() // 1_000_000
+    at_ms = now_ms()
     outline = codec(Dialect.OPENAI_CHAT).outline({"model": "auto", "messages": [{"role": "user", "content": prompt}]})
     number = f"{at_ms:012x}{secrets.token_hex(6)}"
     return Call(number, at_ms, Client(CLIENT), developer, "", outline, f"side-by-side-{number}")

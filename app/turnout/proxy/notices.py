@@ -1,13 +1,13 @@
 """What people are told beside their calls: a budget that runs out, a loop that was stopped, an engine that is down."""
 
 import logging
-import time
 from collections import deque
 from collections.abc import Callable
 
 from turnout.calls.client import Call
 from turnout.control.messages import Notice
 from turnout.errors import LoopRefusal, Refusal
+from turnout.proxy.now import now_ms
 
 log = logging.getLogger("turnout.notices")
 
@@ -23,7 +23,7 @@ class Notices:
     def say(self, kind: str, title: str, text: str, target: str = "") -> None:
         self._number += 1
         log.info("notice %d, %s: %s", self._number, kind, title)
-        self.kept.append(Notice(self._number, time.time_ns() // 1_000_000, kind, title, text, target))
+        self.kept.append(Notice(self._number, now_ms(), kind, title, text, target))
         self._changed()
 
     def refused(self, call: Call, refusal: Refusal) -> None:

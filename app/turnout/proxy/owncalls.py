@@ -6,7 +6,6 @@ the client and of the session tree count it. All it costs is `overhead` and it h
 
 import asyncio
 import secrets
-import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from turnout.errors import BadRequestError
 from turnout.proxy.answer import Answer, Message
 from turnout.proxy.attribution import Session
 from turnout.proxy.exchange import Exchange
+from turnout.proxy.now import now_ms
 from turnout.wire import fields
 from turnout.wire.codec import codec
 
@@ -96,7 +96,7 @@ class OwnCalls:
         path_model = model if dialect is Dialect.GEMINI else ""
         outline = spoken.outline(doc, path_model=path_model, stream=False if path_model else None)
         self._number += 1
-        at_ms = time.time_ns() // 1_000_000
+        at_ms = now_ms()
         session = Session(f"{of.session[:60]}.{purpose}", of.session)
         call = replace(
             of,

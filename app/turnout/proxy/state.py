@@ -27,6 +27,7 @@ from turnout.proxy.intents import Intents
 from turnout.proxy.learned import Learned
 from turnout.proxy.meter import Meter
 from turnout.proxy.notices import Notices
+from turnout.proxy.now import now_ms
 from turnout.proxy.outside import Config, Edges
 from turnout.proxy.roster import Known, build
 from turnout.proxy.sessions import Live, Sessions
@@ -168,7 +169,7 @@ class State:
 
     def attributed(self, call: Call, session: Session) -> Call:
         """The call in the session that it is really in: after a silence, or beside another client's of the same name."""
-        live = self.sessions.named(session, call.client.name, time.time_ns() // 1_000_000)
+        live = self.sessions.named(session, call.client.name, now_ms())
         if call.session == live.id and call.parent_session == live.parent:
             return call
         return replace(call, session=live.id, parent_session=live.parent)
@@ -178,14 +179,14 @@ class State:
 
         The call is an attributed one. Raises a Refusal, NoEngineError, or LeftError when the client did not wait. The return is synchronous with the last `facts`: hold before any await.
         """
-        now_ms = time.time_ns() // 1_000_000
-        live = self.sessions.named(session, call.client.name, now_ms)
-        live.last_at_ms = now_ms
+        at_ms = now_ms()
+        live = self.sessions.named(session, call.client.name, at_ms)
+        live.last_at_ms = at_ms
         live.developer, live.department, live.project = call.developer, call.client.department, call.project
-        self.clients_seen[call.client.name] = now_ms
+        self.clients_seen[call.client.name] = at_ms
         if live.loop is None:
-            live.loop = self._watch.heir(call, now_ms)
-        live.loop = loops.observe(live.loop, call, now_ms, spent=live.spent)
+            live.loop = self._watch.heir(call, at_ms)
+        live.loop = loops.observe(live.loop, call, at_ms, spent=live.spent)
         self._watch.note(live.id, live.loop)
         if live.loop.new:
             live.stopped = ""
@@ -201,7 +202,7 @@ class State:
             try:
                 outcome = decide(call, facts)
             except (BudgetRefusal, LoopRefusal) as stopped:
-                self._refused(call, live, stopped, now_ms)
+                self._refused(call, live, stopped, at_ms)
                 raise
             except PolicyRefusal as walled:
                 if walled.private and not live.memory.private:
@@ -219,7 +220,7 @@ class State:
                 if outcome.waits:
                     refusal = outcome.refusal or BudgetRefusal(f"{outcome.waits.partition(chr(10))[0]} is used up.")
                     if outcome.waits in waited:
-                        self._refused(call, live, refusal, now_ms)
+                        self._refused(call, live, refusal, at_ms)
                         raise refusal
                     waited.add(outcome.waits)
                     self._missed(live, outcome, facts)
@@ -239,17 +240,17 @@ class State:
         grading: Grading | None,
         secret: SecretVerdict | None,
     ) -> Facts:
-        now_ms = time.time_ns() // 1_000_000
+        at_ms = now_ms()
         zone = self.edges.zone()
-        now = datetime.fromtimestamp(now_ms / 1000, zone)
+        now = datetime.fromtimestamp(at_ms / 1000, zone)
         roster = self.health.marked(self.roster())
         rules = self.config.rules
         return Facts(
             now=now,
-            now_ms=now_ms,
+            now_ms=at_ms,
             rules=rules,
             roster=roster,
-            mode=self.mode_now(now_ms),
+            mode=self.mode_now(at_ms),
             memory=threads.recall(live.memory, call.outline),
             standings=self.standings.budgets(call, live, now, rules),
             loops=self.standings.loops(call, live, rules),
@@ -302,13 +303,13 @@ class State:
         what, _, key = waits.partition("\n")
         seconds = self._ask_seconds(what)
         if not self.listeners:
-            self._refused(call, live, refusal, time.time_ns() // 1_000_000)
+            self._refused(call, live, refusal, now_ms())
             raise refusal
         kind = "loop" if isinstance(refusal, LoopRefusal) else "budget"
         self.notices.say(kind, refusal.message, refusal.hint, f"sessions/{live.id}")
         ask = Ask(
             Waiting(
-                call.id, call.client.name, live.id, what, key or what, time.time_ns() // 1_000_000 + int(seconds * 1000)
+                call.id, call.client.name, live.id, what, key or what, now_ms() + int(seconds * 1000)
             )
         )
         self.asks[call.id] = ask
@@ -318,7 +319,7 @@ class State:
             async with asyncio.timeout(seconds):
                 await ask.answered.wait()
         except TimeoutError:
-            self._refused(call, live, refusal, time.time_ns() // 1_000_000)
+            self._refused(call, live, refusal, now_ms())
             raise refusal from None
         finally:
             answer.on_gone(None)
@@ -328,7 +329,7 @@ class State:
             raise LeftError
         if not ask.allowed:
             if not self.listeners:
-                self._refused(call, live, refusal, time.time_ns() // 1_000_000)
+                self._refused(call, live, refusal, now_ms())
             raise refusal
 
     def listener_left(self) -> None:
@@ -499,7 +500,7 @@ class State:
             client=call.client.name,
             model=step.candidate.name,
             tier=(step.tier or self.worth.tier_of(step.candidate) or Tier.HIGH).value,
-            started_ms=time.time_ns() // 1_000_000,
+            started_ms=now_ms(),
             session=call.session,
         )
 

@@ -1,6 +1,5 @@
 """What a call costs, and would have cost elsewhere, at the prices in force now."""
 
-import time
 from collections.abc import Callable
 from fnmatch import fnmatch
 from typing import Any
@@ -10,6 +9,7 @@ from turnout.calls.units import Nanos, Tier
 from turnout.calls.usage import Price, Usage, cost, service_named
 from turnout.catalog.own import energy
 from turnout.proxy.exchange import Seen
+from turnout.proxy.now import now_ms
 from turnout.proxy.roster import Catalogue
 from turnout.routing.afford import rate
 from turnout.routing.facts import Candidate, Roster
@@ -34,7 +34,7 @@ class Worth:
         if provider is None or provider.sovereign:
             return candidate.price
         service = service_named(seen.service) if seen.service else call.outline.service
-        return self._catalogue.billed(provider, candidate.model, time.time_ns() // 1_000_000, service)
+        return self._catalogue.billed(provider, candidate.model, now_ms(), service)
 
     def baseline_cost(self, plan: Plan, usage: Usage, call: Call) -> Nanos:
         """The asked model's price where it has one (else the baseline's), on the same tokens with their cache reads."""
