@@ -24,9 +24,9 @@ def with_model(body: bytes, doc: Json, new: str) -> bytes:
     top-level "model" keys: BadRequestError, for which of them counts is up to each engine.
     """
     top = obj(doc)
-    plain = _around(body, top, "model")
+    plain = _plain_place(body, top, "model")
     if plain is not None:
-        return body if top["model"] == new else orjson.dumps(new).join(plain)
+        return body if top["model"] == new else body[: plain[0]] + orjson.dumps(new) + body[plain[1] :]
     found = list(_MODEL.finditer(body))
     # One letter of it in escapes is enough to hide the key; all five begin alike.
     escaped = b"\\u006" in body and _ESCAPED_KEY.search(body) is not None
@@ -40,22 +40,27 @@ def with_member(body: bytes, doc: Json, key: str, value: bytes) -> bytes:
     """`body` with its top-level `key` set to this JSON; a key that is not there goes first. Raises as `with_model`."""
     top = obj(doc)
     if key in top:
-        plain = _around(body, top, key)
-        if plain is not None:
-            return value.join(plain)
-        places = list(_members(body, key))
-        if len(places) > 1:
-            raise BadRequestError("stands twice in the body", path=key, hint="Send it once.")
-        start, end = places[0]
+        start, end = _place(body, top, key)
         return body[:start] + value + body[end:]
     brace = body.index(b"{") + 1
     comma = b"," if top else b""
     return b"".join((body[:brace], orjson.dumps(key), b":", value, comma, body[brace:]))
 
 
-def _around(body: bytes, top: dict[str, Json], key: str) -> tuple[bytes, bytes] | None:
-    """What stands before and behind the value of a top-level key, where the body is exactly what orjson writes for it: no
-    white space, no needless escape, nothing twice. Most clients' bodies are.
+def _place(body: bytes, top: dict[str, Json], key: str) -> tuple[int, int]:
+    """Where the value of a top-level key that is there begins and ends. Raises as `with_model`."""
+    plain = _plain_place(body, top, key)
+    if plain is not None:
+        return plain
+    places = list(_members(body, key))
+    if len(places) != 1:
+        raise BadRequestError("stands twice in the body", path=key, hint="Send it once.")
+    return places[0]
+
+
+def _plain_place(body: bytes, top: dict[str, Json], key: str) -> tuple[int, int] | None:
+    """The same where the body is exactly what orjson writes for it: no white space, no needless escape, nothing twice. Most
+    clients' bodies are.
 
     None: it is not, or has no such key. Writing it out takes 0.15 ms for 200 KB; searching its bytes took 0.8.
     """
@@ -75,7 +80,7 @@ def _around(body: bytes, top: dict[str, Json], key: str) -> tuple[bytes, bytes] 
         whole = b"".join((head, orjson.dumps(top[key]), tail))
     except TypeError:  # half a character, or deeper than orjson writes
         return None
-    return (head, tail) if whole == body else None
+    return (len(head), len(body) - len(tail)) if whole == body else None
 
 
 def with_nested(body: bytes, doc: Json, outer: str, inner: str, value: bytes) -> bytes:
@@ -83,10 +88,7 @@ def with_nested(body: bytes, doc: Json, outer: str, inner: str, value: bytes) ->
     kept = obj(doc).get(outer)
     if not isinstance(kept, dict):
         return with_member(body, doc, outer, b"{" + orjson.dumps(inner) + b":" + value + b"}")
-    places = list(_members(body, outer))
-    if len(places) != 1:
-        raise BadRequestError("stands twice in the body", path=outer, hint="Send it once.")
-    start, end = places[0]
+    start, end = _place(body, obj(doc), outer)
     return body[:start] + with_member(body[start:end], kept, inner, value) + body[end:]
 
 
