@@ -16,8 +16,10 @@ import pstats
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import CodeType, FrameType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,6 +125,43 @@ def show_money(spent: dict[str, list[float]]) -> None:
         )
 
 
+class Steps:
+    """Counts by `sys.settrace`: of every frame that is entered while it is on, and of each of its instructions."""
+
+    def __init__(self) -> None:
+        self.entered: Counter[CodeType] = Counter()
+        self.done: Counter[CodeType] = Counter()
+
+    def begin(self) -> None:
+        sys.settrace(self._enter)
+
+    def _enter(self, frame: FrameType, _: str, __: Any) -> Any:
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        code = frame.f_code
+        self.entered[code] += 1
+        done = self.done
+
+        def step(_: FrameType, event: str, __: Any) -> Any:
+            if event == "opcode":
+                done[code] += 1
+            return step
+
+        return step
+
+    def show(self, calls: int) -> None:
+        by_file: Counter[str] = Counter()
+        for code, count in self.done.items():
+            by_file[code.co_filename.rpartition("/turnout/")[2]] += count
+        entered = sum(self.entered.values())
+        print(f"{sum(self.done.values()) / calls:.0f} instructions, {entered / calls:.0f} functions a call")
+        for name, count in by_file.most_common(45):
+            print(f"{count / calls:8.0f}  {name}")
+        print()
+        for code, count in self.done.most_common(70):
+            where = code.co_filename.rpartition("/turnout/")[2]
+            print(f"{count / calls:8.0f}  {self.entered[code] / calls:6.1f}  {where}:{code.co_qualname}")
+
+
 def watched(program: Program) -> dict[str, list[float]]:
     """The loop's time of each hold and each settling, as they are called; one lane at a time, or a hold counts others' work."""
     pipeline = program.app._pipeline
@@ -217,7 +256,13 @@ async def run(args: argparse.Namespace) -> None:
     profile = cProfile.Profile(time.thread_time) if args.profile else None
     if profile:
         profile.enable()
+    steps = Steps() if args.steps else None
+    if steps:
+        steps.begin()
     found = [await batch(first) for first in range(0, args.calls, BATCH)]
+    if steps:
+        sys.settrace(None)
+        steps.show(args.calls)
     if profile:
         profile.disable()
     show(found)
@@ -236,5 +281,6 @@ if __name__ == "__main__":
     reader.add_argument("--graded", action="store_true")
     reader.add_argument("--money", action="store_true")
     reader.add_argument("--profile", action="store_true")
+    reader.add_argument("--steps", action="store_true")
     reader.add_argument("--sort", default="tottime")
     asyncio.run(run(reader.parse_args()))
