@@ -11,13 +11,14 @@ time (medians) of 0.63 ms a call. The floor is 0.15 ms for both together.
 
 import argparse
 import asyncio
+import contextlib
 import cProfile
 import pstats
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -77,6 +78,16 @@ ANSWER = orjson.dumps(
     }
 )
 
+CHUNK = (
+    b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"gpt-4o-mini",'
+    b'"choices":[{"index":0,"delta":{"content":" token"},"finish_reason":null}]}\n\n'
+)
+LAST = (
+    CHUNK.replace(b'{"content":" token"},"finish_reason":null', b'{},"finish_reason":"stop"')
+    + b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"gpt-4o-mini","choices":[],'
+    b'"usage":{"prompt_tokens":220,"completion_tokens":200,"total_tokens":420}}\n\ndata: [DONE]\n\n'
+)
+
 
 class Whole:
     """An answer that is here already."""
@@ -93,22 +104,46 @@ class Whole:
         pass
 
 
+class Chunks:
+    """A stream of one event a read, as an engine that writes each token by itself sends it."""
+
+    status = 200
+
+    def __init__(self, count: int) -> None:
+        self.headers = [(b"content-type", b"text/event-stream")]
+        self._count = count
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for _ in range(self._count):
+            yield CHUNK
+        yield LAST
+
+    async def aclose(self) -> None:
+        pass
+
+
 class AtOnce:
-    async def send(self, method: str, base: Base, target: str, headers: Any, body: bytes, connect_s: float) -> Whole:
-        return Whole()
+    def __init__(self, chunks: int) -> None:
+        self._chunks = chunks
+
+    async def send(
+        self, method: str, base: Base, target: str, headers: Any, body: bytes, connect_s: float
+    ) -> Whole | Chunks:
+        return Chunks(self._chunks) if self._chunks else Whole()
 
     def close(self) -> None:
         pass
 
 
-def body(size: int, number: int) -> bytes:
+def body(size: int, number: int, *, stream: bool) -> bytes:
     filler = "The quick brown fox jumps over the lazy dog. " * 20
     messages: list[dict[str, str]] = [{"role": "system", "content": "You are a helpful assistant."}]
     while size > 2_000 and sum(len(m["content"]) for m in messages) < size:
         messages.append({"role": "user", "content": f"Step {len(messages)}. {filler}{filler}"})
         messages.append({"role": "assistant", "content": f"Done {len(messages)}. {filler}"})
     messages.append({"role": "user", "content": f"Question {number}: " + filler[: min(size, 800)]})
-    return orjson.dumps({"model": "openai/gpt-4o-mini", "messages": messages, "max_tokens": 64})
+    asked = {"model": "openai/gpt-4o-mini", "messages": messages, "max_tokens": 64}
+    return orjson.dumps({**asked, "stream": True} if stream else asked)
 
 
 def show(found: list[tuple[float, float, float]]) -> None:
@@ -162,6 +197,24 @@ class Steps:
             print(f"{count / calls:8.0f}  {self.entered[code] / calls:6.1f}  {where}:{code.co_qualname}")
 
 
+@contextlib.contextmanager
+def looking(args: argparse.Namespace) -> Iterator[None]:
+    """Under the profiler or the counter of instructions, where one was asked for."""
+    if args.profile:
+        profile = cProfile.Profile(time.thread_time)
+        with profile:
+            yield
+        pstats.Stats(profile).sort_stats(args.sort).print_stats(60)
+    elif args.steps:
+        steps = Steps()
+        steps.begin()
+        yield
+        sys.settrace(None)
+        steps.show(-(-args.calls // BATCH) * BATCH)
+    else:
+        yield
+
+
 def watched(program: Program) -> dict[str, list[float]]:
     """The loop's time of each hold and each settling, as they are called; one lane at a time, or a hold counts others' work."""
     pipeline = program.app._pipeline
@@ -191,11 +244,11 @@ async def run(args: argparse.Namespace) -> None:
     paths = Paths(home, home / "data", home / "state", home / "run")
     paths.make()
     program = Program(paths, read_config(paths), 7717, "127.0.0.1", lambda: None)
-    program.pool = AtOnce()  # type: ignore[assignment]
+    program.pool = AtOnce(args.chunks)  # type: ignore[assignment]
     app = await program.start()
     made = await program.clients.add("bench", "", "")
     token = str(made["token"])
-    template = body(args.size, 7_777_777)
+    template = body(args.size, 7_777_777, stream=args.chunks > 0)
 
     async def call(number: int) -> None:
         data = template.replace(b"7777777", b"%07d" % number)
@@ -253,22 +306,10 @@ async def run(args: argparse.Namespace) -> None:
         return tuple((b - a) / BATCH * 1000 for a, b in zip(begun, ended, strict=True))  # type: ignore[return-value]
 
     spent = watched(program) if args.money else {}
-    profile = cProfile.Profile(time.thread_time) if args.profile else None
-    if profile:
-        profile.enable()
-    steps = Steps() if args.steps else None
-    if steps:
-        steps.begin()
-    found = [await batch(first) for first in range(0, args.calls, BATCH)]
-    if steps:
-        sys.settrace(None)
-        steps.show(args.calls)
-    if profile:
-        profile.disable()
+    with looking(args):
+        found = [await batch(first) for first in range(0, args.calls, BATCH)]
     show(found)
     show_money(spent)
-    if profile:
-        pstats.Stats(profile).sort_stats(args.sort).print_stats(60)
     await program.stop(1)
     program.close()
 
@@ -278,6 +319,7 @@ if __name__ == "__main__":
     reader.add_argument("--calls", type=int, default=3_000)
     reader.add_argument("--lanes", type=int, default=64)
     reader.add_argument("--size", type=int, default=1_000)
+    reader.add_argument("--chunks", type=int, default=0, help="of a streamed answer; 0: one in one piece")
     reader.add_argument("--graded", action="store_true")
     reader.add_argument("--money", action="store_true")
     reader.add_argument("--profile", action="store_true")
