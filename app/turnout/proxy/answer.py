@@ -32,7 +32,7 @@ class LeftError(TurnoutError):
 class Answer:
     """`started` is true from the status line on, `produced` from the first byte that is output and not a keep-alive."""
 
-    __slots__ = ("_notice", "_on_gone", "_send", "done", "gone", "produced", "sent", "started", "status")
+    __slots__ = ("_notice", "_on_gone", "_send", "done", "gone", "produced", "started", "status")
 
     def __init__(self, send: Send, notice: Notice) -> None:
         self._send = send
@@ -43,7 +43,6 @@ class Answer:
         self.done = False
         self.gone = False
         self.status = 0
-        self.sent = 0
 
     def watch(self) -> None:
         """Begin to notice a client that hangs up; only after its body was read."""
@@ -76,7 +75,6 @@ class Answer:
         """Output. Waits while the client reads slower than the engine writes, so nothing piles up here."""
         if data:
             self.produced = True
-            self.sent += len(data)
             if not self.gone:
                 await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
@@ -88,7 +86,6 @@ class Answer:
         if self.done:
             return
         self.done = True
-        self.sent += len(data)
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:

@@ -88,7 +88,6 @@ class Seen:
     raw_size: int = 0
     size: int = 0
     """Of the whole stream in the fast lane, also of what is no longer kept."""
-    chunks: int = 0
     ended: bool = False
     stop: StopReason | None = None
     failed: Failed | None = None

@@ -91,24 +91,28 @@ class Relay:
         cut = False
         lines = WholeElements() if self._exchange.array else WholeLines()
         self._teller.lines = lines
-        size = 0
+        raw, keeps, begun, size = seen.raw, True, False, 0
+        scrubbed, beat = self._engine.scrubbed, limits.beat
         try:
             async for came in reply:
-                chunk = self._engine.scrubbed(came)
-                limits.beat()
+                chunk = scrubbed(came)
+                beat()
                 size += len(chunk)
                 seen.size = size
-                seen.chunks += 1
                 smell.feed(chunk)
-                if seen.raw_size < RAW_KEPT:
-                    seen.raw.append(chunk)
-                    seen.raw_size += len(chunk)
-                if not answer.started or seen.first_byte_ms is None:
+                if keeps:
+                    raw.append(chunk)
+                    seen.raw_size = size
+                    keeps = size < RAW_KEPT
+                if not begun:
                     await self._teller.begin()
+                    begun = True
                 out = chunk if strip is None else strip.feed(chunk)
                 if mender is not None:
                     out = mender.feed(out)
-                await answer.write(lines.feed(out))
+                out = lines.feed(out)
+                if out:
+                    await answer.write(out)
                 if gauge is not None and not smell.ended and not await gauge.goes_on(chunk, smell.usage):
                     cut = True
                     break
@@ -196,7 +200,6 @@ class Relay:
             chunk = self._engine.scrubbed(came)
             limits.beat()
             size += len(chunk)
-            self._seen.chunks += 1
             events = reader.feed(chunk)
             out = self._turn(events, writer, lens)
             if out:

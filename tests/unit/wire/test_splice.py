@@ -232,6 +232,17 @@ def test_usage_that_was_not_asked_for_is_taken_out_wherever_the_stream_is_cut() 
         assert strip.feed(ASKED[:cut]) + strip.feed(ASKED[cut:]) + strip.end() == LEFT, cut
 
 
+@pytest.mark.parametrize("ends", [b"\n\n", b"\r\n\r\n"])
+@pytest.mark.parametrize("behind", [b"", b',"obfuscation":"aB3"', b',"obfuscation":"a\\u0042"', b',"service_tier":null'])
+def test_a_usage_that_is_null_in_every_chunk_is_taken_out_whatever_stands_behind_it(ends: bytes, behind: bytes) -> None:
+    one = b'data: {"choices":[{"delta":{"content":"\\"usage\\":null}"}}]%b%b}' + ends
+    asked, left = (one % (usage, behind) for usage in (b',"usage":null', b""))
+
+    for count in (1, 3):
+        strip = UsageStrip()
+        assert strip.feed(asked * count) + strip.end() == left * count
+
+
 def test_usage_is_taken_out_of_a_stream_that_comes_byte_by_byte() -> None:
     strip = UsageStrip()
 
