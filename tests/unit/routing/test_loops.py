@@ -178,6 +178,26 @@ def test_a_refused_session_hears_a_new_ask_on_the_very_same_history() -> None:
     assert guard.admits(call(again, body_hash="new", session_derived=True), NOW_MS + 9)
 
 
+def test_a_run_that_goes_on_in_another_session_is_counted_there_alone() -> None:
+    guard = Guard(Loop(turns=3))
+    for n in range(4):
+        guard.admits(turn(n), NOW_MS + n * 1000)
+    before = replace(guard.states["s1"], bodies=dict(guard.states["s1"].bodies))
+    later = turn(9, session="s2", session_derived=True)
+    assert not guard.admits(later, NOW_MS + 5_000)
+    assert guard.states["s1"] == before
+    assert guard.states["s2"].at_ms == NOW_MS + 5_000
+
+
+def test_a_minute_of_steps_is_kept_by_its_seconds_and_no_more() -> None:
+    state = loops.observe(None, turn(0), NOW_MS)
+    for n in range(1, 500):
+        state = loops.observe(state, turn(n), NOW_MS + n * 500)
+    assert sum(state.minute.values()) == 120
+    assert len(state.minute) == 60
+    assert len(state.bodies) == 32
+
+
 # --- what was seen in the wild ---
 
 
