@@ -1,7 +1,8 @@
 """Units and closed choices. A bare int never crosses a module without one of these names."""
 
 from enum import Enum
-from typing import NewType
+from operator import attrgetter
+from typing import TYPE_CHECKING, NewType
 
 Nanos = NewType("Nanos", int)
 """1e-9 US dollar. A token at $0.10 per million is 100 of them."""
@@ -14,9 +15,14 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
 class Choice(Enum):
-    """One of a closed set. Members are single, so identity hashes them: Enum's own way, by name, is run ten times a call."""
+    """One of a closed set. Members are single, so identity hashes them: Enum's own way, by name, is run ten times a call.
+
+    So is `value`, which Enum reads through two Python functions (115 ns before, 38 after).
+    """
 
     __hash__ = object.__hash__
+    if not TYPE_CHECKING:
+        value = property(attrgetter("_value_"))
 
 
 class Dialect(Choice):

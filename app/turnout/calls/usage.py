@@ -70,7 +70,10 @@ SERVICES = ("batch", "flex", "priority", "fast")
 
 def service_named(*names: str) -> str:
     """The first of the names that is a tier of service with a price of its own; empty: none is."""
-    return next((name for name in names if name in SERVICES), "")
+    for name in names:
+        if name in SERVICES:
+            return name
+    return ""
 
 
 def dearer(one: Price, other: Price) -> Price:
@@ -108,7 +111,7 @@ FREE = Price(0, 0, 0, 0, 0, 0, source="local: no per-token price")
 
 def cost(usage: Usage, price: Price) -> Nanos:
     """The sum over buckets, rounded up once: rounding each bucket up overstates a call by as much as five nanos."""
-    tier = price.at(usage.prompt)
+    tier = price if price.longer is None else price.at(usage.prompt)
     millionths = (
         usage.uncached * tier.uncached
         + usage.cache_read * tier.cache_read

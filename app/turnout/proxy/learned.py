@@ -1,6 +1,7 @@
 """What calls teach: how long answers get (for holds and likely cost), and which window each local model is pinned to."""
 
 from collections import OrderedDict
+from itertools import chain
 
 from turnout.calls.units import Tokens
 
@@ -27,16 +28,21 @@ class Learned:
     def answered(self, client: str, model: str, output: int) -> None:
         if output <= 0:
             return
-        kept = self._outputs.setdefault((client, model), [])
+        key = (client, model)
+        kept = self._outputs.get(key)
+        if kept is None:
+            kept = self._outputs[key] = []
+            if len(self._outputs) > _KEPT:
+                self._outputs.popitem(last=False)
+        else:
+            self._outputs.move_to_end(key)
         kept.append(output)
+        self._answers += 1
         if len(kept) > _SAMPLES:
             del kept[0]
-        self._answers += 1
-        if len(kept) < _SAMPLES or self._answers % 8 == 0:
-            self._sums.pop(client, None)
-        self._outputs.move_to_end((client, model))
-        if len(self._outputs) > _KEPT:
-            self._outputs.popitem(last=False)
+            if self._answers % 8:
+                return
+        self._sums.pop(client, None)
 
     def likely_output(self, client: str) -> Tokens:
         """p95, or 1,000 before there is anything to learn from."""
@@ -49,7 +55,8 @@ class Learned:
     def _summed(self, client: str) -> tuple[Tokens, Tokens]:
         found = self._sums.get(client)
         if found is None:
-            samples = sorted(n for (who, _), kept in self._outputs.items() if who == client for n in kept)
+            own = [kept for (who, _), kept in self._outputs.items() if who == client]
+            samples = sorted(chain.from_iterable(own))
             if samples:
                 likely = samples[min(len(samples) - 1, (len(samples) * 95) // 100)]
                 found = Tokens(likely), Tokens(min(32_768, max(4_096, 2 * samples[-1])))

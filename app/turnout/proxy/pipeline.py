@@ -69,6 +69,8 @@ class Progress:
     """Keys of the budget buckets that the present hold is in: the ledger counts the call in the same ones as the books."""
     spent: Nanos = Nanos(0)
     usage: Usage = Usage()
+    baseline: Nanos | None = None
+    """What the asked model would have cost, once that is known of `usage`; None: not yet, or it has no price."""
     last: Attempt | None = None
     told: dict[str, Any] | None = None
     """The part of the row that is known once the call is decided; keys are CallRecord's fields."""
@@ -187,15 +189,18 @@ class Pipeline:
             row = self._attempt_row(exchange, progress, attempt, round((time.monotonic() - begun) * 1000))
             progress.attempts = (*progress.attempts, row)
             progress.spent = Nanos(progress.spent + row.cost)
-            progress.usage = progress.usage + row.usage
+            progress.usage = progress.usage + row.usage if len(progress.attempts) > 1 else row.usage
         if attempt.teller.whole is not None:
             kind, body = attempt.teller.whole
+            assert progress.plan is not None
+            progress.baseline = state.worth.baseline_cost(progress.plan, progress.usage)
+            saved = progress.baseline - progress.spent if progress.baseline is not None else 0
             headers: Headers = [
                 (b"content-type", kind),
                 *_with_credit(
                     attempt.teller.whole_headers(), state.credit_left(progress.decided, step, progress.spent)
                 ),
-                *cost_headers(progress.spent, state.worth.saved(progress.plan, progress.usage, progress.spent)),
+                *cost_headers(progress.spent, Nanos(saved)),
             ]
             await exchange.answer.whole(200, headers, body)
 
@@ -265,13 +270,14 @@ class Pipeline:
         estimate = progress.decided.estimate if progress.decided is not None else Tokens(0)
         output = Tokens(0)
         size, framed = (seen.raw_size, exchange.stream) if seen.raw else (sum(map(len, seen.text)), False)
-        if (exchange.stream and not seen.ended) or doubtful(seen.reported, size, streamed=framed):
+        doubt = doubtful(seen.reported, size, streamed=framed)
+        if doubt or (exchange.stream and not seen.ended):
             output = state.estimates.output(seen_text(seen, attempt))
             if 0 < seen.raw_size < seen.size:
                 # Of a very long stream only the beginning is kept; the rest is taken to be like it.
                 output = Tokens(output * seen.size // seen.raw_size)
         exact = progress.decided is not None and progress.decided.exact and not exchange.call.outline.images
-        return Counted(estimate, output, exact_prompt=exact)
+        return Counted(estimate, output, exact_prompt=exact, sound=not doubt)
 
     # --- the row ---
 
@@ -370,7 +376,7 @@ class Pipeline:
                     "disputed": settled.disputed,
                     **_worth(state, exchange, progress, plan),
                     **state.worth.worked(step, seen, progress.attempts[-1].duration_ms if progress.attempts else 0),
-                    "service": service_named(seen.service),
+                    "service": service_named(seen.service) if seen.service else "",
                     "first_byte_ms": seen.first_byte_ms,
                     "queue_ms": round(seen.queue_s * 1000),
                     "dropped": seen.dropped,
@@ -409,8 +415,10 @@ def _worth(state: State, exchange: Exchange, progress: Progress, plan: Plan) -> 
     """What the call would have cost elsewhere; a call of our own would not have been made at all."""
     if exchange.own:
         return {"overhead": progress.spent}
+    if progress.baseline is None:
+        progress.baseline = state.worth.baseline_cost(plan, progress.usage)
     return {
-        "baseline": state.worth.baseline_cost(plan, progress.usage, exchange.call),
+        "baseline": progress.baseline or Nanos(0),
         "all_fast": state.worth.all_fast_cost(progress.usage),
     }
 

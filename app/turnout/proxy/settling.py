@@ -18,6 +18,8 @@ class Counted:
     output: Tokens
     exact_prompt: bool = True
     """False: the prompt is a bound or holds images, which nobody can count; a smaller report is no reason to doubt."""
+    sound: bool = False
+    """The report was found plausible already, and fits what came (`doubtful`)."""
 
 
 @frozen
@@ -31,19 +33,18 @@ class Settled:
 
 
 def plausible(usage: Usage) -> bool:
-    total = 0
-    for bucket in (
-        usage.uncached,
-        usage.cache_read,
-        usage.cache_write_5m,
-        usage.cache_write_1h,
-        usage.output,
-        usage.reasoning,
-    ):
-        if type(bucket) is not int or bucket < 0:
-            return False
-        total += bucket
-    return total <= ABSURD
+    uncached, read, output, reasoning = usage.uncached, usage.cache_read, usage.output, usage.reasoning
+    short, long = usage.cache_write_5m, usage.cache_write_1h
+    return (
+        type(uncached) is type(read) is type(short) is type(long) is type(output) is type(reasoning) is int
+        and uncached >= 0
+        and read >= 0
+        and short >= 0
+        and long >= 0
+        and output >= 0
+        and reasoning >= 0
+        and uncached + read + short + long + output + reasoning <= ABSURD
+    )
 
 
 def doubtful(reported: Usage | None, size: int, *, streamed: bool) -> bool:
@@ -52,36 +53,42 @@ def doubtful(reported: Usage | None, size: int, *, streamed: bool) -> bool:
     Counting every output would cost more than the rest of a call, so a report is checked when so much came for so few tokens as
     no dialect writes: a streamed token takes 150-250 bytes with its frame, a whole one some 5.
     """
-    if reported is None or not plausible(reported) or reported.produced == 0:
+    if reported is None or not plausible(reported):
         return True
-    return size > 4_096 + reported.produced * (600 if streamed else 16)
+    produced = reported.output + reported.reasoning
+    return produced == 0 or size > 4_096 + produced * (600 if streamed else 16)
 
 
 def settle(reported: Usage | None, counted: Counted, price: Price | None, *, final: bool = True) -> Settled:
     """`final`: the answer came to its own end; else a usage told on the way is too small, and the output is our count.
 
     T19: zero, negative, absurd or missing usage never makes a call free and never bills 1e18 tokens."""
-    own = Usage(uncached=counted.prompt, output=counted.output)
     rate = price if price is not None else _NOTHING
-    own_cost = cost(own, rate)
-    if reported is None or not plausible(reported):
-        return Settled(own, own_cost, own_cost, estimated=True, disputed=reported is not None)
-    if not final and reported.produced < counted.output:
+    if reported is None or not (counted.sound or plausible(reported)):
+        return _as_counted(counted, rate, disputed=reported is not None)
+    prompt, produced = reported.prompt, reported.produced
+    if not final and produced < counted.output:
         seen = replace(reported, output=Tokens(counted.output - reported.reasoning))
-        return Settled(seen, cost(seen, rate), cost(seen, rate), estimated=True)
+        told_less = cost(seen, rate)
+        return Settled(seen, told_less, told_less, estimated=True)
+    if prompt == 0 and counted.prompt > 0 and produced == 0 and counted.output > 0:
+        return _as_counted(counted, rate, disputed=True)
     paid = cost(reported, rate)
-    silent = reported.prompt == 0 and counted.prompt > 0 and reported.produced == 0 and counted.output > 0
-    unsaid = counted.prompt - reported.prompt if counted.exact_prompt and counted.prompt >= 64 else 0
-    unsaid = unsaid if unsaid > reported.prompt else 0
-    untold = counted.output - reported.produced if counted.output >= 64 else 0
-    untold = untold if untold > reported.produced else 0
-    if silent:
-        return Settled(own, own_cost, own_cost, estimated=True, disputed=True)
+    unsaid = counted.prompt - prompt if counted.exact_prompt and counted.prompt >= 64 else 0
+    unsaid = unsaid if unsaid > prompt else 0
+    untold = counted.output - produced if counted.output >= 64 else 0
+    untold = untold if untold > produced else 0
     if unsaid or untold:
         # Only what is missing is added: a prompt that was read from a cache stays as cheap as it was reported.
         larger = cost(reported + Usage(uncached=Tokens(unsaid), output=Tokens(untold)), rate)
         return Settled(reported, paid, Nanos(max(paid, larger)), disputed=True)
     return Settled(reported, paid, paid)
+
+
+def _as_counted(counted: Counted, rate: Price, *, disputed: bool) -> Settled:
+    own = Usage(uncached=counted.prompt, output=counted.output)
+    own_cost = cost(own, rate)
+    return Settled(own, own_cost, own_cost, estimated=True, disputed=disputed)
 
 
 _NOTHING = Price(0, 0, 0, 0, 0, 0)

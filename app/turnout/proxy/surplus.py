@@ -30,8 +30,11 @@ class Surplus:
 
     def _at(self, now_s: float) -> list[int]:
         second = int(now_s)
+        if self._seconds and self._seconds[-1][0] == second:
+            # What was too old went when this second began.
+            return self._seconds[-1]
         while self._seconds and self._seconds[0][0] <= second - WITHIN_S:
             self._seconds.popleft()
-        if not self._seconds or self._seconds[-1][0] != second:
-            self._seconds.append([second, 0, 0])
-        return self._seconds[-1]
+        present = [second, 0, 0]
+        self._seconds.append(present)
+        return present

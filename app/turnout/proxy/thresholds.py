@@ -26,8 +26,10 @@ class Thresholds:
             if key not in keys or limit <= 0:
                 continue
             used = self._books.settled.get(key, 0) + self._books.lost.get(key, 0)
-            reached = next((percent for percent in THRESHOLDS if used * 100 >= limit * percent), 0)
             known, told = self.told.get(key, (limit, 0))
+            if known == limit and used * 100 < limit * THRESHOLDS[-1]:
+                continue
+            reached = next((percent for percent in THRESHOLDS if used * 100 >= limit * percent), 0)
             if reached > told:
                 left = budgets.amount(standing, max(0, limit - used))
                 renews = f", renews {standing.renews:%Y-%m-%d %H:%M}" if standing.renews is not None else ""

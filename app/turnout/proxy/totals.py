@@ -1,10 +1,11 @@
 """Sums that are kept beside the ledger: today's for the tray, all since the start for /metrics."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from turnout.calls.record import CallRecord
+from turnout.calls.units import Status, Tier
 
 
 @dataclass(slots=True)
@@ -13,8 +14,6 @@ class Totals:
 
     day: str = ""
     spent: int = 0
-    saved: int = 0
-    """Net: a call that cost more than what was asked for, and calls of our own, count against it."""
     baseline: int = 0
     all_fast: int = 0
     calls: int = 0
@@ -23,31 +22,59 @@ class Totals:
         self.spent += spent
         self.baseline += baseline
         self.all_fast += all_fast
-        # Without any baseline (no dear model has a price) nothing is known to be saved or lost.
-        self.saved = self.baseline - self.spent if self.baseline else 0
+
+    @property
+    def saved(self) -> int:
+        """Net: a call that cost more than what was asked for, and calls of our own, count against it. Without any baseline (no
+        dear model has a price) nothing is known to be saved or lost."""
+        return self.baseline - self.spent if self.baseline else 0
 
 
-@dataclass(slots=True)
 class Counts:
-    """Since the start, for /metrics."""
+    """Since the start, for /metrics, which reads them by name; every call adds to them."""
 
-    calls: dict[tuple[str, str], int] = field(default_factory=dict)
-    spent: dict[str, int] = field(default_factory=dict)
-    tokens: dict[str, int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._calls: dict[tuple[Tier | None, Status], int] = {}
+        self._spent: dict[Tier | None, int] = {}
+        self._uncached = self._cache_read = self._cache_write = self._output = self._reasoning = 0
 
     def add(self, row: CallRecord) -> None:
-        tier = row.tier.value if row.tier is not None else "none"
-        self.calls[tier, row.status.value] = self.calls.get((tier, row.status.value), 0) + 1
-        self.spent[tier] = self.spent.get(tier, 0) + row.cost
-        usage = row.usage
-        for kind, count in (
-            ("uncached", usage.uncached),
-            ("cache_read", usage.cache_read),
-            ("cache_write", usage.cache_write_5m + usage.cache_write_1h),
-            ("output", usage.output),
-            ("reasoning", usage.reasoning),
-        ):
-            self.tokens[kind] = self.tokens.get(kind, 0) + count
+        tier, usage = row.tier, row.usage
+        ended = (tier, row.status)
+        self._calls[ended] = self._calls.get(ended, 0) + 1
+        self._spent[tier] = self._spent.get(tier, 0) + row.cost
+        self._uncached += usage.uncached
+        self._cache_read += usage.cache_read
+        self._cache_write += usage.cache_write_5m + usage.cache_write_1h
+        self._output += usage.output
+        self._reasoning += usage.reasoning
+
+    @property
+    def calls(self) -> dict[tuple[str, str], int]:
+        """By tier ("none": no engine was chosen) and status."""
+        return {(_named(tier), status.value): count for (tier, status), count in self._calls.items()}
+
+    @property
+    def spent(self) -> dict[str, int]:
+        """Nanos by tier."""
+        return {_named(tier): nanos for tier, nanos in self._spent.items()}
+
+    @property
+    def tokens(self) -> dict[str, int]:
+        """By kind; empty before the first call."""
+        if not self._calls:
+            return {}
+        return {
+            "uncached": self._uncached,
+            "cache_read": self._cache_read,
+            "cache_write": self._cache_write,
+            "output": self._output,
+            "reasoning": self._reasoning,
+        }
+
+
+def _named(tier: Tier | None) -> str:
+    return tier.value if tier is not None else "none"
 
 
 class Tally:
@@ -60,19 +87,21 @@ class Tally:
         self._day: tuple[int, tzinfo | None, str] = (-1, None, "")
 
     def add(self, row: CallRecord, now_ms: int) -> None:
-        day = self.day_of(now_ms)
-        if self.today.day != day:
-            self.today = Totals(day)
-        self.today.add(row.cost, row.baseline, row.all_fast)
-        self.today.calls += 1
+        day, today = self.day_of(now_ms), self.today
+        if today.day != day:
+            today = self.today = Totals(day)
+        today.add(row.cost, row.baseline, row.all_fast)
+        today.calls += 1
         self.counts.add(row)
 
     def day_of(self, at_ms: int) -> str:
         """The user's own day; worked out once a minute."""
         minute, zone = at_ms // 60_000, self._zone()
-        if self._day[:2] != (minute, zone):
-            self._day = (minute, zone, datetime.fromtimestamp(at_ms / 1000, zone).strftime("%Y-%m-%d"))
-        return self._day[2]
+        known, of, day = self._day
+        if known != minute or of is not zone:
+            day = datetime.fromtimestamp(at_ms / 1000, zone).strftime("%Y-%m-%d")
+            self._day = (minute, zone, day)
+        return day
 
     def midnight_ms(self, at_ms: int) -> int:
         now = datetime.fromtimestamp(at_ms / 1000, self._zone())

@@ -22,6 +22,8 @@ class Worth:
 
     def __init__(self, roster: Callable[[], Roster], settings: Callable[[], Settings], catalogue: Catalogue) -> None:
         self._roster, self._settings, self._catalogue = roster, settings, catalogue
+        self._fast: tuple[Roster | None, Price | None] = (None, None)
+        """The fast tier's price, and the roster it was found in."""
 
     def billed(self, candidate: Candidate, call: Call, seen: Seen) -> Price | None:
         """What the provider charges for this attempt: of this minute, at the tier of service that it answered with.
@@ -36,23 +38,24 @@ class Worth:
         service = service_named(seen.service) if seen.service else call.outline.service
         return self._catalogue.billed(provider, candidate.model, now_ms(), service)
 
-    def baseline_cost(self, plan: Plan, usage: Usage, call: Call) -> Nanos:
-        """The asked model's price where it has one (else the baseline's), on the same tokens with their cache reads."""
+    def baseline_cost(self, plan: Plan, usage: Usage) -> Nanos | None:
+        """The asked model's price where it has one (else the baseline's), on the same tokens with their cache reads. None: there
+        is no price to compare with."""
         asked = plan.baseline or self._roster().baseline
-        if asked is None or asked.price is None:
-            return Nanos(0)
-        return cost(usage, asked.price)
+        return cost(usage, asked.price) if asked is not None and asked.price is not None else None
 
     def all_fast_cost(self, usage: Usage) -> Nanos:
-        line = self._roster().tiers.get(Tier.FAST, ())
-        price = next((c.price for c in line if c.price is not None), None)
+        price = self._fast_price()
         return cost(usage, price) if price is not None else Nanos(0)
 
-    def saved(self, plan: Plan | None, usage: Usage, spent: Nanos) -> Nanos:
-        asked = (plan.baseline if plan is not None else None) or self._roster().baseline
-        if asked is None or asked.price is None:
-            return Nanos(0)
-        return Nanos(cost(usage, asked.price) - spent)
+    def _fast_price(self) -> Price | None:
+        """Of the first in the fast tier that has one; looked for once in each roster."""
+        roster = self._roster()
+        of, price = self._fast
+        if of is not roster:
+            price = next((c.price for c in roster.tiers.get(Tier.FAST, ()) if c.price is not None), None)
+            self._fast = (roster, price)
+        return price
 
     def worked(self, step: Step, seen: Seen, took_ms: int) -> dict[str, Any]:
         """`busy_ms` and `energy` of a call to an engine of our own: the busy time that it reports, else the attempt's own
@@ -72,7 +75,7 @@ class Worth:
             return candidate.tier
         if candidate.sovereign:
             return Tier.LOCAL
-        fast = next((c.price for c in self._roster().tiers.get(Tier.FAST, ()) if c.price is not None), None)
+        fast = self._fast_price()
         if fast is None or candidate.price is None:
             return Tier.HIGH
         return Tier.FAST if candidate.price.output <= fast.output * 2 else Tier.HIGH
