@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from turnout.calls.units import Json, Tokens
+from turnout.calls.values import frozen
 
 IMAGE = 800
 """Prompt tokens that an image is taken for before its provider says; most charge 85 to 1,600."""
@@ -22,6 +23,8 @@ _SPREAD = (0.25, 4.0, 250.0, 25.0, 500.0)
 """How far each of them may be off at the start (one standard deviation)."""
 _WANDER = 0.03
 """How far each may drift a call, as a share of its spread: some hundred calls forget a provider's old ways."""
+_WIDEST = tuple(spread**2 for spread in _SPREAD)
+_DRIFT = tuple((_WANDER * spread) ** 2 for spread in _SPREAD)
 _NOISE_SHARE, _NOISE_TOKENS = 0.01, 4.0
 _GOOD = 0.003
 _WEIGHT = 0.1
@@ -29,7 +32,7 @@ _WEIGHT = 0.1
 _KEPT = 500
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shape:
     """A prompt as we counted it."""
 
@@ -45,12 +48,12 @@ class Shape:
         return Tokens(self.text + IMAGE * self.images)
 
     @property
-    def parts(self) -> tuple[float, ...]:
+    def parts(self) -> tuple[float, float, float, float, float]:
         return (float(self.text), float(self.turns), float(self.tools > 0), float(self.tools), float(self.images))
 
 
 def _spread() -> list[list[float]]:
-    return [[_SPREAD[i] ** 2 if i == j else 0.0 for j in range(5)] for i in range(5)]
+    return [[_WIDEST[i] if i == j else 0.0 for j in range(5)] for i in range(5)]
 
 
 @dataclass(slots=True)
@@ -66,10 +69,8 @@ class Learned:
 
     def expected(self, shape: Shape) -> float:
         """Never below two thirds or above three times our own count."""
-        if self.seen < TRUSTED_AFTER:
-            return float(shape.plain)
-        said, plain = self._said(shape), shape.plain
-        return max(plain * 0.67, min(said, plain * 3.0 + 500.0))
+        plain = float(shape.plain)
+        return max(plain * 0.67, min(self._said(shape), plain * 3.0 + 500.0)) if self.seen >= TRUSTED_AFTER else plain
 
     def _said(self, shape: Shape) -> float:
         text, turns, any_tools, tools, images = self.weights
@@ -83,19 +84,21 @@ class Learned:
         self.error += (off - self.error) * max(_WEIGHT, 1 / (self.seen + 1))
         self.seen += 1
         if off < _GOOD and self.seen > 20:
-            return  # nothing to learn, and learning takes 30 us
-        x, p = shape.parts, self.spread
-        px = [sum(row[j] * x[j] for j in range(5)) for row in p]
-        noise = (_NOISE_SHARE * billed + _NOISE_TOKENS) ** 2
-        total = sum(a * b for a, b in zip(x, px, strict=True)) + noise
+            return  # nothing to learn, and learning takes 9 us
+        self._learn(shape, billed)
+
+    def _learn(self, shape: Shape, billed: int) -> None:
+        """One step of the filter, its five columns written out: most calls teach something (20 us in loops, 9 so)."""
+        u, v, w, x, y = shape.parts
+        moved = [a * u + b * v + c * w + d * x + e * y for a, b, c, d, e in self.spread]
+        p, q, r, s, t = moved
+        total = u * p + v * q + w * r + x * s + y * t + (_NOISE_SHARE * billed + _NOISE_TOKENS) ** 2
         miss = billed - self._said(shape)
-        for i in range(5):
-            gain = px[i] / total
+        for i, (a, b, c, d, e) in enumerate(self.spread):
+            gain = moved[i] / total
             self.weights[i] += gain * miss
-            row = p[i]
-            for j in range(5):
-                row[j] -= gain * px[j]
-            row[i] = max(row[i], 0.0) + (_WANDER * _SPREAD[i]) ** 2 * (row[i] < _SPREAD[i] ** 2)
+            row = self.spread[i] = [a - gain * p, b - gain * q, c - gain * r, d - gain * s, e - gain * t]
+            row[i] = max(row[i], 0.0) + _DRIFT[i] * (row[i] < _WIDEST[i])
 
     def json(self) -> Json:
         spread: list[Json] = [list(row) for row in self.spread]
@@ -111,7 +114,9 @@ class Corrections:
     def expected(self, model: str, shape: Shape) -> Tokens:
         """What the provider will likely bill."""
         found = self.models.get(model)
-        return Tokens(math.ceil(found.expected(shape))) if found is not None else shape.plain
+        if found is None or found.seen < TRUSTED_AFTER:
+            return shape.plain
+        return Tokens(math.ceil(found.expected(shape)))
 
     def held(self, model: str, shape: Shape) -> Tokens:
         """The same with its usual error on top: what a budget sets aside."""
@@ -122,7 +127,8 @@ class Corrections:
 
     def observe(self, model: str, shape: Shape, billed: int) -> bool:
         """False for what teaches nothing: no usage, or one so far off that it was counted by other rules."""
-        if shape.plain <= 0 or billed <= 0 or not 0.2 < billed / (shape.plain + 50) < 5:
+        plain = shape.plain
+        if plain <= 0 or billed <= 0 or not 0.2 < billed / (plain + 50) < 5:
             return False
         found = self.models.get(model)
         if found is None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import cache
+from functools import partial
 
 from turnout.calls.client import Call
 from turnout.calls.outline import Outline
@@ -25,12 +25,12 @@ class Estimates:
         """None when counting would take too long here."""
         outline = call.outline
         counted = self._edges.count_now(outline.texts, outline.model)
-        return Shape(counted, images=outline.images).plain if counted is not None else None
+        return Tokens(counted + IMAGE * outline.images) if counted is not None else None
 
     async def prompt(self, call: Call) -> Tokens:
         outline = call.outline
         counted = await asyncio.to_thread(self._edges.count_slow, outline.texts, outline.model)
-        return Shape(counted, images=outline.images).plain
+        return Tokens(counted + IMAGE * outline.images)
 
     def expected(self, candidate: Candidate, estimate: Tokens, outline: Outline, *, exact: bool) -> Tokens:
         """The prompt as this model's provider will likely bill it."""
@@ -38,10 +38,7 @@ class Estimates:
 
     def holding(self, estimate: Tokens | None, outline: Outline) -> Callable[[str], Tokens] | None:
         """`provider/model` -> prompt tokens to set aside there."""
-        if estimate is None:
-            return None
-        shape = shaped(estimate, outline)
-        return cache(lambda model: self._corrections.held(model, shape))
+        return partial(self._corrections.held, shape=shaped(estimate, outline)) if estimate is not None else None
 
     def told(self, outline: Outline, shape: Shape, roster: Roster) -> Tokens:
         """The answer to a client that asks for a count: as the model it names would be billed, once that is known."""
@@ -77,4 +74,5 @@ class Estimates:
 
 def shaped(estimate: Tokens, outline: Outline) -> Shape:
     """What was counted, taken apart again into what providers bill apart."""
-    return Shape(max(0, estimate - IMAGE * outline.images), outline.turns, outline.tools, outline.images)
+    text = max(0, estimate - IMAGE * outline.images) if outline.images else estimate
+    return Shape(text, outline.turns, outline.tools, outline.images)
