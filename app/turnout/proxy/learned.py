@@ -44,15 +44,9 @@ class Learned:
                 return
         self._sums.pop(client, None)
 
-    def likely_output(self, client: str) -> Tokens:
-        """p95, or 1,000 before there is anything to learn from."""
-        return self._summed(client)[0]
-
-    def ceiling_output(self, client: str) -> Tokens:
-        """Held when the client sends no limit: twice the longest seen, between 4,096 and 32,768."""
-        return self._summed(client)[1]
-
-    def _summed(self, client: str) -> tuple[Tokens, Tokens]:
+    def outputs(self, client: str) -> tuple[Tokens, Tokens]:
+        """How long this client's answers get. Likely: p95, or 1,000 before there is anything to learn from. At most, held when the
+        client sends no limit: twice the longest seen, between 4,096 and 32,768."""
         found = self._sums.get(client)
         if found is None:
             own = [kept for (who, _), kept in self._outputs.items() if who == client]

@@ -110,9 +110,9 @@ class Pipeline:
     async def _serve(self, exchange: Exchange, progress: Progress) -> None:
         state = self._state
         # First of all: also the row of a refused call tells its session.
-        call = exchange.call = state.attributed(exchange.call, exchange.session)
-        decided = await state.decided(call, exchange.session, exchange.answer)
-        call = exchange.call = decided.call
+        call, live = state.attributed(exchange.call, exchange.session)
+        exchange.call = call
+        decided = await state.decided(call, live, exchange.answer)
         plan = progress.plan = decided.plan
         progress.decided = decided
         exchange.route_headers = route_headers(call, plan, plan.steps[0], state.credit_left(decided, plan.steps[0]))

@@ -95,6 +95,8 @@ class Sessions:
 
     def root(self, live: Live) -> str:
         """The session tree's top: a subagent belongs to its parent's."""
+        if not live.parent:
+            return live.id
         seen: set[str] = set()
         top = live
         while top.parent and top.parent not in seen:

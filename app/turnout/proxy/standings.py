@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from turnout.calls.client import Call
@@ -13,33 +14,91 @@ from turnout.routing import loops as loop_rules
 from turnout.routing.facts import LoopStanding, Roster, Standing
 from turnout.routing.rules import Budget, RuleSet
 
+_CALLERS = 1_000
+"""Whose buckets are kept for the rest of a minute."""
+
+
+@dataclass(slots=True)
+class Present:
+    """What all calls of one minute under one set of rules have in common. No window begins or ends within a minute."""
+
+    minute: int
+    """Of Unix time."""
+    rules: RuleSet
+    roster: Roster
+    now: datetime
+    """Aware, in the user's time zone; to the minute, which is as fine as rules and budgets look."""
+    by_session: bool
+    """Whether a budget is per session, or of a session or a tree of them."""
+    by_others: bool
+    """Whether a loop is over more than one session."""
+    models: tuple[str, ...]
+    """Those of the tiers, where there is a budget by model."""
+    windows: dict[str, budget_rules.Window] = field(default_factory=dict)
+    buckets: dict[tuple[str, ...], tuple[budget_rules.Bucket, ...]] = field(default_factory=dict)
+    """By who calls, as far as budgets tell callers apart; a call falls under the buckets of the one before it."""
+
 
 class Standings:
-    def __init__(
-        self, books: Books, sessions: Sessions, roster: Callable[[], Roster], zone: Callable[[], tzinfo]
-    ) -> None:
-        self._books, self._sessions, self._roster, self._zone = books, sessions, roster, zone
-        self._windows: tuple[int, tzinfo | None, dict[str, budget_rules.Window]] = (0, None, {})
+    def __init__(self, books: Books, sessions: Sessions, zone: Callable[[], tzinfo]) -> None:
+        self._books, self._sessions, self._zone = books, sessions, zone
+        self._present: Present | None = None
 
-    def budgets(self, call: Call, live: Live, now: datetime, rules: RuleSet) -> tuple[Standing, ...]:
-        return tuple(
-            Standing(
-                budget=bucket.budget,
-                key=bucket.key,
-                scope=bucket.scope,
-                used=self._books.used(bucket.key),
-                limit=bucket.budget.limit + self._books.added.get(bucket.key, 0) + self._raised(live, bucket.key),
-                renews=bucket.renews,
-            )
-            for bucket in budget_rules.buckets(
-                rules.budgets,
-                call,
-                now,
-                tree=self._sessions.root(live),
-                models=self._model_names(rules),
-                windows=self._windows_at(now),
-            )
+    def present(self, at_ms: int, rules: RuleSet, roster: Roster) -> Present:
+        """Made anew every minute, and when the rules, the roster or the user's time zone are others."""
+        kept, minute, zone = self._present, at_ms // 60_000, self._zone()
+        same = kept is not None and kept.minute == minute and kept.rules is rules and kept.roster is roster
+        if kept is not None and same and kept.now.tzinfo is zone:
+            return kept
+        budgets = rules.budgets
+        names = (one.name for line in roster.tiers.values() for one in line)
+        self._present = Present(
+            minute,
+            rules,
+            roster,
+            datetime.fromtimestamp(minute * 60, zone),
+            by_session=any(one.per == "session" or one.scope in ("session", "session_tree") for one in budgets),
+            by_others=any(one.scope != "session" for one in rules.loops),
+            models=tuple(names) if any(one.scope == "model" for one in budgets) else (),
         )
+        return self._present
+
+    def budgets(self, call: Call, live: Live, present: Present) -> tuple[Standing, ...]:
+        if not present.rules.budgets:
+            return ()
+        books = self._books
+        added, raised = books.added, bool(live.raised or live.parent)
+        found: list[Standing] = []
+        for bucket in self._buckets(call, live, present):
+            key = bucket.key
+            limit = bucket.budget.limit
+            if added:
+                limit += added.get(key, 0)
+            if raised:
+                limit += self._raised(live, key)
+            found.append(Standing(bucket.budget, key, bucket.scope, books.used(key), limit, bucket.renews))
+        return tuple(found)
+
+    def _buckets(self, call: Call, live: Live, present: Present) -> tuple[budget_rules.Bucket, ...]:
+        client = call.client
+        who: tuple[str, ...] = (client.name, client.department, call.developer, call.project)
+        tree = ""
+        if present.by_session:
+            tree = self._sessions.root(live)
+            who = (*who, call.session, tree)
+        found = present.buckets.get(who)
+        if found is None:
+            if len(present.buckets) >= _CALLERS:
+                present.buckets.clear()
+            found = present.buckets[who] = budget_rules.buckets(
+                present.rules.budgets,
+                call,
+                present.now,
+                tree=tree,
+                models=present.models,
+                windows=present.windows,
+            )
+        return found
 
     def _raised(self, live: Live, key: str) -> int:
         """What the user granted this session, or the one it was started from, over the budget's limit."""
@@ -49,15 +108,6 @@ class Standings:
             if top is not None and top is not live:
                 raised += top.raised.get(key, 0)
         return raised
-
-    def _windows_at(self, now: datetime) -> dict[str, budget_rules.Window]:
-        """No window begins or ends within a minute, so each is worked out once a minute (4 us apiece)."""
-        minute, zone, windows = self._windows
-        this = int(now.timestamp()) // 60
-        if this != minute or now.tzinfo is not zone:
-            windows = {}
-            self._windows = (this, now.tzinfo, windows)
-        return windows
 
     def live_windows(self) -> dict[str, budget_rules.Window]:
         """Period -> its present window; budgets per session or ever are not by the clock."""
@@ -81,17 +131,11 @@ class Standings:
                 found.append((budget, budget_rules.key_of(budget, whom, budget_rules.window(budget.per, now, whom))))
         return found
 
-    def _model_names(self, rules: RuleSet) -> tuple[str, ...]:
-        """Only a budget by model needs them."""
-        if not any(budget.scope == "model" for budget in rules.budgets):
-            return ()
-        return tuple(candidate.name for line in self._roster().tiers.values() for candidate in line)
-
-    def loops(self, call: Call, live: Live, rules: RuleSet) -> tuple[LoopStanding, ...]:
+    def loops(self, call: Call, live: Live, present: Present) -> tuple[LoopStanding, ...]:
         if live.loop is None:
             return ()
         found = loop_rules.standings(
-            rules.loops,
+            present.rules.loops,
             live.loop,
             call,
             tree=self._sessions.root(live),
@@ -100,7 +144,7 @@ class Standings:
             allowed_usd=live.allowed_usd,
             stopped=bool(live.stopped),
         )
-        if all(one.loop.scope == "session" for one in found):
+        if not present.by_others:
             return found
         return tuple(
             one

@@ -7,7 +7,6 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from turnout.calls.client import Call
 from turnout.calls.record import CallRecord
@@ -96,7 +95,7 @@ class State:
         self.notices = Notices(self.tell)
         self.thresholds = Thresholds(self.books, self.notices, edges.keep)
         self.health = Health(self.notices.say)
-        self.standings = Standings(self.books, self.sessions, self.roster, edges.zone)
+        self.standings = Standings(self.books, self.sessions, edges.zone)
         self.worth = Worth(self.roster, lambda: self.settings, edges.catalogue)
         self.estimates = Estimates(edges)
         self.clients_seen: dict[str, int] = {}
@@ -167,28 +166,26 @@ class State:
 
     # --- deciding ---
 
-    def attributed(self, call: Call, session: Session) -> Call:
+    def attributed(self, call: Call, session: Session) -> tuple[Call, Live]:
         """The call in the session that it is really in: after a silence, or beside another client's of the same name."""
         live = self.sessions.named(session, call.client.name, now_ms())
         if call.session == live.id and call.parent_session == live.parent:
-            return call
-        return replace(call, session=live.id, parent_session=live.parent)
+            return call, live
+        return replace(call, session=live.id, parent_session=live.parent), live
 
-    async def decided(self, call: Call, session: Session, answer: Answer) -> Decided:
+    async def decided(self, call: Call, live: Live, answer: Answer) -> Decided:
         """Fetches what the rules turn out to need, decides, and waits for the user where a rule says `ask`.
 
-        The call is an attributed one. Raises a Refusal, NoEngineError, or LeftError when the client did not wait. The return is synchronous with the last `facts`: hold before any await.
+        Call and session are what `attributed` said. Raises a Refusal, NoEngineError, or LeftError when the client did not wait. The return is synchronous with the last `facts`: hold before any await.
         """
-        at_ms = now_ms()
-        live = self.sessions.named(session, call.client.name, at_ms)
+        at_ms, client = now_ms(), call.client
         live.last_at_ms = at_ms
-        live.developer, live.department, live.project = call.developer, call.client.department, call.project
-        self.clients_seen[call.client.name] = at_ms
-        if live.loop is None:
-            live.loop = self._watch.heir(call, at_ms)
-        live.loop = loops.observe(live.loop, call, at_ms, spent=live.spent)
-        self._watch.note(live.id, live.loop)
-        if live.loop.new:
+        live.developer, live.department, live.project = call.developer, client.department, call.project
+        self.clients_seen[client.name] = at_ms
+        known = live.loop if live.loop is not None else self._watch.heir(call, at_ms)
+        loop = live.loop = loops.observe(known, call, at_ms, spent=live.spent)
+        self._watch.note(live.id, loop)
+        if loop.new:
             live.stopped = ""
         # Every hold needs the count, so what can be counted here at once is, and most calls are decided in one pass.
         exact = self.edges.counts_exactly()
@@ -210,26 +207,25 @@ class State:
                     live.memory = replace(live.memory, private=True)
                     self.edges.remember(live.id, live)
                 raise
-            if outcome is Need.TOKENS:
+            if isinstance(outcome, Plan):
+                if not outcome.waits:
+                    live.held_up = ""
+                    return Decided(
+                        outcome, call, live, estimate or Tokens(0), exact, grading, secret, facts.standings, config
+                    )
+                refusal = outcome.refusal or BudgetRefusal(f"{outcome.waits.partition(chr(10))[0]} is used up.")
+                if outcome.waits in waited:
+                    self._refused(call, live, refusal, at_ms)
+                    raise refusal
+                waited.add(outcome.waits)
+                self._missed(live, outcome, facts)
+                await self._ask(call, live, outcome.waits, refusal, answer)
+            elif outcome is Need.TOKENS:
                 estimate, exact = await self.estimates.prompt(call), True
             elif outcome is Need.GRADE:
                 grading = await self.graders.of(call, self.config.rules, self.roster())
-            elif outcome is Need.SECRET:
+            else:
                 secret = await self._scanned(call)
-            elif isinstance(outcome, Plan):
-                if outcome.waits:
-                    refusal = outcome.refusal or BudgetRefusal(f"{outcome.waits.partition(chr(10))[0]} is used up.")
-                    if outcome.waits in waited:
-                        self._refused(call, live, refusal, at_ms)
-                        raise refusal
-                    waited.add(outcome.waits)
-                    self._missed(live, outcome, facts)
-                    await self._ask(call, live, outcome.waits, refusal, answer)
-                    continue
-                live.held_up = ""
-                return Decided(
-                    outcome, call, live, estimate or Tokens(0), exact, grading, secret, facts.standings, config
-                )
 
     def facts(
         self,
@@ -240,26 +236,24 @@ class State:
         grading: Grading | None,
         secret: SecretVerdict | None,
     ) -> Facts:
-        at_ms = now_ms()
-        zone = self.edges.zone()
-        now = datetime.fromtimestamp(at_ms / 1000, zone)
-        roster = self.health.marked(self.roster())
-        rules = self.config.rules
+        at_ms, rules, roster = now_ms(), self.config.rules, self.roster()
+        present = self.standings.present(at_ms, rules, roster)
+        likely, ceiling = self.learned.outputs(call.client.name)
         return Facts(
-            now=now,
+            now=present.now,
             now_ms=at_ms,
             rules=rules,
-            roster=roster,
+            roster=self.health.marked(roster),
             mode=self.mode_now(at_ms),
             memory=threads.recall(live.memory, call.outline),
-            standings=self.standings.budgets(call, live, now, rules),
-            loops=self.standings.loops(call, live, rules),
+            standings=self.standings.budgets(call, live, present),
+            loops=self.standings.loops(call, live, present),
             estimate=estimate,
             expected=self.estimates.holding(estimate, call.outline),
             grading=grading,
             secret=secret,
-            likely_output=self.learned.likely_output(call.client.name),
-            ceiling_output=self.learned.ceiling_output(call.client.name),
+            likely_output=likely,
+            ceiling_output=ceiling,
             engine_health=self._states,
         )
 

@@ -151,7 +151,7 @@ class SecretVerdict:
 @frozen
 class Facts:
     now: datetime
-    """Aware, in the user's time zone."""
+    """Aware, in the user's time zone; rules and budgets look no finer than minutes."""
     now_ms: int
     rules: RuleSet
     roster: Roster

@@ -26,8 +26,10 @@ def key(outline: Outline) -> str:
 
 def recall(memory: Memory, outline: Outline) -> Memory:
     """What `Facts.memory` should be for this request, from all that is remembered of its session."""
+    if not memory.thread:
+        return memory
     thread = key(outline)
-    if not thread or not memory.thread or thread == memory.thread:
+    if not thread or thread == memory.thread:
         return memory
     for other in memory.threads:
         if other.thread == thread:
