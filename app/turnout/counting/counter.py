@@ -9,6 +9,8 @@ import gzip
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import compress, repeat
+from operator import is_
 from typing import TYPE_CHECKING
 
 from turnout.calls.units import Tokens
@@ -69,36 +71,27 @@ class Counter:
 
     def count_now(self, texts: Sequence[str]) -> Tokens | None:
         """None when that would take the caller too long: much new text, or the ranks are not loaded."""
-        total, new = 0, []
-        size = 0
-        kept = self._kept
-        for text in texts:
-            found = kept.get(text)
-            if found is None:
-                new.append(text)
-                size += len(text)
-                if size > NOW_LIMIT:
-                    return None
-            else:
-                total += found
-        if new:
-            if self._encoding is None:
-                return None
-            total += self._count_new(new)
-        return Tokens(total)
+        known, new = self._known(texts)
+        if not new:
+            return Tokens(known)
+        if self._encoding is None or sum(map(len, new)) > NOW_LIMIT:
+            return None
+        return Tokens(known + self._count_new(new))
 
     def count_slow(self, texts: Sequence[str]) -> Tokens:
         """For a thread: tiktoken releases the GIL while it counts."""
         self.warm()
-        kept = self._kept
-        total, new = 0, []
-        for text in texts:
-            found = kept.get(text)
-            if found is None:
-                new.append(text)
-            else:
-                total += found
-        return Tokens(total + (self._count_new(new) if new else 0))
+        known, new = self._known(texts)
+        return Tokens(known + self._count_new(new))
+
+    def _known(self, texts: Sequence[str]) -> tuple[int, list[str]]:
+        """The tokens of what was counted before, and the texts that were not.
+
+        One look-up each, for other threads count too; and no step in Python for each of a history's messages (2,285 instructions
+        before, 60 after for 150 of them; call_bench --steps).
+        """
+        counts = list(map(self._kept.get, texts))
+        return sum(filter(None, counts)), list(compress(texts, map(is_, counts, repeat(None))))
 
     def _count_new(self, texts: Sequence[str]) -> int:
         encoding = self._encoding
@@ -108,8 +101,9 @@ class Counter:
             count = _count(encoding, text)
             total += count
             with self._lock:
+                if text not in self._kept:
+                    self._characters += len(text)
                 self._kept[text] = count
-                self._characters += len(text)
                 while self._characters > _KEPT_CHARACTERS:
                     old, _ = self._kept.popitem(last=False)
                     self._characters -= len(old)

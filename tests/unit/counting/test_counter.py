@@ -51,6 +51,14 @@ def test_much_new_text_is_left_to_a_thread_and_then_known(counter: Counter) -> N
     assert counter.count_now((*texts, "and one more")) == found + 3
 
 
+def test_only_the_new_messages_of_a_history_are_left_to_a_thread(counter: Counter) -> None:
+    history = tuple(f"step {n}: " + "word " * 2_000 for n in range(4))
+    step = ("one more step",) * 2
+    whole = counter.count_slow((*history, *step))
+    assert counter.count_now((*history, *step)) == whole
+    assert counter.count_now(history) == whole - 2 * counter.count_slow(step[:1])
+
+
 def test_before_the_ranks_are_loaded_a_bound_of_the_bytes_holds() -> None:
     fresh = Counter()
     assert fresh.count_now(("hello",)) is None
