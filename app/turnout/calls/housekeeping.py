@@ -1,11 +1,12 @@
 """Side requests a client makes for itself, told by their shape: titles, compaction, routing, memory, fill-in-the-middle.
 
-They never need the dear model. Recognition reads the outline only and looks at the first characters of each text,
-so it costs microseconds whatever the request's size. A request that offers tools is work, except where a compaction
-prompt is the newest thing said. Token counting has a path of its own and is marked there (`Housekeeping.COUNT`).
+They never need the dear model. Recognition reads the outline only and looks at the first characters of each text, once for
+all kinds and remembered for the newest of them, so it costs microseconds whatever the request's size. A request that offers
+tools is work, except where a compaction prompt is the newest thing said. Token counting has a path of its own and is marked
+there (`Housekeeping.COUNT`).
 """
 
-from collections.abc import Mapping
+from functools import lru_cache
 
 from turnout.calls.outline import Outline
 from turnout.calls.units import Dialect, Housekeeping
@@ -27,14 +28,6 @@ _FIM_MARKS = (
     "<PRE>",
     "<|editable_region_start|>",
 )
-
-
-def _by_stem(stem: str, phrases: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """Most phrases of a kind share a word, and most texts lack it: one look saves twenty. Any other phrase is its own stem."""
-    shared = tuple(phrase for phrase in phrases if stem in phrase)
-    return {stem: shared} | {phrase: (phrase,) for phrase in phrases if stem not in phrase}
-
-
 _SUMMARY_ASKS = (
     "your task is to create a detailed summary of",
     "your task is to create a comprehensive, detailed summary of",
@@ -55,138 +48,151 @@ _SUMMARY_ASKS = (
 )
 """How compaction prompts begin; they may come with the session's tools."""
 
-_SUMMARY_SYSTEMS = _by_stem(
-    "summar",
-    (
-        "you are a helpful ai assistant tasked with summarizing conversations",
-        "you are the component that summarizes internal chat history",
-        "you are a specialized system component responsible for distilling chat history",
-        "you are an anchored context summarization assistant",
-        "you are a context summarization assistant",
-        "you are a conversation summarizer",
-        "summarize the provided coding session into a concise continuation note",
-        "you are summarizing a conversation to preserve context",
-    ),
+_SUMMARY_SYSTEMS = (
+    "you are a helpful ai assistant tasked with summarizing conversations",
+    "you are the component that summarizes internal chat history",
+    "you are a specialized system component responsible for distilling chat history",
+    "you are an anchored context summarization assistant",
+    "you are a context summarization assistant",
+    "you are a conversation summarizer",
+    "summarize the provided coding session into a concise continuation note",
+    "you are summarizing a conversation to preserve context",
 )
-_SUMMARY_TEXTS = _by_stem(
-    "summar",
-    (
-        "summarize this conversation to maintain context",
-        "*briefly* summarize this partial conversation",
-        "summarize the following tool output",
-    ),
+_SUMMARY_TEXTS = (
+    "summarize this conversation to maintain context",
+    "*briefly* summarize this partial conversation",
+    "summarize the following tool output",
 )
 
-_TITLE_TEXTS = _by_stem(
-    "title",
-    (
-        "title generator",
-        "generate a title for this conversation",
-        "generate a short title for",
-        "generate a concise title for",
-        "generate a concise, 3-5 word title",
-        "generate a concise, sentence-case title",
-        "generate a succinct title",
-        "generate a brief title",
-        "write a 5-10 word title",
-        "title for this chat",
-        "title for the chat",
-        "title for the conversation",
-        "title for this session",
-        "title of the conversation",
-        "title for the following conversation",
-        "title for this conversation",
-        "titles for chatbot conversations",
-        "generate a short title based on",
-        "provide a short title for a task",
-        "primary intent or goal in this conversation in one sentence",
-        "in four words or less",
-        "title of the coding session",
-        "title for a chatbot conversation",
-        "if this message indicates a new conversation topic",
-        "in under 50 characters",
-        "git branch name",
-    ),
+_TITLE_TEXTS = (
+    "title generator",
+    "generate a title for this conversation",
+    "generate a short title for",
+    "generate a concise title for",
+    "generate a concise, 3-5 word title",
+    "generate a concise, sentence-case title",
+    "generate a succinct title",
+    "generate a brief title",
+    "write a 5-10 word title",
+    "title for this chat",
+    "title for the chat",
+    "title for the conversation",
+    "title for this session",
+    "title of the conversation",
+    "title for the following conversation",
+    "title for this conversation",
+    "titles for chatbot conversations",
+    "generate a short title based on",
+    "provide a short title for a task",
+    "primary intent or goal in this conversation in one sentence",
+    "in four words or less",
+    "title of the coding session",
+    "title for a chatbot conversation",
+    "if this message indicates a new conversation topic",
+    "in under 50 characters",
+    "git branch name",
 )
-_ROUTER_TEXTS = _by_stem(
-    "rout", ("task routing ai", "complexity_score", "you are a routing agent", "which model should handle")
+_ROUTER_TEXTS = ("task routing ai", "complexity_score", "you are a routing agent", "which model should handle")
+_MEMORY_TEXTS = (
+    "memory extraction",
+    "managed memory",
+    "memory-extraction",
+    "extract durable memories",
+    "extract memories",
+    "memory consolidation",
+    "dream memory",
 )
-_MEMORY_TEXTS = _by_stem(
-    "memor",
-    (
-        "memory extraction",
-        "managed memory",
-        "memory-extraction",
-        "extract durable memories",
-        "extract memories",
-        "memory consolidation",
-        "dream memory",
-    ),
+_OTHER_TEXTS = (
+    "read heartbeat.md if it exists",
+    "your task is to process bash commands that an ai coding agent wants to run",
+    "[suggestion mode:",
+    "extract any file paths that this command reads or modifies",
+    "generate 1-3 broad tags",
+    "follow-up questions or prompts that the user might naturally ask",
+    "analyze *only* the content and structure of your immediately preceding response",
+    "generate commit messages",
+    "write a commit message for",
+    "generate a commit message",
+    "one-line git commit messages",
+    "expert at writing git commits",
+    "diagnostic agent specializing in identifying when a conversational ai is stuck",
+    "correcting failed search-and-replace operations",
+    "you are an autocompletion system",
+    "to determine the necessity of generating search queries",
+    "web page content:\n---",
 )
-_OTHER_TEXTS = _by_stem(
-    "commit",
-    (
-        "read heartbeat.md if it exists",
-        "your task is to process bash commands that an ai coding agent wants to run",
-        "[suggestion mode:",
-        "extract any file paths that this command reads or modifies",
-        "generate 1-3 broad tags",
-        "follow-up questions or prompts that the user might naturally ask",
-        "analyze *only* the content and structure of your immediately preceding response",
-        "generate commit messages",
-        "write a commit message for",
-        "generate a commit message",
-        "one-line git commit messages",
-        "expert at writing git commits",
-        "diagnostic agent specializing in identifying when a conversational ai is stuck",
-        "correcting failed search-and-replace operations",
-        "you are an autocompletion system",
-        "to determine the necessity of generating search queries",
-        "web page content:\n---",
-    ),
-)
+
+
+_PHRASES = {
+    "summary system": _SUMMARY_SYSTEMS,
+    "summary text": _SUMMARY_TEXTS,
+    "router": _ROUTER_TEXTS,
+    "memory": _MEMORY_TEXTS,
+    "title": _TITLE_TEXTS,
+    "other": _OTHER_TEXTS,
+}
+_SHARED = ("summar", "title", "conversation", "memor", "commit")
+
+
+def _by_mark() -> dict[str, list[tuple[str, str]]]:
+    """Phrases with their kind, by the word many of them share: most texts lack it, and one look saves twenty. Any other phrase is
+    its own mark."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for kind, phrases in _PHRASES.items():
+        for phrase in phrases:
+            mark = next((word for word in _SHARED if word in phrase), phrase)
+            found.setdefault(mark, []).append((phrase, kind))
+    return found
+
+
+_BY_MARK = _by_mark()
+
+
+@lru_cache(maxsize=128)
+def _said(head: str) -> frozenset[str]:
+    """The kinds of `_PHRASES` that are told by the head of a text; "summary": it begins as one; "warmup": it is nothing else.
+
+    Remembered, for system texts are always the same and an agent's ask stays for many calls.
+    """
+    text = head.lower()
+    kinds = {kind for mark in filter(text.__contains__, _BY_MARK) for phrase, kind in _BY_MARK[mark] if phrase in text}
+    if text.startswith(_SUMMARY_ASKS):
+        kinds.add("summary")
+    if text.strip() == "warmup":
+        kinds.add("warmup")
+    return frozenset(kinds)
 
 
 def recognise(outline: Outline) -> Housekeeping | None:
     """What kind of side request this is; None: a person's or an agent's own work."""
     if _completes_code(outline):
         return Housekeeping.FIM
-    ask = outline.ask[:_HEAD].lower()
-    if ask.startswith(_SUMMARY_ASKS):
+    ask = _said(outline.ask[:_HEAD])
+    if "summary" in ask:
         return Housekeeping.SUMMARY
-    if ask.strip() == "warmup" and outline.turns == 1:
+    if "warmup" in ask and outline.turns == 1:
         # Claude Code fills a subagent's prompt cache before anybody asked it anything.
         return Housekeeping.OTHER
+    system = _said(outline.system[:_HEAD])
     if outline.tools:
-        return Housekeeping.MEMORY if _says(outline.system[:_HEAD].lower(), _MEMORY_TEXTS) else None
-    return _toolless(outline, ask)
+        return Housekeeping.MEMORY if "memory" in system else None
+    return _toolless(outline, ask, system)
 
 
-def _toolless(outline: Outline, ask: str) -> Housekeeping | None:
-    system = outline.system[:_HEAD].lower()
-    if system.startswith(_SUMMARY_ASKS) or _says(system, _SUMMARY_SYSTEMS) or _says(ask, _SUMMARY_TEXTS):
+def _toolless(outline: Outline, ask: frozenset[str], system: frozenset[str]) -> Housekeeping | None:
+    if "summary" in system or "summary system" in system or "summary text" in ask:
         return Housekeeping.SUMMARY
-    if _says(system, _ROUTER_TEXTS) or _is_gemini_router(outline):
+    if "router" in system or _is_gemini_router(outline):
         return Housekeeping.ROUTER
-    if _says(system, _MEMORY_TEXTS) or _says(ask, _MEMORY_TEXTS):
+    if "memory" in system or "memory" in ask:
         return Housekeeping.MEMORY
-    if _is_title(outline, system, ask):
+    if outline.turns <= 4 and ("title" in system or "title" in ask or _is_title(outline)):
         return Housekeeping.TITLE
-    if _says(system, _OTHER_TEXTS) or _says(ask, _OTHER_TEXTS) or (outline.max_output == 1 and not outline.images):
+    if "other" in system or "other" in ask or (outline.max_output == 1 and not outline.images):
         return Housekeeping.OTHER
     if _is_giant(outline):
         return Housekeeping.SUMMARY
     return None
-
-
-def _says(text: str, phrases: Mapping[str, tuple[str, ...]]) -> bool:
-    if text:
-        for stem, group in phrases.items():
-            if stem in text:
-                for phrase in group:
-                    if phrase in text:
-                        return True
-    return False
 
 
 def _completes_code(outline: Outline) -> bool:
@@ -199,16 +205,12 @@ def _completes_code(outline: Outline) -> bool:
     return any(mark in prompt for mark in _FIM_MARKS)
 
 
-def _is_title(outline: Outline, system: str, ask: str) -> bool:
-    if outline.turns > 4:
-        return False
+def _is_title(outline: Outline) -> bool:
     # Claude Code: a schema, no tools, and the session in a tag; thinking is switched off.
-    if outline.schema and ask.startswith("<session>"):
-        return True
-    if _says(system, _TITLE_TEXTS) or _says(ask, _TITLE_TEXTS):
+    if outline.schema and outline.ask[:_HEAD].lower().startswith("<session>"):
         return True
     # opencode puts the instruction in a user part before the ask, where `peel` has taken it away.
-    return any(_says(text[:200].lower(), _TITLE_TEXTS) for text in outline.texts[:6])
+    return any("title" in _said(text[:200]) for text in outline.texts[:6] if text not in (outline.ask, outline.system))
 
 
 def _is_gemini_router(outline: Outline) -> bool:
