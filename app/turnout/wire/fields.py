@@ -10,6 +10,11 @@ from turnout.calls.units import Json, Tokens
 from turnout.errors import BadRequestError
 
 DEPTH = 128
+_AROUND = 254 - DEPTH
+"""How many levels more orjson writes."""
+_SHALLOW = 2 * DEPTH
+"""Bytes that hold no more levels than those, each with its two brackets."""
+_LONG = 4_096
 
 
 def load(body: bytes) -> Json:
@@ -25,8 +30,8 @@ def load(body: bytes) -> Json:
         ) from None
     except RecursionError:
         raise _too_deep() from None
-    if _may_be_deep(body):
-        _check_depth(doc)
+    if len(body) > _SHALLOW and _is_deep(doc, body):
+        raise _too_deep()
     return doc
 
 
@@ -34,29 +39,25 @@ def _too_deep() -> BadRequestError:
     return BadRequestError("The body is nested too deeply.", hint=f"Nest at most {DEPTH} levels.")
 
 
-def _check_depth(doc: Json) -> None:
-    """Level by level: 0.06 ms for an agent's 200 KB, where counting brackets takes 0.3 and scanning the bytes 10."""
-    level = [doc]
-    for _ in range(DEPTH):
-        below: list[Json] = []
-        for one in level:
-            for value in one.values() if type(one) is dict else one if type(one) is list else ():
-                kind = type(value)
-                if kind is dict or kind is list:
-                    below.append(value)
-        if not below:
-            return
-        level = below
-    raise _too_deep()
+def _is_deep(doc: Json, text: bytes | str) -> bool:
+    """More than `DEPTH` levels; `text` is the same, unparsed.
 
-
-def _may_be_deep(data: bytes | str) -> bool:
-    """False for what has too few brackets; those of a long text are not worth counting."""
-    size = len(data)
-    if size <= 2 * DEPTH or size > 16_384:
-        return size > 16_384
-    brackets = data.count("[") + data.count("{") if isinstance(data, str) else data.count(b"[") + data.count(b"{")
-    return brackets > DEPTH
+    What has too few brackets is not, but those of a long text are not worth counting. orjson writes 254 levels and no more, so what
+    it can write inside 126 others has at most 128: 20 us for a coding agent's 120 KB with its tools, 43 for 180 KB of 1,060
+    messages, where going down level by level in Python took 52 and 188.
+    """
+    if len(text) <= _LONG:
+        brackets = text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
+        if brackets <= DEPTH:
+            return False
+    nested = doc
+    for _ in range(_AROUND // 6):
+        nested = [[[[[[nested]]]]]]
+    try:
+        orjson.dumps(nested)
+    except TypeError:
+        return True
+    return False
 
 
 def load_reply(body: bytes) -> Json:
@@ -70,11 +71,8 @@ def load_reply(body: bytes) -> Json:
 def event_json(data: bytes | str) -> Json:
     """One event or line of an engine's; raises ValueError also for what is nested deeper than could be written again."""
     doc: Json = orjson.loads(data)
-    if _may_be_deep(data):
-        try:
-            _check_depth(doc)
-        except BadRequestError as error:
-            raise ValueError(error.message) from None
+    if len(data) > _SHALLOW and _is_deep(doc, data):
+        raise ValueError("nested too deeply")
     return doc
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 import orjson
 
@@ -26,13 +27,12 @@ def with_model(body: bytes, doc: Json, new: str) -> bytes:
     top = obj(doc)
     plain = _plain_place(body, top, "model")
     if plain is not None:
-        return body if top["model"] == new else body[: plain[0]] + orjson.dumps(new) + body[plain[1] :]
+        return body if top["model"] == new else _with(body, plain, orjson.dumps(new))
     found = list(_MODEL.finditer(body))
     # One letter of it in escapes is enough to hide the key; all five begin alike.
     escaped = b"\\u006" in body and _ESCAPED_KEY.search(body) is not None
     if len(found) == 1 and not escaped and orjson.loads(found[0].group(1)) == top.get("model"):
-        start, end = found[0].span(1)
-        return body if top["model"] == new else body[:start] + orjson.dumps(new) + body[end:]
+        return body if top["model"] == new else _with(body, found[0].span(1), orjson.dumps(new))
     return with_member(body, doc, "model", orjson.dumps(new))
 
 
@@ -40,8 +40,7 @@ def with_member(body: bytes, doc: Json, key: str, value: bytes) -> bytes:
     """`body` with its top-level `key` set to this JSON; a key that is not there goes first. Raises as `with_model`."""
     top = obj(doc)
     if key in top:
-        start, end = _place(body, top, key)
-        return body[:start] + value + body[end:]
+        return _with(body, _place(body, top, key), value)
     brace = body.index(b"{") + 1
     comma = b"," if top else b""
     return b"".join((body[:brace], orjson.dumps(key), b":", value, comma, body[brace:]))
@@ -58,29 +57,28 @@ def _place(body: bytes, top: dict[str, Json], key: str) -> tuple[int, int]:
     return places[0]
 
 
+def _with(body: bytes, place: tuple[int, int], value: bytes) -> bytes:
+    start, end = place
+    return b"".join((body[:start], value, memoryview(body)[end:]))
+
+
 def _plain_place(body: bytes, top: dict[str, Json], key: str) -> tuple[int, int] | None:
     """The same where the body is exactly what orjson writes for it: no white space, no needless escape, nothing twice. Most
     clients' bodies are.
 
-    None: it is not, or has no such key. Writing it out takes 0.15 ms for 200 KB; searching its bytes took 0.8.
+    None: it is not, or has no such key. Writing it out takes 0.02 ms for 200 KB; searching its bytes took 0.8.
     """
     if key not in top:
         return None
-    before: dict[str, Json] = {}
-    behind: dict[str, Json] = {}
-    side = before
-    for name, one in top.items():
-        if name == key:
-            side = behind
-        else:
-            side[name] = one
     try:
-        head = orjson.dumps(before)[:-1] + (b"," if before else b"") + orjson.dumps(key) + b":"
-        tail = b"," + orjson.dumps(behind)[1:] if behind else b"}"
-        whole = b"".join((head, orjson.dumps(top[key]), tail))
+        if orjson.dumps(top) != body:
+            return None
     except TypeError:  # half a character, or deeper than orjson writes
         return None
-    return (len(head), len(body) - len(tail)) if whole == body else None
+    before = dict(islice(top.items(), list(top).index(key)))
+    # Of the members before it both braces go, and an opening one and a comma come; of none, its closing brace goes.
+    start = (len(orjson.dumps(before)) if before else 1) + len(orjson.dumps(key)) + 1
+    return start, start + len(orjson.dumps(top[key]))
 
 
 def with_nested(body: bytes, doc: Json, outer: str, inner: str, value: bytes) -> bytes:
