@@ -4,14 +4,14 @@ The worst case is held, all of it, for every budget at once. Where it does not f
 under `budget.FLOOR`); only where that does not help either the budget's `on_exceed` speaks.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from turnout.calls.client import Call
 from turnout.calls.units import Nanos, Tier, Tokens
 from turnout.calls.usage import Price, Usage, cost, dearer
 from turnout.calls.values import frozen
 from turnout.errors import BudgetRefusal, PolicyRefusal
-from turnout.routing.budget import FLOOR, applies, is_free, lacking, refusal, strictest
+from turnout.routing.budget import BY_STEP, FLOOR, applies, is_free, lacking, refusal, strictest
 from turnout.routing.conversation import RANK
 from turnout.routing.facts import Candidate, Facts, Roster, Standing
 from turnout.routing.money import dollars
@@ -29,6 +29,7 @@ MOST_OUTPUT = Tokens(2_000_000)
 MARGIN = Tokens(512)
 """Held more than a stream's engine is told: what comes before one that does not keep to it is stopped, and what two tokenizers
 differ by."""
+_NEXT = ("next",)
 AMPLE = 4
 """A budget with so many times what is held for a stream without a limit lets that hold grow; nearer to its end the engine is told."""
 
@@ -39,6 +40,22 @@ class Fit:
 
     step: Step
     failing: tuple[Standing, ...] = ()
+
+
+@frozen
+class Terms:
+    """What this call is held at on one model."""
+
+    prompt: Tokens
+    fixed: int
+    """Millionths of a nano-dollar for the prompt; rounded only in sum."""
+    each: int
+    """The same for a token of output."""
+    per_call: Nanos
+
+    def cost(self, output: int) -> Nanos:
+        """`output`: of all answers together."""
+        return Nanos(-(-(self.fixed + output * self.each) // 1_000_000) + self.per_call)
 
 
 @frozen
@@ -61,7 +78,8 @@ def afforded(call: Call, facts: Facts, found: Routed, rule: Rule | None, frame: 
         return stops
     if rule is not None and rule.max_usd_per_call is not None:
         stops = _under(rule, rule.max_usd_per_call, stops, call, facts)
-    fits = [fit(stop, call, facts) for stop in stops]
+    purse = Purse(call, facts)
+    fits = [purse.fit(stop) for stop in stops]
     first, reason, waits = fits[0], found.reason, None
     if not found.line[0].candidate.healthy and first.step.candidate.healthy:
         reason = f"{reason}; {found.line[0].candidate.name} is down or asked to be left alone"
@@ -72,7 +90,7 @@ def afforded(call: Call, facts: Facts, found: Routed, rule: Rule | None, frame: 
         if worst.budget.on_exceed == "ask":
             waits = worst
         else:
-            lower = _downgraded(call, facts, found, fits)
+            lower = _downgraded(purse, found, fits)
             if isinstance(lower, Need):
                 return lower
             if not lower:
@@ -82,7 +100,8 @@ def afforded(call: Call, facts: Facts, found: Routed, rule: Rule | None, frame: 
             reason = f'{reason}; budget "{worst.budget.name}": down to {where}'
     if first.step.max_output is not None:
         reason = f"{reason}; a budget ends its output at {int(first.step.max_output):,} tokens"
-    steps = tuple(one.step for at, one in enumerate(fits) if at == 0 or not one.failing)[:MOST_STEPS]
+    rest = [one.step for one in fits[1:] if not one.failing] if len(fits) > 1 else ()
+    steps = (first.step, *rest)[:MOST_STEPS]
     graded = found.graded
     return Plan(
         steps=steps,
@@ -104,9 +123,11 @@ def afforded(call: Call, facts: Facts, found: Routed, rule: Rule | None, frame: 
     )
 
 
-def _stops(call: Call, facts: Facts, found: Routed, rule: Rule | None) -> list[Stop] | Need:
+def _stops(call: Call, facts: Facts, found: Routed, rule: Rule | None) -> Sequence[Stop] | Need:
     """The line, then what the rule says a failure leads to."""
-    on_failure = rule.on_failure if rule is not None else ("next",)
+    on_failure = rule.on_failure if rule is not None else _NEXT
+    if on_failure == _NEXT:
+        return found.line
     stops = list(found.line) if "next" in on_failure else list(found.line[:1])
     tier = stops[0].tier
     for word in on_failure:
@@ -131,6 +152,8 @@ def rate(candidate: Candidate, roster: Roster, service: str = "") -> Price | Non
     `service`: the tier of service asked for. The provider may answer at the standard one instead, so the dearer is held.
     """
     if candidate.price is not None:
+        if not service:
+            return candidate.price
         apart = next((price for name, price in candidate.services if name == service), None)
         return candidate.price if apart is None else dearer(candidate.price, apart)
     if candidate.hold_price is not None:
@@ -144,12 +167,6 @@ def _dearest(roster: Roster) -> Price | None:
     return max(
         (price for price in prices if price is not None), key=lambda price: (price.output, price.uncached), default=None
     )
-
-
-def _input_rate(price: Price, call: Call) -> int:
-    """The dearest bucket that the prompt may land in: an hour's cache write only where the client marks what to cache."""
-    writes = price.cache_write_1h if call.outline.cache_marks else 0
-    return max(price.uncached, price.cache_write_5m, writes)
 
 
 def prompt_held(candidate: Candidate, facts: Facts) -> Tokens:
@@ -169,11 +186,16 @@ def worst_output(candidate: Candidate, call: Call, facts: Facts) -> Tokens:
     return Tokens(max(0, min(wanted, candidate.max_output or candidate.context or MOST_OUTPUT)))
 
 
-def _unsaid(call: Call, mine: Iterable[Standing], hold: Nanos) -> bool:
-    """Whether there is a budget to keep to, and no limit of the client's own."""
-    if call.outline.max_output is not None or embeds(call):
-        return False
-    return any(one.budget.unit == "tokens" or (one.budget.unit == "usd" and hold > 0) for one in mine)
+def terms(candidate: Candidate, call: Call, facts: Facts) -> Terms:
+    """The prompt at the dearest bucket that it may land in: an hour's cache write only where the client marks what to cache."""
+    prompt = prompt_held(candidate, facts)
+    price = rate(candidate, facts.roster, call.outline.service)
+    if price is None:
+        return Terms(prompt, 0, 0, Nanos(0))
+    at = price.at(prompt)
+    writes = at.cache_write_1h if call.outline.cache_marks else 0
+    dearest = max(at.uncached, at.cache_write_5m, writes)
+    return Terms(prompt, prompt * dearest, max(at.output, at.reasoning), Nanos(at.per_call))
 
 
 def _bound(call: Call, each: int, room: int) -> tuple[int, int | None]:
@@ -190,17 +212,6 @@ def _bound(call: Call, each: int, room: int) -> tuple[int, int | None]:
     return each, each - MARGIN
 
 
-def worst_cost(candidate: Candidate, call: Call, facts: Facts, output: int) -> Nanos:
-    """`output`: of all answers together."""
-    price = rate(candidate, facts.roster, call.outline.service)
-    if price is None or facts.estimate is None:
-        return Nanos(0)
-    prompt = prompt_held(candidate, facts)
-    at = price.at(prompt)
-    millionths = prompt * _input_rate(at, call) + output * max(at.output, at.reasoning)
-    return Nanos(-(-millionths // 1_000_000) + at.per_call)
-
-
 def likely_cost(candidate: Candidate, call: Call, facts: Facts) -> Nanos:
     """With the output that calls like this one usually have."""
     price = rate(candidate, facts.roster, call.outline.service)
@@ -211,7 +222,7 @@ def likely_cost(candidate: Candidate, call: Call, facts: Facts) -> Nanos:
     return cost(usage, price)
 
 
-def _under(rule: Rule, most: Nanos, stops: list[Stop], call: Call, facts: Facts) -> list[Stop]:
+def _under(rule: Rule, most: Nanos, stops: Sequence[Stop], call: Call, facts: Facts) -> Sequence[Stop]:
     kept = [stop for stop in stops if likely_cost(stop.candidate, call, facts) <= most]
     if not kept:
         likely = min(likely_cost(stop.candidate, call, facts) for stop in stops)
@@ -225,76 +236,93 @@ def _under(rule: Rule, most: Nanos, stops: list[Stop], call: Call, facts: Facts)
 # --- budgets ---
 
 
-def fit(stop: Stop, call: Call, facts: Facts) -> Fit:
-    candidate = stop.candidate
-    if is_free(call):
-        return Fit(Step(candidate, Nanos(0), tier=stop.tier))
-    prompt = prompt_held(candidate, facts)
-    each, choices = worst_output(candidate, call, facts), call.outline.choices
-    mine = [one for one in facts.standings if applies(one, candidate, stop.tier)]
-    keys = tuple(one.key for one in mine)
+class Purse:
+    """What the budgets leave for one call, step by step."""
 
-    def held(each: int, told: int | None) -> Step:
-        output = Tokens(each * choices)
-        cost = worst_cost(candidate, call, facts, output)
-        limit = Tokens(told) if told is not None else None
-        return Step(candidate, cost, Tokens(prompt + output), limit, output, stop.tier, keys)
+    def __init__(self, call: Call, facts: Facts) -> None:
+        self.call, self.facts = call, facts
+        self._standings = facts.standings
+        self._keys = tuple([one.key for one in facts.standings])
+        self._by_step = any([one.budget.scope in BY_STEP for one in facts.standings])
+        self._unsaid = call.outline.max_output is None and not embeds(call)
+        """The client sets no limit of its own, and there may be output."""
 
-    step = held(each, None)
-    unsaid = _unsaid(call, mine, step.hold)
-    room = _rooms(mine, candidate, call, facts) // choices if unsaid else None
-    if room is not None:
-        more, told = _bound(call, each, room)
-        step = held(more, told)
-    failing = _failing(mine, step)
-    if not failing:
-        return Fit(step)
-    room = room if room is not None else _rooms(mine, candidate, call, facts) // choices
-    kept = MARGIN if unsaid and call.outline.stream else 0
-    if FLOOR <= room - kept < each:
-        clamped = held(room, room - kept)
-        if not _failing(mine, clamped):
-            return Fit(clamped)
-    return Fit(step, failing)
+    def fit(self, stop: Stop) -> Fit:
+        call, candidate = self.call, stop.candidate
+        if is_free(call):
+            return Fit(Step(candidate, Nanos(0), tier=stop.tier))
+        held = terms(candidate, call, self.facts)
+        each, choices = worst_output(candidate, call, self.facts), call.outline.choices
+        mine, keys = self._standings, self._keys
+        if self._by_step:
+            mine = tuple([one for one in mine if applies(one, candidate, stop.tier)])
+            keys = tuple([one.key for one in mine])
+        step = _step(stop, held, each * choices, keys)
+        if not mine:
+            return Fit(step)
+        bounded = self._unsaid and _bounding(mine, step.hold)
+        room = 0
+        if bounded:
+            room = _room(mine, held) // choices
+            more, told = _bound(call, each, room)
+            step = _step(stop, held, more * choices, keys, told)
+        failing = _failing(mine, step)
+        if not failing:
+            return Fit(step)
+        if not bounded:
+            room = _room(mine, held) // choices
+        kept = MARGIN if bounded and call.outline.stream else 0
+        if FLOOR <= room - kept < each:
+            clamped = _step(stop, held, room * choices, keys, room - kept)
+            if not _failing(mine, clamped):
+                return Fit(clamped)
+        return Fit(step, failing)
+
+
+def _step(stop: Stop, held: Terms, output: int, keys: tuple[str, ...], told: int | None = None) -> Step:
+    """`output`: of all answers together; `told`: the limit of each that the engine gets."""
+    limit = Tokens(told) if told is not None else None
+    total = Tokens(held.prompt + output)
+    return Step(stop.candidate, held.cost(output), total, limit, Tokens(output), stop.tier, keys)
+
+
+def _bounding(mine: Iterable[Standing], hold: Nanos) -> bool:
+    """Whether there is a budget that output counts in."""
+    return any(one.budget.unit == "tokens" or (one.budget.unit == "usd" and hold > 0) for one in mine)
 
 
 def _failing(standings: Iterable[Standing], step: Step) -> tuple[Standing, ...]:
-    return tuple(one for one in standings if lacking(one, nanos=step.hold, tokens=step.tokens))
+    hold, tokens = step.hold, step.tokens
+    return tuple([one for one in standings if lacking(one, nanos=hold, tokens=tokens)])
 
 
-def _rooms(mine: Iterable[Standing], candidate: Candidate, call: Call, facts: Facts) -> int:
-    return min(_room(one, candidate, call, facts) for one in mine)
+def _room(mine: Iterable[Standing], held: Terms) -> int:
+    """Output tokens that what is left of every budget pays for; negative where it does not even pay for the prompt."""
+    return min(_room_of(one, held) for one in mine)
 
 
-def _room(standing: Standing, candidate: Candidate, call: Call, facts: Facts) -> int:
-    """Output tokens that what is left pays for; negative where it does not even pay for the prompt."""
-    prompt = prompt_held(candidate, facts)
+def _room_of(standing: Standing, held: Terms) -> int:
     unit = standing.budget.unit
     if unit == "tokens":
-        return standing.left - prompt
+        return standing.left - held.prompt
     if unit == "calls":
         return MOST_OUTPUT if standing.left >= 1 else -1
-    price = rate(candidate, facts.roster, call.outline.service)
-    if price is None:
-        return MOST_OUTPUT
-    at = price.at(prompt)
-    each = max(at.output, at.reasoning)
-    left = (standing.left - at.per_call) * 1_000_000 - prompt * _input_rate(at, call)
+    left = (standing.left - held.per_call) * 1_000_000 - held.fixed
     if left < 0:
         return -1
-    return left // each if each else MOST_OUTPUT
+    return left // held.each if held.each else MOST_OUTPUT
 
 
-def _downgraded(call: Call, facts: Facts, found: Routed, fits: list[Fit]) -> list[Fit] | Need:
+def _downgraded(purse: Purse, found: Routed, fits: list[Fit]) -> list[Fit] | Need:
     """What fits of the line itself (but nothing dearer), then of the tiers below, nearest first."""
     first = fits[0].step
     rank = RANK[first.tier] if first.tier is not None else RANK[Tier.HIGH]
     kept = [one for one in fits[1:] if not one.failing and (one.step.tier is None or RANK[one.step.tier] <= rank)]
     for tier in below(first.tier):
-        line = fitting(tier_line(facts, tier, found.walls), call, facts)
+        line = fitting(tier_line(purse.facts, tier, found.walls), purse.call, purse.facts)
         if isinstance(line, Need):
             return line
-        kept.extend(one for one in (fit(stop, call, facts) for stop in ordered(line)) if not one.failing)
+        kept.extend(one for one in map(purse.fit, ordered(line)) if not one.failing)
     seen: set[str] = set()
     unique: list[Fit] = []
     for one in kept:

@@ -21,6 +21,8 @@ from turnout.routing.money import dollars
 from turnout.routing.rules import Budget
 
 SCOPES = ("client", "developer", "department", "project", "session", "session_tree", "tier", "model", "all")
+BY_STEP = frozenset({"tier", "model"})
+"""Scopes whose budgets a call falls under or not by where it goes."""
 PERIODS = ("minute", "hour", "day", "week", "month", "session", "ever")
 UNITS = ("usd", "calls", "tokens")
 FLOOR = Tokens(4_096)

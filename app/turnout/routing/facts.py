@@ -37,10 +37,11 @@ class Candidate:
     prefill_per_s: int | None = None
     """Prompt tokens a second, as measured on a local engine; None: not known."""
     decode_per_s: int | None = None
+    name: str = field(init=False, compare=False, repr=False)
+    """`provider/model`"""
 
-    @property
-    def name(self) -> str:
-        return f"{self.provider}/{self.model}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"{self.provider}/{self.model}")
 
 
 @frozen

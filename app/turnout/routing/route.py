@@ -55,14 +55,14 @@ def routed(reading: Reading, wish: Wish, *, private: bool, name: str) -> Routed 
     found = _Router(reading, walls, name).to(wish.route)
     if isinstance(found, Need):
         return found
-    line = ordered(found.line)
+    line = found.line if len(found.line) == 1 else tuple(ordered(found.line))
     if private and not any(stop.candidate.healthy for stop in line):
         raise PolicyRefusal(
             "This conversation is private and no engine inside your walls answers now, so it was not sent anywhere.",
             hint="Start the local engine (`turnout doctor` says what is wrong), or begin a new conversation without the secret.",
             private=True,
         )
-    return found if line == list(found.line) else replace(found, line=tuple(line))
+    return found if line == found.line else replace(found, line=line)
 
 
 class _Router:
