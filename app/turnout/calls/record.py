@@ -1,9 +1,9 @@
 """A ledger row: everything that is known of a call once it ended. Never a word of the prompt or the answer."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from turnout.calls.units import Grade, Nanos, Status, Tier
-from turnout.calls.usage import Usage
+from turnout.calls.usage import NO_TOKENS, Usage
 from turnout.calls.values import frozen
 
 
@@ -18,14 +18,16 @@ class Attempt:
     """ok | refused | unreachable | timeout | status_NNN | broken | aborted"""
     hold: Nanos = Nanos(0)
     cost: Nanos = Nanos(0)
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = NO_TOKENS
     first_byte_ms: int | None = None
     duration_ms: int = 0
     error: str = ""
 
 
-@frozen
+@dataclass(slots=True)
 class CallRecord:
+    """Filled in by `proxy.booking` until it is settled; from then on nobody changes it."""
+
     id: str
     at_ms: int
     client: str = ""
@@ -55,7 +57,7 @@ class CallRecord:
     unpriced: bool = False
     """No price is known; the hold was at the dearest known price of the provider."""
     attempts: tuple[Attempt, ...] = ()
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = NO_TOKENS
     hold: Nanos = Nanos(0)
     cost: Nanos = Nanos(0)
     baseline: Nanos = Nanos(0)

@@ -36,6 +36,9 @@ class Usage:
         )
 
 
+NO_TOKENS = Usage()
+
+
 @frozen
 class Price:
     """Nano-dollars per *million* tokens of each bucket, for prompts of at least `from_prompt` tokens.

@@ -4,7 +4,6 @@ One atomic step: between reading `used` and calling `hold` nothing is awaited, s
 A hold ends exactly once (I03): `settle` of an unknown id changes nothing.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from turnout.calls.units import Nanos, Tokens
@@ -29,7 +28,9 @@ class Amount:
     calls: int = 1
 
     def of(self, unit: str) -> int:
-        return {"usd": int(self.nanos), "tokens": int(self.tokens), "calls": self.calls}[unit]
+        if unit == "usd":
+            return int(self.nanos)
+        return int(self.tokens) if unit == "tokens" else self.calls
 
 
 NOTHING = Amount(calls=0)
@@ -39,6 +40,9 @@ NOTHING = Amount(calls=0)
 class Open:
     charges: tuple[Charge, ...]
     amount: Amount
+
+    def counts_in(self, key: str) -> bool:
+        return any(charge.key == key for charge in self.charges)
 
 
 @dataclass(slots=True)
@@ -58,18 +62,21 @@ class Books:
     def keys(self) -> set[str]:
         return {*self.settled, *self.held, *self.added, *self.lost}
 
-    def hold(self, call_id: str, charges: Iterable[Charge], amount: Amount) -> None:
+    def hold(self, call_id: str, charges: tuple[Charge, ...], amount: Amount) -> None:
         """Opens a hold, or changes an open one (the next step of a plan has its own worst case)."""
-        self._closed(call_id)
-        self._open(call_id, Open(tuple(charges), amount))
+        if call_id in self.open:
+            self._closed(call_id)
+        self._open(call_id, Open(charges, amount))
 
     def settle(self, call_id: str, amount: Amount) -> bool:
         """False when there is no such hold: it was settled before."""
         kept = self._closed(call_id)
         if kept is None:
             return False
+        settled = self.settled
         for charge in kept.charges:
-            self.settled[charge.key] = self.settled.get(charge.key, 0) + amount.of(charge.unit)
+            key = charge.key
+            settled[key] = settled.get(key, 0) + amount.of(charge.unit)
         return True
 
     def drop(self, call_id: str) -> bool:
@@ -86,17 +93,21 @@ class Books:
 
     def _open(self, call_id: str, one: Open) -> None:
         self.open[call_id] = one
+        held, amount = self.held, one.amount
         for charge in one.charges:
-            self.held[charge.key] = self.held.get(charge.key, 0) + one.amount.of(charge.unit)
+            key = charge.key
+            held[key] = held.get(key, 0) + amount.of(charge.unit)
 
     def _closed(self, call_id: str) -> Open | None:
         kept = self.open.pop(call_id, None)
         if kept is None:
             return None
+        held, amount = self.held, kept.amount
         for charge in kept.charges:
-            rest = self.held.get(charge.key, 0) - kept.amount.of(charge.unit)
+            key = charge.key
+            rest = held.get(key, 0) - amount.of(charge.unit)
             if rest:
-                self.held[charge.key] = rest
+                held[key] = rest
             else:
-                self.held.pop(charge.key, None)
+                held.pop(key, None)
         return kept

@@ -1,15 +1,19 @@
 """What passes between client and engine in one call, and what was seen of it: the values `perform` works on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from turnout.calls.client import Call
 from turnout.calls.reply import Failed, StopReason
 from turnout.calls.request import Request
-from turnout.calls.units import Dialect, Json
+from turnout.calls.units import Dialect, Json, Nanos
 from turnout.calls.usage import Usage
+from turnout.ledger.rows import usd
 from turnout.proxy.answer import Answer, Headers
 from turnout.proxy.attribution import Session
 from turnout.wire.dialect import Codec, ReplyContext
+
+NOTHING_SPENT = Nanos(0)
 
 
 @dataclass(slots=True)
@@ -35,6 +39,8 @@ class Exchange:
     """What for, where Turnout itself asks (`owncalls`); empty: a client does."""
     route_headers: Headers = field(default_factory=list)
     """`x-turnout-*` of the plan; sent with the status line."""
+    credit_left: Callable[[Nanos], Nanos | None] = lambda spent: None
+    """Under the tightest dollar budget of the step at hand, once this call has cost so much; None: there is none."""
     _request: Request | None = None
 
     @property
@@ -51,6 +57,13 @@ class Exchange:
         """Ollama's way to load or unload a model: nothing is asked."""
         outline = self.call.outline
         return self.native and not any(outline.texts) and not outline.images
+
+    def plan_headers(self, spent: Nanos = NOTHING_SPENT) -> Headers:
+        """`route_headers`, and the credit that is left: what they are sent with knows what the call has cost, or is too early."""
+        left = self.credit_left(spent)
+        return (
+            self.route_headers if left is None else [*self.route_headers, (b"x-turnout-credit-usd", usd(left).encode())]
+        )
 
     def request(self) -> Request:
         """The whole request as nouns; read once, and only when something must be translated."""

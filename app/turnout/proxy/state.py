@@ -46,7 +46,6 @@ from turnout.routing.plan import Need, Plan, Step
 from turnout.settings.model import Settings
 
 log = logging.getLogger("turnout.state")
-NOTHING_SPENT = Nanos(0)
 BACK_S = 3.0
 """A tray that lost the proxy's events, or was started again, listens again within this."""
 
@@ -66,6 +65,16 @@ class Decided:
     standings: tuple[Standing, ...]
     config: "Config"
     """The version of settings and rules it was decided under, and is carried out under (I20)."""
+
+
+@frozen
+class UnderWay:
+    """An attempt that is being answered: what `Running` is made from when somebody looks."""
+
+    call: Call
+    step: Step
+    meter: Meter
+    started_ms: int
 
 
 @dataclass(slots=True)
@@ -89,8 +98,7 @@ class State:
         self.learned = Learned()
         self.mode = Mode.AUTO
         self.paused_until_ms: int | None = None
-        self.running: dict[str, Running] = {}
-        self._meters: dict[str, Meter] = {}
+        self.running: dict[str, UnderWay] = {}
         self.asks: dict[str, Ask] = {}
         self.notices = Notices(self.tell)
         self.thresholds = Thresholds(self.books, self.notices, edges.keep)
@@ -359,8 +367,8 @@ class State:
 
     def hold(self, decided: Decided, step: Step, spent: Nanos) -> None:
         """Opens the hold of this step, or turns an earlier step's into it."""
-        units = {standing.key: standing.budget.unit for standing in decided.standings}
-        charges = [Charge(key, units[key]) for key in step.buckets if key in units]
+        mine = step.buckets
+        charges = tuple([Charge(one.key, one.budget.unit) for one in decided.standings if one.key in mine])
         self.books.hold(decided.call.id, charges, Amount(Nanos(step.hold + spent), step.tokens))
         self.tell()
 
@@ -392,28 +400,26 @@ class State:
         self.hold(decided, grown, spent)
         return grown
 
-    def credit_left(self, decided: Decided, step: Step, spent: Nanos = NOTHING_SPENT) -> Nanos | None:
+    def credit_left(self, decided: Decided, step: Step, spent: Nanos) -> Nanos | None:
         """Under the tightest dollar budget this call falls under, its own hold not counted but what it has cost by now; None:
         there is none."""
-        present = self.books.open.get(decided.call.id)
-        mine = {charge.key: present.amount.nanos for charge in present.charges} if present is not None else {}
-        lefts = [
-            standing.limit - self.books.used(standing.key) + mine.get(standing.key, 0) - spent
-            for standing in decided.standings
-            if standing.budget.unit == "usd" and standing.key in step.buckets
-        ]
-        return Nanos(max(0, min(lefts))) if lefts else None
-
-    async def ledger_held(self, row: CallRecord) -> None:
-        await self.edges.held(row)
+        present, least = self.books.open.get(decided.call.id), None
+        for standing in decided.standings:
+            key = standing.key
+            if standing.budget.unit != "usd" or key not in step.buckets:
+                continue
+            left = standing.limit - self.books.used(key) - spent
+            if present is not None and present.counts_in(key):
+                left += present.amount.nanos
+            least = left if least is None else min(least, left)
+        return None if least is None else Nanos(max(0, least))
 
     def settled(self, call: Call, row: CallRecord, held: bool, decided: Decided | None, now_ms: int) -> None:
         """Exactly once per call; a call that never got a hold is only written down."""
         self.running.pop(call.id, None)
-        self._meters.pop(call.id, None)
         if held:
-            tokens = Tokens(row.usage.prompt + row.usage.produced)
-            self.books.settle(call.id, Amount(row.cost, tokens))
+            usage = row.usage
+            self.books.settle(call.id, Amount(row.cost, Tokens(usage.prompt + usage.produced)))
         if decided is not None:
             self._remember(decided, row, now_ms)
             self.thresholds.passed(decided.standings, row.buckets)
@@ -426,12 +432,8 @@ class State:
         self.edges.told(row)
         self.tell()
 
-    def learn(
-        self, call: Call, candidate: Candidate, settled: Settled, seen: Seen, estimate: Tokens, *, exact: bool
-    ) -> None:
+    def learn(self, call: Call, candidate: Candidate, settled: Settled, estimate: Tokens, *, exact: bool) -> None:
         """From an attempt that was answered: its engine is there, how much such calls put out, how its provider counts."""
-        if seen.status != "ok":
-            return
         self.health.reached(candidate.provider)
         if not settled.estimated:
             self.learned.answered(call.client.name, candidate.name, settled.usage.produced)
@@ -455,7 +457,7 @@ class State:
             return
         before = threads.recall(live.memory, outline)
         private = before.private or plan.private
-        if outline.housekeeping is not None:
+        if outline.housekeeping is not None or not row.provider:
             # A side request is no turn of the conversation it is about, and warms no cache of it.
             if private != live.memory.private:
                 live.memory = replace(live.memory, private=private)
@@ -463,23 +465,22 @@ class State:
             return
         usage = row.usage
         written = usage.cache_read + usage.cache_write_5m + usage.cache_write_1h
+        prompt = Tokens(usage.uncached + written)
         memory = Memory(
-            model=f"{row.provider}/{row.model}" if row.provider else before.model,
-            tier=row.tier if row.provider else before.tier,
-            grade=plan.grade if row.provider else before.grade,
-            ask_hash=ask_hash(outline.ask) if outline.ask and row.provider else before.ask_hash,
+            model=f"{row.provider}/{row.model}",
+            tier=row.tier,
+            grade=plan.grade,
+            ask_hash=ask_hash(outline.ask) if outline.ask else before.ask_hash,
             sealed_by=outline.sealed_by or before.sealed_by,
             private=private,
-            rule=plan.rule if row.provider else before.rule,
+            rule=plan.rule,
             last_at_ms=now_ms,
-            warm=Tokens(written or (usage.prompt if row.tier is not Tier.LOCAL else 0))
-            if row.provider
-            else before.warm,
+            warm=Tokens(written or (prompt if row.tier is not Tier.LOCAL else 0)),
             counted=decided.estimate if decided.exact and not row.estimated else Tokens(0),
-            billed=usage.prompt if not row.estimated else Tokens(0),
+            billed=prompt if not row.estimated else Tokens(0),
             cache_ttl_s=3600 if usage.cache_write_1h else 300,
             calls=before.calls + 1,
-            thread=before.thread,
+            thread=threads.key(outline) or before.thread,
             threads=before.threads,
         )
         live.memory = threads.remember(live.memory, outline, memory)
@@ -488,19 +489,22 @@ class State:
     # --- calls under way ---
 
     def began(self, call: Call, step: Step, seen: Seen) -> None:
-        self._meters[call.id] = Meter(seen)
-        self.running[call.id] = Running(
-            id=call.id,
-            client=call.client.name,
-            model=step.candidate.name,
-            tier=(step.tier or self.worth.tier_of(step.candidate) or Tier.HIGH).value,
-            started_ms=now_ms(),
-            session=call.session,
-        )
+        self.running[call.id] = UnderWay(call, step, Meter(seen), now_ms())
 
     def under_way(self) -> tuple[Running, ...]:
         """Each with what has streamed so far."""
-        return tuple(replace(one, output_tokens=self._meters[id_].tokens()) for id_, one in self.running.items())
+        return tuple(
+            Running(
+                id=id_,
+                client=one.call.client.name,
+                model=one.step.candidate.name,
+                tier=(one.step.tier or self.worth.tier_of(one.step.candidate) or Tier.HIGH).value,
+                started_ms=one.started_ms,
+                session=one.call.session,
+                output_tokens=one.meter.tokens(),
+            )
+            for id_, one in self.running.items()
+        )
 
 
 def refused_by(refusal: Refusal) -> str:

@@ -6,6 +6,7 @@ A stream's 200 goes out with the first output, or after 10 s without any; what f
 import asyncio
 
 from turnout.calls.reply import Ended, Failed, StopReason
+from turnout.calls.units import Nanos
 from turnout.errors import EngineStatusError, TurnoutError
 from turnout.proxy.answer import Headers, header_value
 from turnout.proxy.clock import Limits
@@ -48,7 +49,7 @@ class Teller:
             (b"content-type", kind.encode()),
             (b"cache-control", b"no-cache"),
             *self.headers,
-            *self.exchange.route_headers,
+            *self.exchange.plan_headers(),
             *self._dropped_header(),
         ]
 
@@ -80,8 +81,9 @@ class Teller:
         """A whole answer waits here until its cost is known: the pipeline adds the headers and sends it."""
         self.whole = (kind, body)
 
-    def whole_headers(self) -> Headers:
-        return [*self.headers, *self.exchange.route_headers, *self._dropped_header()]
+    def whole_headers(self, spent: Nanos) -> Headers:
+        """`spent`: what the call has cost."""
+        return [*self.headers, *self.exchange.plan_headers(spent), *self._dropped_header()]
 
     # --- early 200, keep-alives, failures inside a stream ---
 

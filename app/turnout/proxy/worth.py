@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from fnmatch import fnmatch
-from typing import Any
 
 from turnout.calls.client import Call
 from turnout.calls.units import Nanos, Tier
@@ -57,17 +56,15 @@ class Worth:
             self._fast = (roster, price)
         return price
 
-    def worked(self, step: Step, seen: Seen, took_ms: int) -> dict[str, Any]:
-        """`busy_ms` and `energy` of a call to an engine of our own: the busy time that it reports, else the attempt's own
-        length, at the user's watts and price of a kilowatt-hour."""
-        if not step.candidate.sovereign:
-            return {}
+    def worked(self, step: Step, seen: Seen, took_ms: int) -> tuple[int, Nanos]:
+        """Busy milliseconds, and what their electricity costs, of a call to an engine of our own: the busy time that it reports,
+        else the attempt's own length, at the user's watts and price of a kilowatt-hour."""
         busy_s = seen.busy_s if seen.busy_s > 0 else max(0.0, took_ms / 1000 - seen.queue_s)
         found = next(
             (one for one in self._settings().prices if fnmatch(step.candidate.name, one.pattern) and one.watts), None
         )
         nanos = energy(busy_s, found.watts or 0.0, found.usd_per_kwh or 0.0) if found is not None else Nanos(0)
-        return {"busy_ms": round(busy_s * 1000), "energy": nanos}
+        return round(busy_s * 1000), nanos
 
     def tier_of(self, candidate: Candidate) -> Tier | None:
         """A model outside the tiers: local when it is inside our walls, else by what it costs against the fast tier."""

@@ -1,0 +1,226 @@
+"""What a call is booked as: each attempt settled when it ends, and one row, begun when the call is decided.
+
+The row that is written down with the hold is filled in when the call ends: the ledger keeps nothing of a hold that it has
+committed. Built twice, from merged keywords, rows took 770 of a call's instructions, now 570 (call_bench --steps).
+"""
+
+from turnout.calls.record import Attempt as AttemptRow
+from turnout.calls.record import CallRecord
+from turnout.calls.reply import Event
+from turnout.calls.units import Nanos, Status, Tokens
+from turnout.calls.usage import NO_TOKENS, Usage, service_named
+from turnout.errors import BadRequestError, Refusal, TurnoutError
+from turnout.proxy.exchange import Exchange, Seen
+from turnout.proxy.growth import said
+from turnout.proxy.perform import Attempt
+from turnout.proxy.settling import Counted, Settled, doubtful, settle
+from turnout.proxy.state import Decided, State, refused_by
+from turnout.proxy.unsaid import without_echo
+from turnout.routing.plan import Step
+from turnout.wire import fields
+from turnout.wire.codec import codec
+
+BILLED = frozenset({"ok", "aborted", "broken", "timeout"})
+"""Ends of an attempt whose prompt the engine read: they are settled, if need be from our own count."""
+_UNBILLED = Settled(NO_TOKENS, Nanos(0), Nanos(0))
+
+
+class Progress:
+    """What `finally` settles from, wherever the call stood. Its values at the start are the class's own: a call sets few of them."""
+
+    decided: Decided | None = None
+    step: Step | None = None
+    """The one under way, with its hold as it has grown by now."""
+    last: Attempt | None = None
+    attempts: tuple[AttemptRow, ...] = ()
+    settled: Settled | None = None
+    """Of the last attempt."""
+    spent: Nanos = Nanos(0)
+    """By all attempts, like `usage`."""
+    usage: Usage = NO_TOKENS
+    baseline: Nanos | None = None
+    """What the asked model would have cost, once that is known of `usage`; None: not yet, or it has no price."""
+    error: TurnoutError | None = None
+    held: bool = False
+    charged: tuple[str, ...] = ()
+    """Keys of the budget buckets that the present hold is in: the ledger counts the call in the same ones as the books."""
+    row: CallRecord | None = None
+    """As the hold was written; only once it is committed, for until then the ledger's thread may still read it."""
+
+
+class Booking:
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    # --- the row ---
+
+    def held(self, exchange: Exchange, progress: Progress, step: Step) -> CallRecord:
+        """The row of a call under way: if this run is killed, the next start charges what is held."""
+        decided = progress.decided
+        assert decided is not None
+        row = self._begun(exchange, decided)
+        candidate, prompt = step.candidate, decided.estimate
+        row.provider, row.model = candidate.provider, candidate.model
+        row.tier = step.tier or candidate.tier
+        row.hold = Nanos(step.hold + progress.spent)
+        row.unpriced = candidate.price is None
+        row.estimated = True
+        # What a start charges to budgets that count tokens.
+        row.usage = Usage(prompt, output=Tokens(max(0, step.tokens - prompt)))
+        row.buckets = step.buckets
+        return row
+
+    def _begun(self, exchange: Exchange, decided: Decided | None) -> CallRecord:
+        """What a row says of the request, and of the decision where there was one."""
+        call = exchange.call
+        client, outline = call.client, call.outline
+        row = CallRecord(
+            call.id,
+            call.at_ms,
+            client.name,
+            call.developer,
+            client.department,
+            call.project,
+            call.session,
+            call.parent_session,
+            outline.dialect.value,
+            outline.model[:200],
+        )
+        row.stream, row.note = exchange.stream, exchange.own
+        if decided is None:
+            row.config = self._state.config_hash
+            return row
+        plan, grading = decided.plan, decided.grading
+        row.config = decided.config.hash
+        row.grade, row.score, row.confidence = plan.grade, plan.score, plan.confidence
+        row.rule, row.reason, row.switch, row.observed = plan.rule, plan.reason, plan.switch, plan.observed
+        row.signals, row.estimate = plan.signals, int(decided.estimate)
+        if grading is not None:
+            row.difficulty, row.features = grading.difficulty, grading.features
+            row.graded_by = "cache" if grading.cached else grading.by
+            if grading.asked:
+                row.note = f"graded by {grading.asked}"
+        return row
+
+    def ended(self, exchange: Exchange, progress: Progress, duration_ms: int) -> CallRecord:
+        """The row to settle, wherever the call stood."""
+        state, step, error, settled = self._state, progress.step, progress.error, progress.settled
+        row = progress.row or self._begun(exchange, progress.decided)
+        row.status = _status(progress, exchange)
+        row.attempts, row.buckets, row.duration_ms = progress.attempts, progress.charged, duration_ms
+        row.usage, row.estimated = progress.usage, False
+        if error is not None:
+            row.error, row.code = _written(exchange, error.message), error.code
+            if isinstance(error, Refusal) and progress.decided is None:
+                row.reason, row.rule = error.message[:300], refused_by(error)
+        if step is None or progress.decided is None:
+            return row
+        candidate, decided = step.candidate, progress.decided
+        row.provider, row.model = candidate.provider, candidate.model
+        row.tier = step.tier or candidate.tier or state.worth.tier_of(candidate)
+        row.hold, row.unpriced = step.hold, candidate.price is None
+        row.estimate = int(
+            state.estimates.expected(candidate, decided.estimate, decided.call.outline, exact=decided.exact)
+        )
+        if settled is None or progress.last is None:
+            return row
+        seen = progress.last.seen
+        row.cost, row.disputed = progress.spent, settled.disputed
+        row.estimated = settled.estimated and seen.status in BILLED
+        if exchange.own:
+            # A call of our own would not have been made at all.
+            row.overhead = progress.spent
+        else:
+            row.baseline = self.baseline(progress) or Nanos(0)
+            row.all_fast = state.worth.all_fast_cost(progress.usage)
+        if candidate.sovereign:
+            took_ms = progress.attempts[-1].duration_ms if progress.attempts else 0
+            row.busy_ms, row.energy = state.worth.worked(step, seen, took_ms)
+        row.service = service_named(seen.service) if seen.service else ""
+        row.first_byte_ms, row.queue_ms, row.dropped = seen.first_byte_ms, round(seen.queue_s * 1000), seen.dropped
+        return row
+
+    def baseline(self, progress: Progress) -> Nanos | None:
+        """Worked out once the last attempt is over, for the answer's headers or else for the row."""
+        if progress.baseline is None and progress.decided is not None:
+            progress.baseline = self._state.worth.baseline_cost(progress.decided.plan, progress.usage)
+        return progress.baseline
+
+    # --- an attempt ---
+
+    def attempted(self, exchange: Exchange, progress: Progress, attempt: Attempt, duration_ms: int) -> None:
+        """Settles an attempt, whatever way it ended; once each."""
+        state, seen, decided = self._state, attempt.seen, progress.decided
+        step = progress.step or attempt.step
+        candidate = step.candidate
+        assert decided is not None
+        if seen.sent and seen.status in BILLED:
+            counted = self._counted(exchange, decided, attempt)
+            price = state.worth.billed(candidate, exchange.call, seen)
+            settled = settle(seen.reported, counted, price, final=seen.ended or not exchange.stream)
+        else:
+            # Refused or never read: nothing was billed. A timeout may have been, so it is settled from our own count.
+            settled = _UNBILLED
+        row = AttemptRow(
+            candidate.provider,
+            candidate.model,
+            step.tier or candidate.tier or state.worth.tier_of(candidate),
+            seen.status,
+            step.hold,
+            settled.charged,
+            settled.usage,
+            seen.first_byte_ms,
+            duration_ms,
+            _written(exchange, seen.error),
+        )
+        earlier = progress.attempts
+        progress.settled, progress.attempts = settled, (*earlier, row)
+        progress.spent = Nanos(progress.spent + settled.charged)
+        progress.usage = progress.usage + settled.usage if earlier else settled.usage
+        if seen.status == "ok":
+            state.learn(exchange.call, candidate, settled, decided.estimate, exact=decided.exact)
+
+    def _counted(self, exchange: Exchange, decided: Decided, attempt: Attempt) -> Counted:
+        seen, output = attempt.seen, Tokens(0)
+        size, framed = (seen.raw_size, exchange.stream) if seen.raw else (sum(map(len, seen.text)), False)
+        doubt = doubtful(seen.reported, size, streamed=framed)
+        if doubt or (exchange.stream and not seen.ended):
+            output = self._state.estimates.output(seen_text(seen, attempt))
+            if 0 < seen.raw_size < seen.size:
+                # Of a very long stream only the beginning is kept; the rest is taken to be like it.
+                output = Tokens(output * seen.size // seen.raw_size)
+        exact = decided.exact and not exchange.call.outline.images
+        return Counted(decided.estimate, output, exact, sound=not doubt)
+
+
+def seen_text(seen: Seen, attempt: Attempt) -> str:
+    """The output text of an attempt, to be counted: kept as events, or as raw bytes read only now."""
+    if seen.text or seen.dialect is None or not seen.raw:
+        return "".join(seen.text)
+    spoken = codec(seen.dialect)
+    events: list[Event] = []
+    if attempt.exchange.stream:
+        reader = spoken.reply_reader()
+        events = [event for chunk in seen.raw for event in reader.feed(chunk)]
+    else:
+        try:
+            events = spoken.read_reply(fields.load_reply(b"".join(seen.raw)))
+        except BadRequestError:
+            return ""
+    return "".join(map(said, events))
+
+
+def _written(exchange: Exchange, said: str) -> str:
+    """An error as the ledger may keep it."""
+    return without_echo(said, exchange.call.outline.texts)[:500] if said else ""
+
+
+def _status(progress: Progress, exchange: Exchange) -> Status:
+    error, last = progress.error, progress.last
+    if isinstance(error, Refusal):
+        return Status.REFUSED
+    if error is not None or last is None:
+        return Status.ABORTED if exchange.answer.gone else Status.FAILED
+    if last.seen.status == "aborted":
+        return Status.ABORTED
+    return Status.SETTLED if last.seen.status == "ok" else Status.FAILED
