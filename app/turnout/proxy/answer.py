@@ -64,12 +64,15 @@ class Answer:
         self._on_gone = None
         self._notice(None)
 
-    async def start(self, status: int, headers: Headers) -> None:
+    async def start(self, status: int, headers: Headers, *, follows: bool = False) -> None:
+        """`follows`: the body is sent in the same turn of the loop, so that both can leave in one write."""
         if self.started:
             return
         self.started = True
         self.status = status
-        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, SIGNED]})
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": [*headers, SIGNED], "follows": follows}
+        )
 
     async def write(self, data: bytes) -> None:
         """Output. Waits while the client reads slower than the engine writes, so nothing piles up here."""
@@ -90,7 +93,7 @@ class Answer:
 
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         if not self.started:
-            await self.start(status, [*headers, (b"content-length", str(len(body)).encode())])
+            await self.start(status, [*headers, (b"content-length", str(len(body)).encode())], follows=True)
             self.produced = self.produced or bool(body)
         await self.finish(body)
 

@@ -153,6 +153,8 @@ async def _serve(paths: Paths, port: int | None, host: str | None, *, parent_std
         task.cancel()
     if late:
         await asyncio.wait(late, timeout=2)
+        # One that had not begun could not take itself off.
+        server.server_state.tasks.difference_update(late)
     server.should_exit = True
     server.force_exit = program.app.in_flight > 0
     await asyncio.wait({serving}, timeout=3)
