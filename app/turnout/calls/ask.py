@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from functools import lru_cache
+from itertools import compress
 
 from turnout.calls.values import frozen
 
@@ -140,6 +141,8 @@ _MESSAGES = (
     "I am working with you on code in a git repository.",
 )
 """A user turn that begins so was written by the harness, whole."""
+_WHOLE = (*_MESSAGES, "# AGENTS.md instructions for ")
+"""What is left begins so."""
 
 _EXAMPLES = frozenset(
     (
@@ -196,23 +199,18 @@ def peel(text: str) -> str:
 
 @lru_cache(maxsize=1_024)
 def _peeled(text: str) -> str:
-    start = text.lstrip()
-    if start.startswith(_MESSAGES):
+    if text.lstrip().startswith(_MESSAGES):
         return ""
     if "</" in text:
         text = _without_blocks(text)
     if _UNTRUSTED in text:
         text = _without_envelopes(text)
-    for heading in _AFTER:
-        at = text.rfind(heading)
-        if at >= 0:
-            text = text[at + len(heading) :]
-    for trailer in _TRAILERS:
-        at = text.find(trailer)
-        if at >= 0:
-            text = text[:at]
+    for heading in filter(text.__contains__, _AFTER):
+        text = text.rpartition(heading)[2]
+    for trailer in filter(text.__contains__, _TRAILERS):
+        text = text.partition(trailer)[0]
     text = text.strip()
-    if text in _EXAMPLES or text.startswith(_MESSAGES) or text.startswith("# AGENTS.md instructions for "):
+    if text in _EXAMPLES or text.startswith(_WHOLE):
         return ""
     return text
 
@@ -221,20 +219,27 @@ _peeled_long = lru_cache(maxsize=8)(_peeled.__wrapped__)
 
 
 def gather(turns: Mapping[int, str], tools: Collection[str] = ()) -> Asks:
-    """The asks among the user turns: the number of each message and its text parts joined, oldest first.
+    """The asks among the user turns: the number of each message and its text parts joined, oldest first."""
+    return asks_in({turn: peel(text) for turn, text in turns.items()}, tools)
+
+
+def asks_in(words: Mapping[int, str], tools: Collection[str] = ()) -> Asks:
+    """The same of turns that are peeled; empty ones are a harness's.
 
     What a harness says in the person's place does not count: a reminder set right behind the ask, and a long text that
     comes again and again, word for word (a client was seen to send one 2,327 times in 132 s).
     """
-    peeled = {turn: words for turn, text in turns.items() if (words := peel(text))}
+    human = list(compress(words, words.values()))
     said: set[str] = set()
-    if len(peeled) >= _NAG_TIMES:
-        times = Counter(peeled.values())
-        said = {words for words, seen in times.items() if seen >= _NAG_TIMES and len(words) >= _NAG_LENGTH}
+    # Three of a kind are two less in a set; one less where it holds an empty one.
+    if len(human) - len(set(words.values())) >= _NAG_TIMES - 2:
+        times = Counter(words.values())
+        said = {one for one, seen in times.items() if seen >= _NAG_TIMES and len(one) >= _NAG_LENGTH}
     if not _REMINDING_TOOLS.isdisjoint(tools):
-        said.update(words for turn, words in peeled.items() if turn - 1 in peeled)
-    human = [turn for turn, words in peeled.items() if words not in said]
-    return Asks(peeled[human[-1]], peeled[human[0]], len(human), human[-1]) if human else Asks()
+        said.update(words[turn] for turn in human if words.get(turn - 1))
+    if said:
+        human = [turn for turn in human if words[turn] not in said]
+    return Asks(words[human[-1]], words[human[0]], len(human), human[-1]) if human else Asks()
 
 
 def _without_blocks(text: str) -> str:

@@ -15,6 +15,8 @@ _AROUND = 254 - DEPTH
 _SHALLOW = 2 * DEPTH
 """Bytes that hold no more levels than those, each with its two brackets."""
 _LONG = 4_096
+_MOST = 10**15
+"""No count is larger."""
 
 
 def load(body: bytes) -> Json:
@@ -145,7 +147,7 @@ def integer_or(d: dict[str, Json], key: str, path: str = "") -> int | None:
     value = d.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) > 1e15:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) > _MOST:
         raise wrong(at(path, key), "a whole number", value)
     return int(value)
 
@@ -234,9 +236,23 @@ def said_int(d: Json, *keys: str) -> int:
         d = d.get(key)
     if d is None:
         return 0
-    if isinstance(d, bool) or not isinstance(d, int | float) or d != d or abs(d) > 1e15:
+    if isinstance(d, bool) or not isinstance(d, int | float) or d != d or abs(d) > _MOST:
         return -1
     return int(d)
+
+
+def said_texts(d: Json, *keys: str) -> list[str]:
+    """Several members of one object, each as `said_text` has it, in one call."""
+    if type(d) is not dict:
+        return [""] * len(keys)
+    return [value if type(value) is str else "" for value in map(d.get, keys)]
+
+
+def said_ints(d: Json, *keys: str) -> list[int]:
+    """Several members of one object, each as `said_int` has it, in one call."""
+    if type(d) is not dict:
+        return [0] * len(keys)
+    return [value if type(value) is int and 0 <= value <= _MOST else said_int(value) for value in map(d.get, keys)]
 
 
 def said_items(d: Json, *keys: str) -> list[Json]:

@@ -1,21 +1,41 @@
-"""What every dialect's `outline` gathers, in one place: texts to count, the asks, tool calls, images. Pure."""
+"""What every dialect's `outline` gathers, in one place: texts to count, the asks, tool calls, images. Pure, but for what is
+remembered of the newest conversations.
 
+An agent sends its whole history again with every step, and its tools. Both are read once: what an earlier call of the
+conversation brought, byte for byte, is found again by one comparison (150 messages of 200 KB: 19,400 instructions and 120 us
+before, 1,700 and 40 after; call_bench --steps).
+"""
+
+from collections.abc import Callable
 from dataclasses import replace
+from sys import getsizeof
 
-from turnout.calls.ask import Asks, gather
+import orjson
+
+from turnout.calls.ask import asks_in, peel
 from turnout.calls.housekeeping import recognise
 from turnout.calls.outline import Outline
 from turnout.calls.units import Dialect, Family, Json, Tokens
+from turnout.calls.values import frozen
 from turnout.wire.fields import dump_text
+from turnout.wire.newest import Newest
+
+CALLS, ERRORS = 12, 6
+"""How many of the newest tool calls and results an outline tells of."""
+_FRESH = 4
+"""Messages at the end of a history that the next call may send otherwise: harnesses move their cache marks along."""
+_STEP = 8
+"""A history is kept anew when it has grown by so many messages, and shorter ones are not."""
 
 
 class Gatherer:
-    """Fed message by message in order; `outline` closes it. Human text is peeled only where it is asked for."""
+    """Fed message by message in order; `outline` closes it."""
 
     __slots__ = (
         "_calls",
         "_errors",
         "_humans",
+        "_words",
         "cache_marks",
         "images",
         "sealed_by",
@@ -31,13 +51,36 @@ class Gatherer:
         self.images = 0
         self.cache_marks = 0
         self.sealed_by: Family | None = None
-        self._humans: list[tuple[int, str]] = []
+        self._humans: dict[int, str] = {}
+        """Text of user messages by the message's number, as it came: it is peeled when it is asked for."""
+        self._words: dict[int, str] = {}
+        """The same, peeled; empty where a harness wrote all of it."""
         self._calls: list[str] = []
         self._errors: list[bool] = []
+
+    def copy(self) -> "Gatherer":
+        self._peel()
+        made = Gatherer()
+        made.texts, made.system, made._words = self.texts[:], self.system[:], self._words.copy()
+        made._calls, made._errors = self._calls[-CALLS:], self._errors[-ERRORS:]
+        made.turns, made.images = self.turns, self.images
+        made.cache_marks, made.sealed_by = self.cache_marks, self.sealed_by
+        return made
+
+    @property
+    def size(self) -> int:
+        """Bytes, about: what its texts take."""
+        self._peel()
+        return sum(map(getsizeof, self.texts)) + sum(map(getsizeof, self._words.values()))
 
     def add_system(self, text: str) -> None:
         self.system.append(text)
         self.texts.append(text)
+
+    def add_instructions(self, texts: list[str]) -> None:
+        """System text that stands beside the messages, and before all of them."""
+        self.system[:0] = texts
+        self.texts[:0] = texts
 
     def begin(self) -> None:
         """The next message that is neither system nor developer text."""
@@ -46,7 +89,8 @@ class Gatherer:
     def add_human(self, text: str) -> None:
         """Text of a user message; what is left of it after peeling is an ask."""
         self.texts.append(text)
-        self._humans.append((self.turns, text))
+        before = self._humans.get(self.turns)
+        self._humans[self.turns] = text if before is None else f"{before}\n{text}"
 
     def add_text(self, text: str) -> None:
         self.texts.append(text)
@@ -70,18 +114,23 @@ class Gatherer:
         include_usage: bool = False,
         max_output: int | None = None,
         choices: int | None = None,
-        tools: tuple[str, ...] = (),
-        tool_texts: tuple[str, ...] = (),
+        tools: "Tools | None" = None,
         thinking: bool = False,
         effort: str = "",
         service: str = "",
         schema: bool = False,
         session: str = "",
         parent_session: str = "",
-        server_tools: tuple[str, ...] = (),
         extras: dict[str, str] | None = None,
     ) -> Outline:
-        asks, is_last = self._asked(tools)
+        self._peel()
+        offered = tools or NO_TOOLS
+        words, turns = self._words, self.turns
+        asks = asks_in(words, offered.names)
+        is_last = asks.turn == turns
+        if asks.count and not is_last:
+            # A reminder that a harness sets right behind the ask is a user turn too.
+            is_last = all(turn in words for turn in range(asks.turn + 1, turns + 1))
         made = Outline(
             dialect=dialect,
             model=model,
@@ -91,39 +140,115 @@ class Gatherer:
             choices=choices or 1,
             ask=asks.newest,
             asks=asks.count,
-            ask_is_last=is_last or self.turns == 0,
+            ask_is_last=is_last,
             first_ask=asks.first,
             system="\n".join(self.system),
-            turns=self.turns,
-            texts=(*self.texts, *tool_texts),
-            tools=len(tools) + len(server_tools),
-            tool_names=tools,
-            last_tool_calls=tuple(self._calls[-12:]),
-            tool_errors=sum(self._errors[-6:]),
+            turns=turns,
+            texts=(*self.texts, *offered.texts),
+            tools=len(offered.names) + len(offered.server),
+            tool_names=offered.names,
+            last_tool_calls=tuple(self._calls[-CALLS:]),
+            tool_errors=sum(self._errors[-ERRORS:]),
             images=self.images,
             thinking=thinking,
             effort=effort,
             service=service,
             sealed_by=self.sealed_by,
-            cache_marks=self.cache_marks,
+            cache_marks=self.cache_marks + offered.cache_marks,
             schema=schema,
             session=session,
             parent_session=parent_session,
-            server_tools=server_tools,
+            server_tools=offered.server,
             extras=extras or {},
         )
         kind = recognise(made)
-        if kind is None:
-            return made
-        return replace(made, housekeeping=kind)
+        return made if kind is None else replace(made, housekeeping=kind)
 
-    def _asked(self, tools: tuple[str, ...]) -> tuple[Asks, bool]:
-        """The asks, and whether the newest one is what came last."""
-        by_turn: dict[int, str] = {}
-        for turn, text in self._humans:
-            before = by_turn.get(turn)
-            by_turn[turn] = text if before is None else f"{before}\n{text}"
-        asks = gather(by_turn, tools)
-        # A reminder that a harness sets right behind the ask is a user turn too.
-        is_last = asks.count > 0 and all(turn in by_turn for turn in range(asks.turn + 1, self.turns + 1))
-        return asks, is_last
+    def _peel(self) -> None:
+        for turn, text in self._humans.items():
+            self._words[turn] = peel(text)
+        self._humans.clear()
+
+
+# --- what earlier calls brought ---
+
+
+@frozen
+class _History:
+    """The first messages of a conversation, read."""
+
+    head: bytes
+    """Those messages as JSON, an array that is not closed."""
+    count: int
+    seen: Gatherer
+
+
+_HISTORIES = Newest[_History](16_000_000)
+
+
+def gathered(dialect: Dialect, messages: list[Json], take: Callable[[Gatherer, Json, int], None]) -> Gatherer:
+    """Each message through `take`, with its place, but for those that were read before. Raises what `take` raises."""
+    last = len(messages) - _FRESH
+    if last < _STEP:
+        return _taken(Gatherer(), messages, 0, len(messages), take)
+    try:
+        whole = orjson.dumps(messages)
+        # Neither a system text, which all conversations of a client share, nor more than is needed to tell them apart.
+        key = dialect, hash(orjson.dumps(messages[1:3]))
+    except TypeError:  # what no JSON text can have said
+        return _taken(Gatherer(), messages, 0, len(messages), take)
+    known = _HISTORIES.get(key)
+    if known is None or not whole.startswith(known.head) or whole[len(known.head)] not in b",]":
+        seen, done = Gatherer(), 0
+    else:
+        seen, done = known.seen.copy(), known.count
+    if last - done >= _STEP:
+        _taken(seen, messages, done, last, take)
+        head = orjson.dumps(messages[:last])[:-1]
+        _HISTORIES.put(key, _History(head, last, seen.copy()), len(head) + seen.size)
+        done = last
+    return _taken(seen, messages, done, len(messages), take)
+
+
+def _taken(
+    seen: Gatherer, messages: list[Json], start: int, end: int, take: Callable[[Gatherer, Json, int], None]
+) -> Gatherer:
+    for place in range(start, end):
+        take(seen, messages[place], place)
+    return seen
+
+
+@frozen
+class Tools:
+    """The tools a request offers."""
+
+    names: tuple[str, ...] = ()
+    server: tuple[str, ...] = ()
+    """Kinds of those that only the vendor itself can run."""
+    texts: tuple[str, ...] = ()
+    """Each as JSON, for it is billed as input."""
+    cache_marks: int = 0
+
+
+NO_TOOLS = Tools()
+_TOOLS = Newest[tuple[bytes, Tools]](4_000_000)
+
+
+def offered(dialect: Dialect, tools: list[Json], read: Callable[[Json], Tools]) -> Tools:
+    """All tools of a request in one; `read` tells of a single one, without its text."""
+    if not tools:
+        return NO_TOOLS
+    whole = orjson.dumps(tools)
+    key = dialect, len(whole)
+    known = _TOOLS.get(key)
+    if known is not None and known[0] == whole:
+        return known[1]
+    each = [read(tool) for tool in tools]
+    made = Tools(
+        tuple(name for one in each for name in one.names),
+        tuple(kind for one in each for kind in one.server),
+        tuple(dump_text(tool) for tool in tools),
+        sum(one.cache_marks for one in each),
+    )
+    _TOOLS.put(key, (whole, made), 2 * len(whole))
+    return made

@@ -21,7 +21,7 @@ from turnout.calls.units import Dialect, Family, Json, Tokens
 from turnout.calls.usage import Usage, service_named
 from turnout.wire.blocks import gathered
 from turnout.wire.dialect import ReplyContext
-from turnout.wire.fields import arguments, dump, said, said_int, said_items, said_text
+from turnout.wire.fields import arguments, dump, said, said_int, said_ints, said_items, said_text, said_texts
 from turnout.wire.foreign import SEAL
 from turnout.wire.parts import flat_name, plain_id, split_flat_name
 
@@ -46,24 +46,19 @@ REASONS = {
 
 def usage_of(doc: Json) -> Usage:
     """Input is told apart from cache reads and writes already; only the 5m / 1h split is inside the writes."""
-    written = said_int(doc, "cache_creation_input_tokens")
+    prompt, read, written, output = said_ints(
+        doc, "input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens"
+    )
     hour = said_int(doc, "cache_creation", "ephemeral_1h_input_tokens")
     if 0 < hour <= written:
         written -= hour
     else:
         hour = min(hour, 0)
-    return Usage(
-        Tokens(said_int(doc, "input_tokens")),
-        Tokens(said_int(doc, "cache_read_input_tokens")),
-        Tokens(written),
-        Tokens(hour),
-        Tokens(said_int(doc, "output_tokens")),
-        Tokens(0),
-    )
+    return Usage(Tokens(prompt), Tokens(read), Tokens(written), Tokens(hour), Tokens(output), Tokens(0))
 
 
 def usage_seen(doc: Json) -> UsageSeen:
-    return UsageSeen(usage_of(doc), service=service_named(said_text(doc, "speed"), said_text(doc, "service_tier")))
+    return UsageSeen(usage_of(doc), service=service_named(*said_texts(doc, "speed", "service_tier")))
 
 
 def usage_json(usage: Usage) -> dict[str, Json]:

@@ -7,7 +7,7 @@ from turnout.calls.units import Family, Json, Tokens
 from turnout.calls.usage import Usage
 from turnout.wire.blocks import gathered
 from turnout.wire.dialect import ReplyContext
-from turnout.wire.fields import arguments, dump, said_int
+from turnout.wire.fields import arguments, dump, said_ints
 from turnout.wire.parts import flat_name
 
 STOPS = {
@@ -24,16 +24,18 @@ FINISHES = {StopReason.LENGTH: "MAX_TOKENS", StopReason.FILTER: "SAFETY"}
 
 
 def usage_of(doc: Json) -> Usage:
-    prompt, cached = said_int(doc, "promptTokenCount"), said_int(doc, "cachedContentTokenCount")
-    prompt += max(0, said_int(doc, "toolUsePromptTokenCount"))
+    prompt, cached, by_tools, output, reasoning = said_ints(
+        doc,
+        "promptTokenCount",
+        "cachedContentTokenCount",
+        "toolUsePromptTokenCount",
+        "candidatesTokenCount",
+        "thoughtsTokenCount",
+    )
+    prompt += max(0, by_tools)
     if 0 <= cached <= prompt:
         prompt -= cached
-    return Usage(
-        Tokens(prompt),
-        Tokens(cached),
-        output=Tokens(said_int(doc, "candidatesTokenCount")),
-        reasoning=Tokens(said_int(doc, "thoughtsTokenCount")),
-    )
+    return Usage(Tokens(prompt), Tokens(cached), output=Tokens(output), reasoning=Tokens(reasoning))
 
 
 def usage_json(usage: Usage) -> dict[str, Json]:

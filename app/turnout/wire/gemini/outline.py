@@ -1,7 +1,5 @@
 """A Gemini request seen from above."""
 
-import orjson
-
 from turnout.calls.outline import Outline
 from turnout.calls.units import Dialect, Family, Json
 from turnout.errors import BadRequestError
@@ -9,26 +7,17 @@ from turnout.wire.fields import dump, items, items_or, obj, positive_or, said, s
 from turnout.wire.foreign import NO_SEALS
 from turnout.wire.gemini.names import camel
 from turnout.wire.gemini.request_reader import DECLARED, config_of, declarations, system_of
-from turnout.wire.outlining import Gatherer
+from turnout.wire.outlining import Gatherer, Tools, gathered, offered
 
 
 def from_above(doc: Json, path_model: str, *, stream: bool | None) -> Outline:
     body = camel(obj(doc))
-    seen = Gatherer()
-    for part in said_items(system_of(body), "parts"):
-        seen.add_system(said_text(part, "text"))
+    instructions = [said_text(part, "text") for part in said_items(system_of(body), "parts")]
     contents = items(body.get("contents"), "contents")
     if not contents:
         raise BadRequestError("must hold at least one content", path="contents")
-    for i, one in enumerate(contents):
-        _outline_content(seen, obj(one, f"contents[{i}]"), f"contents[{i}]")
-    names: list[str] = []
-    server: list[str] = []
-    texts: list[str] = []
-    for tool in items_or(body, "tools"):
-        texts.append(orjson.dumps(tool).decode())
-        names += [said_text(one, "name") for one in declarations(tool)]
-        server += [key for key in (tool if isinstance(tool, dict) else {}) if key not in DECLARED]
+    seen = gathered(Dialect.GEMINI, contents, _take)
+    seen.add_instructions(instructions)
     config = config_of(body)
     thinking = said(config, "thinkingConfig")
     return seen.outline(
@@ -38,16 +27,21 @@ def from_above(doc: Json, path_model: str, *, stream: bool | None) -> Outline:
         include_usage=True,
         max_output=positive_or(config, "maxOutputTokens", "generationConfig"),
         choices=positive_or(config, "candidateCount", "generationConfig"),
-        tools=tuple(names),
-        tool_texts=tuple(texts),
+        tools=offered(Dialect.GEMINI, items_or(body, "tools"), _tool),
         thinking=thinking is not None and said(thinking, "thinkingBudget") != 0,
         effort=said_text(thinking, "thinkingLevel").lower(),
         schema=said_text(config, "responseMimeType") == "application/json",
-        server_tools=tuple(server),
     )
 
 
-def _outline_content(seen: Gatherer, content: dict[str, Json], path: str) -> None:
+def _tool(tool: Json) -> Tools:
+    kinds = tuple(key for key in (tool if isinstance(tool, dict) else {}) if key not in DECLARED)
+    return Tools(tuple(said_text(one, "name") for one in declarations(tool)), kinds)
+
+
+def _take(seen: Gatherer, one: Json, place: int) -> None:
+    path = f"contents[{place}]"
+    content = obj(one, path)
     role = text_or(content, "role", path, "user")
     if role not in ("user", "model", "function", "tool", "system"):
         raise BadRequestError(f"must be user or model, not {role[:40]!r}", path=f"{path}.role")

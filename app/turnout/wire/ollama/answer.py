@@ -20,7 +20,7 @@ from turnout.calls.units import Json, Tokens
 from turnout.calls.usage import Usage
 from turnout.wire.blocks import gathered
 from turnout.wire.dialect import ReplyContext
-from turnout.wire.fields import arguments, dump, said, said_int, said_items, said_text
+from turnout.wire.fields import arguments, dump, said, said_ints, said_items, said_text
 from turnout.wire.parts import flat_name, made_id, split_flat_name
 
 STOPS = {"stop": StopReason.END, "length": StopReason.LENGTH, "load": StopReason.END, "unload": StopReason.END}
@@ -28,13 +28,15 @@ STOPS = {"stop": StopReason.END, "length": StopReason.LENGTH, "load": StopReason
 
 def usage_of(doc: Json) -> Usage:
     """`prompt_eval_count` counts cached tokens too, and costs nothing per token: all of it is uncached here."""
-    return Usage(uncached=Tokens(said_int(doc, "prompt_eval_count")), output=Tokens(said_int(doc, "eval_count")))
+    prompt, output = said_ints(doc, "prompt_eval_count", "eval_count")
+    return Usage(uncached=Tokens(prompt), output=Tokens(output))
 
 
 def timed(doc: Json) -> UsageSeen:
     """Queue wait is what is left of the total: total - load - prompt_eval - eval (checked on the recorded transcripts)."""
-    prompt, output = said_int(doc, "prompt_eval_duration"), said_int(doc, "eval_duration")
-    load, total = said_int(doc, "load_duration"), said_int(doc, "total_duration")
+    prompt, output, load, total = said_ints(
+        doc, "prompt_eval_duration", "eval_duration", "load_duration", "total_duration"
+    )
     busy = max(0, prompt) + max(0, output)
     return UsageSeen(usage_of(doc), busy / 1e9, max(0, load) / 1e9, max(0, total - load - busy) / 1e9)
 

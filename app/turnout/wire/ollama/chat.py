@@ -14,8 +14,33 @@ from turnout.wire.ollama.answer import read_whole, write_whole
 from turnout.wire.ollama.request_reader import limit_of, read_common, read_messages
 from turnout.wire.ollama.request_writer import write_common, write_messages
 from turnout.wire.ollama.stream import Reader, Writer
-from turnout.wire.outlining import Gatherer
+from turnout.wire.outlining import Gatherer, Tools, gathered, offered
 from turnout.wire.parts import allowed_tools, flat_name, schema_of, split_flat_name
+
+
+def _take(seen: Gatherer, one: Json, place: int) -> None:
+    path = f"messages[{place}]"
+    message = obj(one, path)
+    role, words = text(message, "role", path), text_or(message, "content", path)
+    if role == "system":
+        seen.add_system(words)
+        return
+    seen.begin()
+    if role == "user":
+        seen.add_human(words)
+        seen.images += len(items_or(message, "images", path))
+    elif role == "tool":
+        seen.add_result(words)
+    elif role == "assistant":
+        seen.add_text(words)
+        for call in items_or(message, "tool_calls", path):
+            seen.add_call(said_text(call, "function", "name"), said(call, "function", "arguments"))
+    else:
+        raise BadRequestError(f"must be system, user, assistant or tool, not {role[:40]!r}", path=f"{path}.role")
+
+
+def _tool(tool: Json) -> Tools:
+    return Tools((said_text(tool, "function", "name"),))
 
 
 class OllamaChat:
@@ -23,29 +48,7 @@ class OllamaChat:
 
     def outline(self, doc: Json, *, path_model: str = "", stream: bool | None = None) -> Outline:
         body = obj(doc)
-        seen = Gatherer()
-        for i, one in enumerate(items_or(body, "messages")):
-            path = f"messages[{i}]"
-            message = obj(one, path)
-            role, words = text(message, "role", path), text_or(message, "content", path)
-            if role == "system":
-                seen.add_system(words)
-                continue
-            seen.begin()
-            if role == "user":
-                seen.add_human(words)
-                seen.images += len(items_or(message, "images", path))
-            elif role == "tool":
-                seen.add_result(words)
-            elif role == "assistant":
-                seen.add_text(words)
-                for call in items_or(message, "tool_calls", path):
-                    seen.add_call(said_text(call, "function", "name"), said(call, "function", "arguments"))
-            else:
-                raise BadRequestError(
-                    f"must be system, user, assistant or tool, not {role[:40]!r}", path=f"{path}.role"
-                )
-        tools = items_or(body, "tools")
+        seen = gathered(Dialect.OLLAMA_CHAT, items_or(body, "messages"), _take)
         think = body.get("think")
         return seen.outline(
             Dialect.OLLAMA_CHAT,
@@ -53,8 +56,7 @@ class OllamaChat:
             stream=flag_or(body, "stream") is not False,
             include_usage=True,
             max_output=limit_of(obj_or(body, "options")),
-            tools=tuple(said_text(tool, "function", "name") for tool in tools),
-            tool_texts=tuple(dump(tool).decode() for tool in tools),
+            tools=offered(Dialect.OLLAMA_CHAT, items_or(body, "tools"), _tool),
             thinking=think not in (None, False, ""),
             effort=think if isinstance(think, str) else "",
             schema=body.get("format") not in (None, ""),

@@ -19,7 +19,7 @@ from turnout.calls.units import Json, Tokens
 from turnout.calls.usage import Usage
 from turnout.wire.blocks import gathered
 from turnout.wire.dialect import ReplyContext
-from turnout.wire.fields import dump, said, said_int, said_items, said_text
+from turnout.wire.fields import dump, said, said_int, said_ints, said_items, said_text, said_texts
 from turnout.wire.parts import flat_name, made_id, split_flat_name
 
 STOPS = {
@@ -41,10 +41,8 @@ FINISHES = {
 
 def usage_of(doc: Json) -> Usage:
     """Disjoint buckets: cached tokens are inside `prompt_tokens`, reasoning inside `completion_tokens`."""
-    prompt = said_int(doc, "prompt_tokens")
-    output = said_int(doc, "completion_tokens")
-    cached = said_int(doc, "prompt_tokens_details", "cached_tokens")
-    written = said_int(doc, "prompt_tokens_details", "cache_write_tokens")
+    prompt, output = said_ints(doc, "prompt_tokens", "completion_tokens")
+    cached, written = said_ints(said(doc, "prompt_tokens_details"), "cached_tokens", "cache_write_tokens")
     reasoning = said_int(doc, "completion_tokens_details", "reasoning_tokens")
     if min(cached, written, prompt) >= 0 and cached + written <= prompt:
         prompt -= cached + written
@@ -73,37 +71,41 @@ def usage_json(usage: Usage) -> dict[str, Json]:
 
 
 def read(doc: Json) -> list[Event]:
-    choice = next(iter(said_items(doc, "choices")), None)
-    if said(doc, "error") is not None and choice is None:
+    choices = said_items(doc, "choices")
+    choice = choices[0] if choices else None
+    if choice is None and said(doc, "error") is not None:
         return [Failed(error_text(doc))]
     message = said(choice, "message")
-    if not isinstance(message, dict):
+    if type(doc) is not dict or type(message) is not dict:
         return [Failed("the answer holds no choices[0].message")]
-    found: list[Event] = [Began(said_text(doc, "id"), said_text(doc, "model"), max(0, said_int(doc, "created")))]
+    id_, model, service = said_texts(doc, "id", "model", "service_tier")
+    found: list[Event] = [Began(id_, model, max(0, said_int(doc, "created")))]
     found += thought_of(message)
     content = message.get("content")
-    if isinstance(content, str) and content:
-        found.append(TextDelta(content))
-    for part in said_items(message, "content"):
-        if said_text(part, "text"):
-            found.append(TextDelta(said_text(part, "text")))
-    if said_text(message, "refusal"):
-        found.append(RefusalDelta(said_text(message, "refusal")))
-    calls = said_items(message, "tool_calls")
+    if type(content) is str:
+        if content:
+            found.append(TextDelta(content))
+    elif content is not None:
+        found += [TextDelta(words) for part in said_items(content) if (words := said_text(part, "text"))]
+    refusal, calls = message.get("refusal"), said_items(message, "tool_calls")
+    if type(refusal) is str and refusal:
+        found.append(RefusalDelta(refusal))
     for index, call in enumerate(calls):
-        found += _whole_call(index, call, said_text(doc, "id"))
-    if isinstance(doc, dict) and doc.get("usage") is not None:
-        found.append(UsageSeen(usage_of(doc["usage"])))
+        found += _whole_call(index, call, id_)
+    usage = doc.get("usage")
+    if usage is not None:
+        found.append(UsageSeen(usage_of(usage)))
     reason = STOPS.get(said_text(choice, "finish_reason"), StopReason.END)
     # Some local servers say `stop` beside tool calls; agents then end their turn.
     if calls and reason is StopReason.END:
         reason = StopReason.TOOLS
-    found.append(Ended(reason, service_tier=said_text(doc, "service_tier")))
+    found.append(Ended(reason, service_tier=service))
     return found
 
 
 def thought_of(message: Json) -> list[Event]:
-    thought = said_text(message, "reasoning_content") or said_text(message, "reasoning")
+    words = said_texts(message, "reasoning_content", "reasoning")
+    thought = words[0] or words[1]
     return [ThinkingDelta(thought)] if thought else []
 
 

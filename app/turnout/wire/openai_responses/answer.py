@@ -22,14 +22,13 @@ from turnout.calls.reply import (
 from turnout.calls.units import Dialect, Family, Json, Tokens
 from turnout.calls.usage import Usage
 from turnout.wire.dialect import ReplyContext
-from turnout.wire.fields import said, said_int, said_items, said_text
+from turnout.wire.fields import said, said_int, said_ints, said_items, said_text, said_texts
 from turnout.wire.parts import flat_name, split_flat_name
 
 
 def usage_of(doc: Json) -> Usage:
-    prompt, output = said_int(doc, "input_tokens"), said_int(doc, "output_tokens")
-    cached = said_int(doc, "input_tokens_details", "cached_tokens")
-    written = said_int(doc, "input_tokens_details", "cache_write_tokens")
+    prompt, output = said_ints(doc, "input_tokens", "output_tokens")
+    cached, written = said_ints(said(doc, "input_tokens_details"), "cached_tokens", "cache_write_tokens")
     reasoning = said_int(doc, "output_tokens_details", "reasoning_tokens")
     if min(cached, written) >= 0 and cached + written <= prompt:
         prompt -= cached + written
@@ -59,10 +58,11 @@ def _read_output(output: list[Json]) -> list[Event]:
         kind = said_text(item, "type")
         if kind == "message":
             for part in said_items(item, "content"):
-                if said_text(part, "text"):
-                    found.append(TextDelta(said_text(part, "text")))
-                if said_text(part, "refusal"):
-                    found.append(RefusalDelta(said_text(part, "refusal")))
+                words, refusal = said_texts(part, "text", "refusal")
+                if words:
+                    found.append(TextDelta(words))
+                if refusal:
+                    found.append(RefusalDelta(refusal))
         elif kind in ("function_call", "custom_tool_call"):
             found.append(call_began(calls, item))
             found += [

@@ -1,38 +1,36 @@
 """A responses request seen from above."""
 
-import orjson
-
 from turnout.calls.outline import Outline
 from turnout.calls.units import Dialect, Family, Json
 from turnout.calls.usage import service_named
-from turnout.wire.fields import flag_or, items, items_or, obj, positive_or, said, said_items, said_text, text, text_or
+from turnout.wire.fields import (
+    flag_or,
+    items,
+    items_or,
+    obj,
+    positive_or,
+    said,
+    said_items,
+    said_text,
+    text,
+    text_or,
+    wrong,
+)
 from turnout.wire.openai_responses.request_reader import CALLS, RESULTS
-from turnout.wire.outlining import Gatherer
+from turnout.wire.outlining import Gatherer, Tools, gathered, offered
 
 
 def from_above(doc: Json) -> Outline:
     body = obj(doc)
-    seen = Gatherer()
-    if text_or(body, "instructions"):
-        seen.add_system(text_or(body, "instructions"))
-    given = body.get("input")
-    if isinstance(given, str):
+    instructions, given = text_or(body, "instructions"), body.get("input")
+    if type(given) is str:
+        seen = Gatherer()
         seen.begin()
         seen.add_human(given)
     else:
-        for i, one in enumerate(items(given, "input")):
-            _outline_item(seen, obj(one, f"input[{i}]"), f"input[{i}]")
-    names: list[str] = []
-    server: list[str] = []
-    tools = items_or(body, "tools")
-    for tool in tools:
-        kind = said_text(tool, "type")
-        if kind in ("function", "custom"):
-            names.append(said_text(tool, "name"))
-        elif kind == "namespace":
-            names += [said_text(inner, "name") for inner in said_items(tool, "tools")]
-        else:
-            server.append(kind)
+        seen = gathered(Dialect.OPENAI_RESPONSES, items(given, "input"), _take)
+    if instructions:
+        seen.add_instructions([instructions])
     effort = said_text(body.get("reasoning"), "effort")
     form = said_text(body.get("text"), "format", "type")
     extras: dict[str, str] = {}
@@ -44,16 +42,23 @@ def from_above(doc: Json) -> Outline:
         stream=bool(flag_or(body, "stream")),
         include_usage=True,
         max_output=positive_or(body, "max_output_tokens"),
-        tools=tuple(names),
-        tool_texts=tuple(orjson.dumps(tool).decode() for tool in tools),
+        tools=offered(Dialect.OPENAI_RESPONSES, items_or(body, "tools"), _tool),
         thinking=body.get("reasoning") is not None and effort != "none",
         effort=effort,
         service=service_named(text_or(body, "service_tier")),
         schema=form in ("json_schema", "json_object"),
         session=text_or(body, "prompt_cache_key"),
-        server_tools=tuple(server),
         extras=extras,
     )
+
+
+def _tool(tool: Json) -> Tools:
+    kind = said_text(tool, "type")
+    if kind in ("function", "custom"):
+        return Tools((said_text(tool, "name"),))
+    if kind == "namespace":
+        return Tools(tuple(said_text(inner, "name") for inner in said_items(tool, "tools")))
+    return Tools(server=(kind,))
 
 
 def _words(content: Json) -> list[str]:
@@ -64,17 +69,20 @@ def _words(content: Json) -> list[str]:
     return []
 
 
-def _outline_item(seen: Gatherer, item: dict[str, Json], path: str) -> None:
-    kind = text_or(item, "type", path, "message")
+def _take(seen: Gatherer, item: Json, place: int) -> None:
+    if type(item) is not dict:
+        raise wrong(f"input[{place}]", "an object", item)
+    kind = text_or(item, "type", f"input[{place}]", "message")
     if kind == "message":
-        role, content = text(item, "role", path), item.get("content")
+        role, content = text(item, "role", f"input[{place}]"), item.get("content")
         if role in ("system", "developer"):
             seen.add_system("\n".join(_words(content)))
             return
         seen.begin()
+        add = seen.add_human if role == "user" else seen.add_text
         for one in _words(content):
-            (seen.add_human if role == "user" else seen.add_text)(one)
-        if isinstance(content, list):
+            add(one)
+        if type(content) is list:
             seen.images += sum(1 for part in content if said_text(part, "type") in ("input_image", "input_file"))
     elif kind in CALLS or kind.endswith("_call"):
         seen.begin()
@@ -82,9 +90,8 @@ def _outline_item(seen: Gatherer, item: dict[str, Json], path: str) -> None:
     elif kind in RESULTS or kind.endswith("_call_output"):
         seen.begin()
         output = item.get("output")
-        seen.add_result("\n".join(_words(output)) if not isinstance(output, str) else output)
+        seen.add_result(output if isinstance(output, str) else "\n".join(_words(output)))
     elif kind == "reasoning":
-        for summary in said_items(item, "summary"):
-            seen.add_text(said_text(summary, "text"))
+        seen.texts += [said_text(summary, "text") for summary in said_items(item, "summary")]
         if said_text(item, "encrypted_content"):
             seen.sealed_by = Family.OPENAI
