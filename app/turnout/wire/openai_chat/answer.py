@@ -42,12 +42,16 @@ FINISHES = {
 def usage_of(doc: Json) -> Usage:
     """Disjoint buckets: cached tokens are inside `prompt_tokens`, reasoning inside `completion_tokens`."""
     prompt, output = said_ints(doc, "prompt_tokens", "completion_tokens")
-    cached, written = said_ints(said(doc, "prompt_tokens_details"), "cached_tokens", "cache_write_tokens")
-    reasoning = said_int(doc, "completion_tokens_details", "reasoning_tokens")
-    if min(cached, written, prompt) >= 0 and cached + written <= prompt:
-        prompt -= cached + written
-    if 0 <= reasoning <= output:
-        output -= reasoning
+    inside, made = said(doc, "prompt_tokens_details"), said(doc, "completion_tokens_details")
+    cached = written = reasoning = 0
+    if inside is not None:
+        cached, written = said_ints(inside, "cached_tokens", "cache_write_tokens")
+        if min(cached, written, prompt) >= 0 and cached + written <= prompt:
+            prompt -= cached + written
+    if made is not None:
+        reasoning = said_int(made, "reasoning_tokens")
+        if 0 <= reasoning <= output:
+            output -= reasoning
     return Usage(Tokens(prompt), Tokens(cached), Tokens(written), Tokens(0), Tokens(output), Tokens(reasoning))
 
 
@@ -80,18 +84,15 @@ def read(doc: Json) -> list[Event]:
         return [Failed("the answer holds no choices[0].message")]
     id_, model, service = said_texts(doc, "id", "model", "service_tier")
     found: list[Event] = [Began(id_, model, max(0, said_int(doc, "created")))]
-    found += thought_of(message)
     content = message.get("content")
-    if type(content) is str:
+    calls: list[Json] = []
+    if _MORE.isdisjoint(message) and type(content) is str:
+        # Most answers are a text and no more.
         if content:
             found.append(TextDelta(content))
-    elif content is not None:
-        found += [TextDelta(words) for part in said_items(content) if (words := said_text(part, "text"))]
-    refusal, calls = message.get("refusal"), said_items(message, "tool_calls")
-    if type(refusal) is str and refusal:
-        found.append(RefusalDelta(refusal))
-    for index, call in enumerate(calls):
-        found += _whole_call(index, call, id_)
+    else:
+        calls = said_items(message, "tool_calls")
+        found += _pieces(message, calls, id_)
     usage = doc.get("usage")
     if usage is not None:
         found.append(UsageSeen(usage_of(usage)))
@@ -100,6 +101,21 @@ def read(doc: Json) -> list[Event]:
     if calls and reason is StopReason.END:
         reason = StopReason.TOOLS
     found.append(Ended(reason, service_tier=service))
+    return found
+
+
+_MORE = frozenset(("reasoning_content", "reasoning", "refusal", "tool_calls"))
+
+
+def _pieces(message: dict[str, Json], calls: list[Json], answer: str) -> list[Event]:
+    found = thought_of(message)
+    content, refusal = message.get("content"), said_text(message, "refusal")
+    words = [content] if isinstance(content, str) else [said_text(part, "text") for part in said_items(content)]
+    found += [TextDelta(one) for one in words if one]
+    if refusal:
+        found.append(RefusalDelta(refusal))
+    for index, call in enumerate(calls):
+        found += _whole_call(index, call, answer)
     return found
 
 
