@@ -31,19 +31,29 @@ class Blocks:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._buckets: dict[str, _Bucket] = {}
-        self._open: dict[str, tuple[int, tuple[str, ...]]] = {}
+        self.open: dict[str, tuple[int, tuple[str, ...]]] = {}
+        """Of each call under way that budgets pay for: its hold and their keys."""
 
-    def covers(self, nanos: int, keys: tuple[str, ...]) -> bool:
-        """Whether such a hold stays under the marks there are, so that a NORMAL commit will do. Changes nothing."""
-        return all(
-            nanos <= 0 or (key in self._buckets and self._buckets[key].taken + nanos <= self._buckets[key].mark)
-            for key in keys
-        )
+    def takes(self, call: str, nanos: int, keys: tuple[str, ...]) -> bool:
+        """Takes a hold that stays under the marks there are, so that a NORMAL commit will do. False, and nothing changed: a mark
+        must move, or a bucket is seen for the first time."""
+        buckets = []
+        for key in keys:
+            bucket = self._buckets.get(key)
+            if bucket is None or (nanos > 0 and bucket.taken + nanos > bucket.mark):
+                return False
+            buckets.append(bucket)
+        self.settle(call, 0, ())
+        if buckets:
+            self.open[call] = (nanos, keys)
+            for bucket in buckets:
+                bucket.taken += nanos
+        return True
 
     def hold(self, call: str, nanos: int, keys: tuple[str, ...], now_s: float) -> dict[str, int]:
         """Key -> its new mark, for those that must move before this hold may be committed NORMAL; usually none."""
         self.settle(call, 0, ())
-        self._open[call] = (nanos, keys)
+        self.open[call] = (nanos, keys)
         moved: dict[str, int] = {}
         for key in keys:
             bucket = self._bucket(key)
@@ -57,7 +67,7 @@ class Blocks:
         return moved
 
     def settle(self, call: str, cost: int, keys: tuple[str, ...]) -> None:
-        held, charged = self._open.pop(call, (0, ()))
+        held, charged = self.open.pop(call, (0, ()))
         for key in charged:
             self._buckets[key].taken -= held
         for key in keys:
@@ -74,7 +84,7 @@ class Blocks:
         if bucket is None:
             if len(self._buckets) > 20_000:
                 # Windows that ended; those in use come back with the sums the ledger has by then.
-                kept = {k for _, keys in self._open.values() for k in keys}
+                kept = {k for _, keys in self.open.values() for k in keys}
                 self._buckets = {k: b for k, b in self._buckets.items() if k in kept}
             spent = self._db.execute("SELECT nanos FROM spend WHERE key=?", (key,)).fetchone()
             mark = self._db.execute("SELECT nanos FROM blocks WHERE key=?", (key,)).fetchone()

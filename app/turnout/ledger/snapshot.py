@@ -7,7 +7,7 @@ a kill and a damaged database, for a power cut there are `blocks`.
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,49 +49,47 @@ def spill_path(ledger: Path) -> Path:
 class Snapshot:
     """Kept up to date by the writer's thread."""
 
-    def __init__(self, ledger: Path, db: sqlite3.Connection) -> None:
+    def __init__(
+        self, ledger: Path, db: sqlite3.Connection, holds: Mapping[str, tuple[int, tuple[str, ...]]] | None = None
+    ) -> None:
+        """`holds`: of each call under way its hold and the buckets it is charged to, as their owner keeps them."""
         self._path = snapshot_path(ledger)
         rows = db.execute("SELECT key, nanos, tokens, calls, at_ms FROM spend").fetchall()
         newest = max((int(row[4]) for row in rows), default=0)
         self._spend: dict[str, Sums] = {
             str(key): (int(n), int(t), int(c), int(at)) for key, n, t, c, at in rows if at > newest - LIVE_MS
         }
-        self._open: dict[str, tuple[int, tuple[str, ...]]] = {}
-        self._changed = False
+        self._holds = holds if holds is not None else {}
+        self.changed = False
         self._written_s = float("-inf")
-
-    def held(self, record: CallRecord) -> None:
-        self._open[record.id] = (int(record.hold), record.buckets)
-        self._changed = True
 
     def settled(self, record: CallRecord, keys: tuple[str, ...]) -> None:
         """`keys`: the buckets that this call is counted in; none when it was counted before."""
-        self._open.pop(record.id, None)
         if record.status is not Status.REFUSED:
             tokens = record.usage.prompt + record.usage.produced
             for key in keys:
                 nanos, before, calls, at = self._spend.get(key, (0, 0, 0, 0))
                 self._spend[key] = (nanos + record.cost, before + tokens, calls + 1, max(at, record.at_ms))
-        self._changed = True
+        self.changed = True
 
     def known(self) -> Known:
         held: dict[str, int] = {}
-        for nanos, keys in list(self._open.values()):
+        for nanos, keys in list(self._holds.values()):
             for key in keys:
                 held[key] = held.get(key, 0) + nanos
         return Known(dict(self._spend), held)
 
     def due_s(self, now_s: float) -> float | None:
         """Seconds until the next one should be written; None: nothing changed."""
-        return max(0.0, self._written_s + EVERY_S - now_s) if self._changed else None
+        return max(0.0, self._written_s + EVERY_S - now_s) if self.changed else None
 
     def write_if_due(self, now_s: float) -> None:
-        if self._changed and now_s - self._written_s >= EVERY_S:
+        if self.changed and now_s - self._written_s >= EVERY_S:
             self._written_s = now_s
             self.write()
 
     def write(self) -> None:
-        self._changed = False
+        self.changed = False
         known = self.known()
         replace_file(self._path, dumped({"spend": known.spend, "held": known.held}).encode())
 

@@ -8,15 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 from tests.unit.ledger.made import DAY, held, settled
 
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Status
 from turnout.errors import LedgerError
 from turnout.ledger import blocks
+from turnout.ledger.entries import packed
 from turnout.ledger.reader import Reader
 from turnout.ledger.recover import NOTE, recover
-from turnout.ledger.schema import VERSION, connect
+from turnout.ledger.schema import STEPS, VERSION, connect, migrations
 from turnout.ledger.snapshot import snapshot_path
 from turnout.ledger.writer import Writer
 
@@ -61,6 +63,21 @@ async def test_a_hold_that_another_version_wrote_is_still_charged(tmp_path: Path
     db.close()
     assert recover(path).charged == 1
     assert Reader(path).totals().cost == 10_000_000
+
+
+def test_i23_holds_of_the_version_before_holds_had_numbers_are_charged(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    db = sqlite3.connect(path, isolation_level=None)
+    migrations(STEPS[:6]).apply(Database(db))
+    for number in (1, 2):
+        row = (held(number).id, NOW, held(number).hold, packed(held(number)))
+        db.execute("INSERT INTO holds VALUES (?,?,?,?)", row)
+    db.close()
+    path.chmod(0o600)
+    assert recover(path).charged == 2
+    assert Reader(path).open_holds() == 0
+    assert [call.model for call in Reader(path).calls()] == ["gpt-5", "gpt-5"]
+    assert Reader(path).bucket_spend()[DAY][0] == 20_000_000
 
 
 def _flip_bytes(path: Path) -> None:

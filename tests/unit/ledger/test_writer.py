@@ -72,6 +72,31 @@ async def test_calls_that_wait_together_are_all_held(writer: Writer, reader: Rea
     assert reader.open_holds() == 200
 
 
+async def test_i22_so_it_is_while_many_calls_are_under_way(writer: Writer, reader: Reader) -> None:
+    await asyncio.gather(*(writer.held(held(n)) for n in range(40)))
+    await asyncio.gather(*(writer.held(held(n, hold=5_000_000)) for n in range(20)))
+    assert reader.open_holds() == 40
+    assert writer.known().taken(DAY) == 20 * 5_000_000 + 20 * 10_000_000
+    for number in range(40):
+        writer.settle(settled(number))
+    await writer.flush()
+    assert reader.open_holds() == 0
+    assert writer.known().taken(DAY) == reader.bucket_spend()[DAY][0] == 40 * 4_000_000
+
+
+async def test_i03_a_call_that_left_before_its_hold_was_written_leaves_none(writer: Writer, reader: Reader) -> None:
+    await asyncio.gather(*(writer.held(held(n)) for n in range(20)))
+    leaves = asyncio.create_task(writer.held(held(20)))
+    await asyncio.sleep(0)
+    leaves.cancel()
+    await asyncio.gather(leaves, return_exceptions=True)
+    for number in range(21):
+        writer.settle(settled(number))
+    await writer.flush()
+    assert reader.open_holds() == 0
+    assert reader.totals().calls == 21
+
+
 async def test_a_refused_call_is_a_row_that_no_budget_pays_for(writer: Writer, reader: Reader) -> None:
     writer.settle(replace(held(1), status=Status.REFUSED, hold=Nanos(0), code="turnout_budget"))
     await writer.flush()
@@ -149,6 +174,14 @@ async def test_one_entry_that_cannot_be_written_does_not_take_the_others_with_it
     await asyncio.gather(writer.held(held(1)), writer.held(held(2)))
     assert reader.open_holds() == 2
     assert "left out" in caplog.text
+
+
+async def test_a_text_that_is_no_text_does_not_take_those_settled_with_it_along(writer: Writer, reader: Reader) -> None:
+    for number, rule in enumerate(["all", "\ud800", "all"]):
+        writer.settle(settled(number, rule=rule, estimate=10**30 if number == 2 else 1))
+    await writer.flush()
+    assert [call.rule for call in reader.calls()] == ["all", "?", "all"]
+    assert reader.totals().cost == reader.bucket_spend()[DAY][0] == 3 * 4_000_000
 
 
 async def test_a_closed_ledger_says_so(tmp_path: Path) -> None:
