@@ -8,7 +8,7 @@ from turnout.calls.record import Attempt as AttemptRow
 from turnout.calls.record import CallRecord
 from turnout.calls.reply import Event
 from turnout.calls.units import Nanos, Status, Tokens
-from turnout.calls.usage import NO_TOKENS, Usage, service_named
+from turnout.calls.usage import NO_TOKENS, Price, Usage, cost, service_named
 from turnout.errors import BadRequestError, Refusal, TurnoutError
 from turnout.proxy.exchange import Exchange, Seen
 from turnout.proxy.growth import said
@@ -39,7 +39,9 @@ class Progress:
     """By all attempts, like `usage`."""
     usage: Usage = NO_TOKENS
     baseline: Nanos | None = None
-    """What the asked model would have cost, once that is known of `usage`; None: not yet, or it has no price."""
+    """What the asked model would have cost, with its cache reads, once that is known of `usage`; None: not yet, or it has no price."""
+    price: Price | None = None
+    """That the only attempt was billed at; None: there were more, or none was billed."""
     error: TurnoutError | None = None
     held: bool = False
     charged: tuple[str, ...] = ()
@@ -132,7 +134,8 @@ class Booking:
             row.overhead = progress.spent
         else:
             row.baseline = self.baseline(progress) or Nanos(0)
-            row.all_fast = state.worth.all_fast_cost(progress.usage)
+            fast = state.worth.fast_price()
+            row.all_fast = at_price(fast, progress) if fast is not None else Nanos(0)
         if candidate.sovereign:
             took_ms = progress.attempts[-1].duration_ms if progress.attempts else 0
             row.busy_ms, row.energy = state.worth.worked(step, seen, took_ms)
@@ -143,7 +146,8 @@ class Booking:
     def baseline(self, progress: Progress) -> Nanos | None:
         """Worked out once the last attempt is over, for the answer's headers or else for the row."""
         if progress.baseline is None and progress.decided is not None:
-            progress.baseline = self._state.worth.baseline_cost(progress.decided.plan, progress.usage)
+            asked = self._state.worth.asked_price(progress.decided.plan)
+            progress.baseline = at_price(asked, progress) if asked is not None else None
         return progress.baseline
 
     # --- an attempt ---
@@ -152,7 +156,7 @@ class Booking:
         """Settles an attempt, whatever way it ended; once each."""
         state, seen, decided = self._state, attempt.seen, progress.decided
         step = progress.step or attempt.step
-        candidate = step.candidate
+        candidate, price = step.candidate, None
         assert decided is not None
         if seen.sent and seen.status in BILLED:
             counted = self._counted(exchange, decided, attempt)
@@ -175,6 +179,7 @@ class Booking:
         )
         earlier = progress.attempts
         progress.settled, progress.attempts = settled, (*earlier, row)
+        progress.price = price if not earlier else None
         progress.spent = Nanos(progress.spent + settled.charged)
         progress.usage = progress.usage + settled.usage if earlier else settled.usage
         if seen.status == "ok":
@@ -208,6 +213,13 @@ def seen_text(seen: Seen, attempt: Attempt) -> str:
         except BadRequestError:
             return ""
     return "".join(map(said, events))
+
+
+def at_price(price: Price, progress: Progress) -> Nanos:
+    """What all that was used would have cost at this price: known where it is the one that was paid."""
+    if price is progress.price and progress.settled is not None:
+        return progress.settled.cost
+    return cost(progress.usage, price)
 
 
 def _written(exchange: Exchange, said: str) -> str:

@@ -12,11 +12,12 @@ from turnout.calls.values import frozen
 
 @frozen
 class Charge:
-    """One bucket a call is charged to."""
+    """One bucket a call is charged to, and what is held of it."""
 
     key: str
     unit: str
     """usd | calls | tokens"""
+    held: int
 
 
 @frozen
@@ -33,18 +34,6 @@ class Amount:
         return int(self.tokens) if unit == "tokens" else self.calls
 
 
-NOTHING = Amount(calls=0)
-
-
-@dataclass(slots=True)
-class Open:
-    charges: tuple[Charge, ...]
-    amount: Amount
-
-    def counts_in(self, key: str) -> bool:
-        return any(charge.key == key for charge in self.charges)
-
-
 @dataclass(slots=True)
 class Books:
     settled: dict[str, int] = field(default_factory=dict)
@@ -53,28 +42,41 @@ class Books:
     """Credit the user added to a bucket, over its cap."""
     lost: dict[str, int] = field(default_factory=dict)
     """What a power cut left unknown in a bucket: it counts as spent until the user releases it."""
-    open: dict[str, Open] = field(default_factory=dict)
+    open: dict[str, tuple[Charge, ...]] = field(default_factory=dict)
+    """Call -> what is held for it."""
 
     def used(self, key: str) -> int:
         return self.settled.get(key, 0) + self.held.get(key, 0) + self.lost.get(key, 0)
+
+    def besides(self, call_id: str, key: str) -> int:
+        """What is used of a bucket, but for this call's own hold."""
+        used = self.used(key)
+        for charge in self.open.get(call_id, ()):
+            if charge.key == key:
+                return used - charge.held
+        return used
 
     @property
     def keys(self) -> set[str]:
         return {*self.settled, *self.held, *self.added, *self.lost}
 
-    def hold(self, call_id: str, charges: tuple[Charge, ...], amount: Amount) -> None:
+    def hold(self, call_id: str, charges: tuple[Charge, ...]) -> None:
         """Opens a hold, or changes an open one (the next step of a plan has its own worst case)."""
         if call_id in self.open:
             self._closed(call_id)
-        self._open(call_id, Open(charges, amount))
+        self.open[call_id] = charges
+        held = self.held
+        for charge in charges:
+            key = charge.key
+            held[key] = held.get(key, 0) + charge.held
 
     def settle(self, call_id: str, amount: Amount) -> bool:
         """False when there is no such hold: it was settled before."""
-        kept = self._closed(call_id)
-        if kept is None:
+        charges = self._closed(call_id)
+        if charges is None:
             return False
         settled = self.settled
-        for charge in kept.charges:
+        for charge in charges:
             key = charge.key
             settled[key] = settled.get(key, 0) + amount.of(charge.unit)
         return True
@@ -85,29 +87,22 @@ class Books:
 
     def release(self, call_id: str) -> bool:
         """Gives back what is held, at the user's word; the call goes on, and what it costs is counted when it settles."""
-        kept = self._closed(call_id)
-        if kept is None:
+        charges = self._closed(call_id)
+        if charges is None:
             return False
-        self._open(call_id, Open(kept.charges, NOTHING))
+        self.hold(call_id, tuple(Charge(one.key, one.unit, 0) for one in charges))
         return True
 
-    def _open(self, call_id: str, one: Open) -> None:
-        self.open[call_id] = one
-        held, amount = self.held, one.amount
-        for charge in one.charges:
-            key = charge.key
-            held[key] = held.get(key, 0) + amount.of(charge.unit)
-
-    def _closed(self, call_id: str) -> Open | None:
-        kept = self.open.pop(call_id, None)
-        if kept is None:
+    def _closed(self, call_id: str) -> tuple[Charge, ...] | None:
+        charges = self.open.pop(call_id, None)
+        if charges is None:
             return None
-        held, amount = self.held, kept.amount
-        for charge in kept.charges:
+        held = self.held
+        for charge in charges:
             key = charge.key
-            rest = held.get(key, 0) - amount.of(charge.unit)
+            rest = held.get(key, 0) - charge.held
             if rest:
                 held[key] = rest
             else:
                 held.pop(key, None)
-        return kept
+        return charges

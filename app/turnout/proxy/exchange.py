@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from turnout.calls.client import Call
-from turnout.calls.reply import Failed, StopReason
+from turnout.calls.reply import Failed
 from turnout.calls.request import Request
 from turnout.calls.units import Dialect, Json, Nanos
 from turnout.calls.usage import Usage
@@ -86,23 +86,13 @@ class Exchange:
         )
 
 
-@dataclass(slots=True)
 class Seen:
-    """What was seen of one attempt so far; settled from even when it broke off."""
+    """What was seen of one attempt so far; settled from even when it broke off. Its values at the start are the class's own: most
+    attempts set half of them."""
 
     status: str = "ok"
     reported: Usage | None = None
-    model: str = ""
-    """As the engine named it."""
-    text: list[str] = field(default_factory=list)
-    """Output text, kept only to be counted when the engine reports no usage; dropped with the call."""
-    raw: list[bytes] = field(default_factory=list)
-    """The same in the fast lane, as bytes; read only when it is needed."""
-    raw_size: int = 0
-    size: int = 0
-    """Of the whole stream in the fast lane, also of what is no longer kept."""
     ended: bool = False
-    stop: StopReason | None = None
     failed: Failed | None = None
     first_byte_ms: int | None = None
     busy_s: float = 0.0
@@ -115,3 +105,14 @@ class Seen:
     error: str = ""
     sent: bool = False
     """The engine may have read the request: it can be billed."""
+
+    def __init__(
+        self, text: list[str] | None = None, raw: list[bytes] | None = None, raw_size: int = 0, size: int = 0
+    ) -> None:
+        self.text: list[str] = [] if text is None else text
+        """Output text, kept only to be counted when the engine reports no usage; dropped with the call."""
+        self.raw: list[bytes] = [] if raw is None else raw
+        """The same in the fast lane, as bytes; read only when it is needed."""
+        self.raw_size = raw_size
+        self.size = size
+        """Of the whole stream in the fast lane, also of what is no longer kept."""

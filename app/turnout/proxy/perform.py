@@ -6,7 +6,7 @@ stream.
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from turnout.calls.units import Dialect, Family
 from turnout.engines.engine import Engine, Reply, read_whole, said_in_error, status_error
@@ -49,6 +49,8 @@ class StoppedError(TurnoutError):
 class Attempt:
     """Carries one step out; `seen` is valid whatever way it ends."""
 
+    _left_early = False
+
     def __init__(
         self,
         exchange: Exchange,
@@ -58,19 +60,14 @@ class Attempt:
         *,
         drain: Drain,
         now_s: int,
-        growth: Growth | None = None,
+        growth: Growth | None,
     ) -> None:
-        self.exchange = exchange
-        self.step = step
-        self.engine = engine
-        self.target = target
-        self.seen = Seen()
-        drain = replace(drain, seconds=0.0) if step.candidate.sovereign else drain
-        self._drain_s = drain.seconds
-        self._now_s = now_s
-        self.teller = Teller(exchange, self.seen, step.candidate.model, now_s)
-        self._relay = Relay(self.teller, step, engine, drain=drain, growth=growth, now_s=now_s)
-        self._left_early = False
+        candidate = step.candidate
+        self.exchange, self.step, self.engine, self.target = exchange, step, engine, target
+        self.seen = seen = Seen()
+        self._drain_s = 0.0 if candidate.sovereign else drain.seconds
+        self.teller = teller = Teller(exchange, seen, candidate.model, now_s)
+        self._relay = Relay(teller, step, engine, drain, growth)
 
     async def run(self) -> None:
         """Raises TurnoutError only when nothing was produced; GoneError never."""
@@ -105,7 +102,8 @@ class Attempt:
             raise
         finally:
             answer.on_gone(None)
-            self.teller.stop_early()
+            if self.exchange.stream:
+                self.teller.stop_early()
         if answer.gone and self.seen.status == "ok" and (self._left_early or not self.seen.ended):
             self.seen.status = "aborted"
 
@@ -123,7 +121,8 @@ class Attempt:
             outgoing = prepare(self.exchange, self.step, self.engine, self.target)
             self.seen.dialect = outgoing.dialect
             self.seen.dropped = outgoing.written.dropped
-            self.teller.arm_early()
+            if self.exchange.stream:
+                self.teller.arm_early()
             self.seen.sent = True
             try:
                 reply = await self.engine.send(
@@ -172,7 +171,7 @@ class Attempt:
         chat = self.exchange.heard is Dialect.OLLAMA_CHAT
         self.teller.hold_back(
             b"application/json; charset=utf-8",
-            load_reply(self.step.candidate.model, self._now_s, chat=chat, unload=kept),
+            load_reply(self.step.candidate.model, self.teller.now_s, chat=chat, unload=kept),
         )
 
     async def _proved(self, reply: Reply) -> Reply | None:
@@ -206,7 +205,7 @@ class Attempt:
             name, reply.status, message or f"answered with status {reply.status} and no readable error.", reply.headers
         )
         error.kind = kind
-        error.headers = relayed(self.exchange, outgoing, reply, self._now_s)
+        error.headers = relayed(self.exchange, outgoing, reply, self.teller.now_s)
         if outgoing.fast and message:
             error.raw = body
         raise error

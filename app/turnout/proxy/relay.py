@@ -6,7 +6,7 @@ dialects, or between a local model's text and the tool calls that it means.
 
 from collections.abc import Iterable, Sequence
 
-from turnout.calls.reply import Began, Ended, Event, Failed, ToolBegan, UsageSeen
+from turnout.calls.reply import Ended, Event, Failed, ToolBegan, UsageSeen
 from turnout.calls.request import ServerTool, Tool
 from turnout.calls.units import Dialect
 from turnout.engines.engine import Engine, Reply, read_whole
@@ -41,20 +41,25 @@ STREAM_LIMIT = 256_000_000
 class Relay:
     """What is of note in the answer goes into the teller's `seen`, also when it breaks off."""
 
-    def __init__(
-        self, teller: Teller, step: Step, engine: Engine, *, drain: Drain, growth: Growth | None, now_s: int
-    ) -> None:
+    smell: Sniffer | None = None
+    """Of a stream in the fast lane."""
+
+    def __init__(self, teller: Teller, step: Step, engine: Engine, drain: Drain, growth: Growth | None) -> None:
         self._teller, self._step, self._engine = teller, step, engine
         self._exchange: Exchange = teller.exchange
         self._seen: Seen = teller.seen
-        self._drain, self._growth, self._now_s = drain, growth, now_s
-        self._model = step.candidate.model
-        self.smell: Sniffer | None = None
-        """Of a stream in the fast lane."""
+        self._drain, self._growth = drain, growth
 
     async def run(self, outgoing: Outgoing, reply: Reply, limits: Limits) -> None:
-        kind = next((value for name, value in reply.headers if name.lower() == b"content-type"), b"").lower()
-        self._teller.headers = relayed(self._exchange, outgoing, reply, self._now_s)
+        kind = b""
+        for name, value in reply.headers:
+            if name.lower() == b"content-type":
+                kind = value.lower()
+                break
+        self._teller.headers = relayed(self._exchange, outgoing, reply, self._teller.now_s)
+        if not self._exchange.stream and kind.partition(b";")[0] == b"application/json":
+            await self._whole(outgoing, reply, kind)
+            return
         streamed = b"event-stream" in kind or b"ndjson" in kind or (self._array(outgoing) and b"json" in kind)
         if b"text/html" in kind:
             body = await read_whole(reply, WHOLE_LIMIT)
@@ -170,7 +175,7 @@ class Relay:
         out = self._exchange.codec
         return Mender(
             out.reply_reader(),
-            out.reply_writer(self._exchange.reply_context(self._now_s, self._model)),
+            out.reply_writer(self._teller.context()),
             ToolRepair(self._tools, self._exchange.call.id),
             framed=out.stream_type == "text/event-stream",
         )
@@ -179,11 +184,9 @@ class Relay:
         seen = self._seen
         seen.reported = smell.usage
         seen.ended = smell.ended
-        seen.stop = smell.stop
         seen.failed = smell.failed
         seen.busy_s, seen.queue_s = smell.busy_s, smell.queue_s
         seen.service = smell.service
-        seen.model = smell.model
         if smell.failed is not None:
             seen.status = "broken"
             seen.error = smell.failed.message
@@ -258,10 +261,8 @@ class Relay:
             seen.reported = event.usage
             seen.busy_s, seen.queue_s = event.busy_s, event.queue_s
             seen.service = event.service or seen.service
-        elif isinstance(event, Began):
-            seen.model = event.model
         elif isinstance(event, Ended):
-            seen.ended, seen.stop = True, event.reason
+            seen.ended = True
             seen.service = seen.service or event.service_tier
         elif isinstance(event, Failed):
             seen.failed, seen.status, seen.error = event, "broken", event.message
@@ -295,7 +296,7 @@ class Relay:
 
     async def _whole(self, outgoing: Outgoing, reply: Reply, kind: bytes) -> None:
         body = self._engine.scrubbed(await read_whole(reply, WHOLE_LIMIT))
-        if outgoing.fast and not self._mends(outgoing, body):
+        if outgoing.fast and not (self._may_write_calls() and self._mends(outgoing, body)):
             try:
                 doc = fields.load_reply(body)
             except BadRequestError as error:
@@ -337,7 +338,7 @@ class Relay:
         self._teller.note_first_byte()
         if self._exchange.heard is not self._seen.dialect:
             self._exchange.request()
-        body = self._exchange.codec.write_reply(events, self._exchange.reply_context(self._now_s, self._model))
+        body = self._exchange.codec.write_reply(events, self._teller.context())
         self._teller.hold_back(b"application/json", body)
 
 

@@ -35,15 +35,17 @@ class Settled:
 def plausible(usage: Usage) -> bool:
     uncached, read, output, reasoning = usage.uncached, usage.cache_read, usage.output, usage.reasoning
     short, long = usage.cache_write_5m, usage.cache_write_1h
+    total = uncached + read + short + long + output + reasoning
+    # One that is no integer makes the sum none.
     return (
-        type(uncached) is type(read) is type(short) is type(long) is type(output) is type(reasoning) is int
+        type(total) is int
+        and total <= ABSURD
         and uncached >= 0
         and read >= 0
         and short >= 0
         and long >= 0
         and output >= 0
         and reasoning >= 0
-        and uncached + read + short + long + output + reasoning <= ABSURD
     )
 
 

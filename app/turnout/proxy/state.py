@@ -367,24 +367,21 @@ class State:
 
     def hold(self, decided: Decided, step: Step, spent: Nanos) -> None:
         """Opens the hold of this step, or turns an earlier step's into it."""
-        mine = step.buckets
-        charges = tuple([Charge(one.key, one.budget.unit) for one in decided.standings if one.key in mine])
-        self.books.hold(decided.call.id, charges, Amount(Nanos(step.hold + spent), step.tokens))
+        mine, amount = step.buckets, Amount(Nanos(step.hold + spent), step.tokens)
+        charges = [
+            Charge(one.key, one.budget.unit, amount.of(one.budget.unit)) for one in decided.standings if one.key in mine
+        ]
+        self.books.hold(decided.call.id, tuple(charges))
         self.tell()
 
     def can_hold(self, decided: Decided, step: Step, spent: Nanos) -> bool:
         """Whether a later step's own worst case still fits its budgets, this call's present hold given back."""
-        present = self.books.open.get(decided.call.id)
-        mine = {charge.key for charge in present.charges} if present is not None else set()
-        wanted = Amount(Nanos(step.hold + spent), step.tokens)
-        for standing in decided.standings:
-            if standing.key not in step.buckets:
-                continue
-            unit = standing.budget.unit
-            back = present.amount.of(unit) if present is not None and standing.key in mine else 0
-            if self.books.used(standing.key) - back + wanted.of(unit) > standing.limit:
-                return False
-        return True
+        wanted, mine, id_ = Amount(Nanos(step.hold + spent), step.tokens), step.buckets, decided.call.id
+        return all(
+            self.books.besides(id_, one.key) + wanted.of(one.budget.unit) <= one.limit
+            for one in decided.standings
+            if one.key in mine
+        )
 
     def extend(self, decided: Decided, step: Step, spent: Nanos, more: int) -> Step | None:
         """The step with a hold for so much more output, if every budget has it left: one atomic step, like `hold`."""
@@ -403,16 +400,13 @@ class State:
     def credit_left(self, decided: Decided, step: Step, spent: Nanos) -> Nanos | None:
         """Under the tightest dollar budget this call falls under, its own hold not counted but what it has cost by now; None:
         there is none."""
-        present, least = self.books.open.get(decided.call.id), None
-        for standing in decided.standings:
-            key = standing.key
-            if standing.budget.unit != "usd" or key not in step.buckets:
-                continue
-            left = standing.limit - self.books.used(key) - spent
-            if present is not None and present.counts_in(key):
-                left += present.amount.nanos
-            least = left if least is None else min(least, left)
-        return None if least is None else Nanos(max(0, least))
+        mine, id_ = step.buckets, decided.call.id
+        lefts = [
+            one.limit - self.books.besides(id_, one.key) - spent
+            for one in decided.standings
+            if one.key in mine and one.budget.unit == "usd"
+        ]
+        return Nanos(max(0, min(lefts))) if lefts else None
 
     def settled(self, call: Call, row: CallRecord, held: bool, decided: Decided | None, now_ms: int) -> None:
         """Exactly once per call; a call that never got a hold is only written down."""

@@ -11,7 +11,7 @@ from turnout.errors import EngineStatusError, TurnoutError
 from turnout.proxy.answer import Headers, header_value
 from turnout.proxy.clock import Limits
 from turnout.proxy.exchange import Exchange, Seen
-from turnout.wire.dialect import ReplyWriter
+from turnout.wire.dialect import ReplyContext, ReplyWriter
 from turnout.wire.json_array import WholeElements
 from turnout.wire.splice import WholeLines
 
@@ -22,19 +22,20 @@ EARLY_S = 10.0
 class Teller:
     """`model` and `now_s` (Unix seconds) are what an answer of ours says of itself."""
 
+    limits: Limits | None = None
+    lines: WholeLines | WholeElements | None = None
+    """Set where the engine's own bytes go out: they must end at a line before anything of ours."""
+    whole: tuple[bytes, bytes] | None = None
+    """Type and body of an answer in one piece."""
+    _early: asyncio.TimerHandle | None = None
+    _pinger: asyncio.Task[None] | None = None
+    _writer: ReplyWriter | None = None
+
     def __init__(self, exchange: Exchange, seen: Seen, model: str, now_s: int) -> None:
         self.exchange, self.seen = exchange, seen
-        self._model, self._now_s = model, now_s
-        self.limits: Limits | None = None
+        self._model, self.now_s = model, now_s
         self.headers: Headers = []
         """Of the engine's answer, those that are relayed."""
-        self.lines: WholeLines | WholeElements | None = None
-        """Set where the engine's own bytes go out: they must end at a line before anything of ours."""
-        self.whole: tuple[bytes, bytes] | None = None
-        """Type and body of an answer in one piece."""
-        self._early: asyncio.TimerHandle | None = None
-        self._pinger: asyncio.Task[None] | None = None
-        self._writer: ReplyWriter | None = None
 
     async def begin(self) -> None:
         """The status line of a stream; nothing when it went out early."""
@@ -63,7 +64,6 @@ class Teller:
 
     async def end_short(self) -> None:
         """The budget pays for no more: the stream ends as at any limit, and the engine is hung up on."""
-        self.seen.stop = StopReason.LENGTH
         if self.lines is not None:
             framed = self.exchange.codec.stream_type == "text/event-stream"
             await self.exchange.answer.write(self.lines.broken(framed=framed))
@@ -74,8 +74,11 @@ class Teller:
         if self._writer is None:
             if self.exchange.heard is not self.seen.dialect:
                 self.exchange.request()
-            self._writer = self.exchange.codec.reply_writer(self.exchange.reply_context(self._now_s, self._model))
+            self._writer = self.exchange.codec.reply_writer(self.context())
         return self._writer
+
+    def context(self) -> ReplyContext:
+        return self.exchange.reply_context(self.now_s, self._model)
 
     def hold_back(self, kind: bytes, body: bytes) -> None:
         """A whole answer waits here until its cost is known: the pipeline adds the headers and sends it."""
@@ -83,13 +86,14 @@ class Teller:
 
     def whole_headers(self, spent: Nanos) -> Headers:
         """`spent`: what the call has cost."""
-        return [*self.headers, *self.exchange.plan_headers(spent), *self._dropped_header()]
+        headers = self.headers + self.exchange.plan_headers(spent)
+        return headers + self._dropped_header() if self.seen.dropped else headers
 
     # --- early 200, keep-alives, failures inside a stream ---
 
     def arm_early(self) -> None:
-        """The engine may send its own headers at once and think for a minute: the clock runs until there is output."""
-        if not self.exchange.stream or self._early is not None or self._pinger is not None:
+        """For a stream: the engine may send its own headers at once and think for a minute: the clock runs until there is output."""
+        if self._early is not None or self._pinger is not None:
             return
         if self.exchange.answer.started:
             self._start_pinging()

@@ -20,12 +20,13 @@ class Thresholds:
 
     def passed(self, standings: Iterable[Standing], keys: tuple[str, ...]) -> None:
         """Each is told once in a window; under a raised limit those that it moved away from can come again."""
+        books = self._books
         for standing in standings:
             key, budget = standing.key, standing.budget
-            limit = budget.limit + self._books.added.get(key, 0)
+            limit = budget.limit + books.added.get(key, 0)
             if key not in keys or limit <= 0:
                 continue
-            used = self._books.settled.get(key, 0) + self._books.lost.get(key, 0)
+            used = books.settled.get(key, 0) + books.lost.get(key, 0)
             known, told = self.told.get(key, (limit, 0))
             if known == limit and used * 100 < limit * THRESHOLDS[-1]:
                 continue

@@ -84,7 +84,8 @@ class Tally:
         self._zone = zone
         self.today = Totals()
         self.counts = Counts()
-        self._day: tuple[int, tzinfo | None, str] = (-1, None, "")
+        self._day = (-1, "")
+        """A minute and the day it is in."""
 
     def add(self, row: CallRecord, now_ms: int) -> None:
         day, today = self.day_of(now_ms), self.today
@@ -96,11 +97,10 @@ class Tally:
 
     def day_of(self, at_ms: int) -> str:
         """The user's own day; worked out once a minute."""
-        minute, zone = at_ms // 60_000, self._zone()
-        known, of, day = self._day
-        if known != minute or of is not zone:
-            day = datetime.fromtimestamp(at_ms / 1000, zone).strftime("%Y-%m-%d")
-            self._day = (minute, zone, day)
+        minute, day = self._day
+        if minute != at_ms // 60_000:
+            day = datetime.fromtimestamp(at_ms / 1000, self._zone()).strftime("%Y-%m-%d")
+            self._day = (at_ms // 60_000, day)
         return day
 
     def midnight_ms(self, at_ms: int) -> int:

@@ -5,7 +5,7 @@ from fnmatch import fnmatch
 
 from turnout.calls.client import Call
 from turnout.calls.units import Nanos, Tier
-from turnout.calls.usage import Price, Usage, cost, service_named
+from turnout.calls.usage import Price, service_named
 from turnout.catalog.own import energy
 from turnout.proxy.exchange import Seen
 from turnout.proxy.now import now_ms
@@ -37,17 +37,12 @@ class Worth:
         service = service_named(seen.service) if seen.service else call.outline.service
         return self._catalogue.billed(provider, candidate.model, now_ms(), service)
 
-    def baseline_cost(self, plan: Plan, usage: Usage) -> Nanos | None:
-        """The asked model's price where it has one (else the baseline's), on the same tokens with their cache reads. None: there
-        is no price to compare with."""
+    def asked_price(self, plan: Plan) -> Price | None:
+        """Of the asked model, else of the baseline's; None: there is no price to compare with."""
         asked = plan.baseline or self._roster().baseline
-        return cost(usage, asked.price) if asked is not None and asked.price is not None else None
+        return asked.price if asked is not None else None
 
-    def all_fast_cost(self, usage: Usage) -> Nanos:
-        price = self._fast_price()
-        return cost(usage, price) if price is not None else Nanos(0)
-
-    def _fast_price(self) -> Price | None:
+    def fast_price(self) -> Price | None:
         """Of the first in the fast tier that has one; looked for once in each roster."""
         roster = self._roster()
         of, price = self._fast
@@ -72,7 +67,7 @@ class Worth:
             return candidate.tier
         if candidate.sovereign:
             return Tier.LOCAL
-        fast = self._fast_price()
+        fast = self.fast_price()
         if fast is None or candidate.price is None:
             return Tier.HIGH
         return Tier.FAST if candidate.price.output <= fast.output * 2 else Tier.HIGH

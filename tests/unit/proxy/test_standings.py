@@ -8,8 +8,7 @@ import pytest
 from tests.unit.routing.scene import HAIKU, MINI, NOW_MS, OPUS, call, outline, roster, rules
 
 from turnout.calls.client import Call, Client
-from turnout.calls.units import Nanos
-from turnout.proxy.books import Amount, Books, Charge
+from turnout.proxy.books import Books, Charge
 from turnout.proxy.sessions import Live, Sessions
 from turnout.proxy.standings import Standings
 from turnout.routing import loops
@@ -46,7 +45,7 @@ class Desk:
 def test_what_is_spent_held_and_added_shows_in_the_very_next_standing() -> None:
     desk = Desk(DAY)
     before = desk.of()[0]
-    desk.books.hold("c1", (Charge(before.key, "usd"),), Amount(Nanos(300)))
+    desk.books.hold("c1", (Charge(before.key, "usd", 300),))
     assert desk.of()[0].used == 300
     desk.books.added[before.key] = 70
     assert desk.of()[0].limit == before.limit + 70
