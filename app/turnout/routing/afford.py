@@ -12,11 +12,11 @@ from turnout.calls.usage import Price, Usage, cost, dearer
 from turnout.calls.values import frozen
 from turnout.errors import BudgetRefusal, PolicyRefusal
 from turnout.routing.budget import BY_STEP, FLOOR, applies, is_free, lacking, refusal, strictest
-from turnout.routing.conversation import RANK
+from turnout.routing.conversation import RANK, Graded
 from turnout.routing.facts import Candidate, Facts, Roster, Standing
 from turnout.routing.money import dollars
 from turnout.routing.plan import Need, Plan, Step
-from turnout.routing.route import Routed
+from turnout.routing.route import Matched, Routed
 from turnout.routing.rules import Rule
 from turnout.routing.tracks import Stop, above, below, embeds, fitting, ordered, tier_line
 
@@ -30,6 +30,7 @@ MARGIN = Tokens(512)
 """Held more than a stream's engine is told: what comes before one that does not keep to it is stopped, and what two tokenizers
 differ by."""
 _NEXT = ("next",)
+_UNGRADED = Graded(None, "")
 AMPLE = 4
 """A budget with so many times what is held for a stream without a limit lets that hold grow; nearer to its end the engine is told."""
 
@@ -58,19 +59,14 @@ class Terms:
         return Nanos(-(-(self.fixed + output * self.each) // 1_000_000) + self.per_call)
 
 
-@frozen
-class Frame:
-    """What was settled before it came to money, and goes into the plan as it is."""
-
-    rule: str
-    private: bool
-    observed: str
-    signals: dict[str, str | float | int | bool]
-    baseline: Candidate | None
+Signals = dict[str, str | float | int | bool]
 
 
-def afforded(call: Call, facts: Facts, found: Routed, rule: Rule | None, frame: Frame) -> Plan | Need:
-    """Raises BudgetRefusal, or PolicyRefusal for `max_usd_per_call`."""
+def afforded(
+    call: Call, facts: Facts, found: Routed, matched: Matched, signals: Signals, baseline: Candidate | None
+) -> Plan | Need:
+    """Raises BudgetRefusal, or PolicyRefusal for `max_usd_per_call`. `signals` and `baseline` go into the plan as they are."""
+    rule = matched.rule
     if facts.estimate is None and not is_free(call):
         return Need.TOKENS
     stops = _stops(call, facts, found, rule)
@@ -102,25 +98,29 @@ def afforded(call: Call, facts: Facts, found: Routed, rule: Rule | None, frame: 
         reason = f"{reason}; a budget ends its output at {int(first.step.max_output):,} tokens"
     rest = [one.step for one in fits[1:] if not one.failing] if len(fits) > 1 else ()
     steps = (first.step, *rest)[:MOST_STEPS]
-    graded = found.graded
+    graded = found.graded or _UNGRADED
     return Plan(
         steps=steps,
-        rule=frame.rule,
+        rule=matched.name,
         reason=reason,
-        private=frame.private,
-        observed=frame.observed,
-        signals=frame.signals,
-        baseline=frame.baseline,
-        grade=graded.grade if graded is not None else None,
-        score=graded.score if graded is not None else None,
-        confidence=graded.confidence if graded is not None else None,
-        pinned=found.pinned and not first.failing and steps[0].candidate == found.line[0].candidate,
+        private=matched.private,
+        observed=matched.observed,
+        signals=signals,
+        baseline=baseline,
+        grade=graded.grade,
+        score=graded.score,
+        confidence=graded.confidence,
+        pinned=found.pinned and not first.failing and _same(first.step.candidate, found.line[0].candidate),
         switch=found.switch,
-        clamped=steps[0].max_output,
-        buckets=steps[0].buckets,
+        clamped=first.step.max_output,
+        buckets=first.step.buckets,
         waits=f"{waits.budget.name}\n{waits.key}" if waits is not None else "",
         refusal=_refused(waits, first.step) if waits is not None else None,
     )
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    return one is other or one == other
 
 
 def _stops(call: Call, facts: Facts, found: Routed, rule: Rule | None) -> Sequence[Stop] | Need:

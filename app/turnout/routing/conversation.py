@@ -34,14 +34,14 @@ _KEYWORDS = (
     "think super hard",
     "think intensely",
 )
-"""What people write to ask for the most thinking there is (Claude Code's own words among them)."""
+"""What people write to ask for the most thinking there is (Claude Code's own words among them); all say "think"."""
 _PLAN_MARKS = (
     "Plan mode is active",
     "Plan Mode - System Reminder",
     "plan mode is still active",
     "Plan mode still active",
 )
-"""How Claude Code and opencode tell the model that only a plan is wanted."""
+"""How Claude Code and opencode tell the model that only a plan is wanted; all say "lan mode" or "lan Mode"."""
 
 
 def ask_hash(ask: str) -> str:
@@ -66,7 +66,9 @@ def cache_lapsed(memory: Memory, now_ms: int) -> bool:
 def stalled(outline: Outline) -> bool:
     """The same tool call again and again, or error upon error: the model at work is not getting on."""
     recent = outline.last_tool_calls[-STALL_WINDOW:]
-    return outline.tool_errors >= STALL_ERRORS or any(recent.count(one) >= STALL_REPEATS for one in set(recent))
+    if outline.tool_errors >= STALL_ERRORS:
+        return True
+    return len(recent) >= STALL_REPEATS and any(recent.count(one) >= STALL_REPEATS for one in set(recent))
 
 
 def wants_most(outline: Outline) -> str:
@@ -74,7 +76,7 @@ def wants_most(outline: Outline) -> str:
     if outline.extras.get("plan_mode"):
         return "plan mode"
     head = outline.ask[:4_000].lower()
-    if any(word in head for word in _KEYWORDS):
+    if "think" in head and any(word in head for word in _KEYWORDS):
         return "asks for the most thinking"
     return "plan mode" if _plan_mode(outline) else ""
 
@@ -84,7 +86,7 @@ def _plan_mode(outline: Outline) -> bool:
     ask = outline.ask[:200]
     beyond = -1
     for seen, text in enumerate(reversed(outline.texts)):
-        if any(mark in text for mark in _PLAN_MARKS):
+        if ("lan mode" in text or "lan Mode" in text) and any(mark in text for mark in _PLAN_MARKS):
             return True
         if beyond < 0 and ask and ask in text:
             beyond = seen

@@ -12,31 +12,18 @@ from dataclasses import replace
 
 from turnout.calls.client import Call
 from turnout.calls.units import Mode
-from turnout.calls.values import frozen
 from turnout.errors import LoopRefusal, PolicyRefusal, Refusal
 from turnout.routing import loops
-from turnout.routing.afford import Frame, afforded
+from turnout.routing.afford import Signals, afforded
 from turnout.routing.budget import is_free
 from turnout.routing.facts import Candidate, Facts
 from turnout.routing.plan import Need, Plan
-from turnout.routing.route import Wish, routed
+from turnout.routing.route import Matched, routed
 from turnout.routing.rules import Name, Rule
 from turnout.routing.signals import Gap, Reading, Truth, raw_facts
 from turnout.routing.tracks import TIER_NAMES, embeds
 
 OVERRIDE = {"tier": "x-turnout-tier", "asked": "x-turnout-route: asked", "passthrough": "pass-through"}
-
-
-@frozen
-class Matched:
-    """What the rules say of a call."""
-
-    rule: Rule | None
-    """The rule in effect; None: none matched, or the client's own wish stands."""
-    wish: Wish
-    name: str
-    private: bool
-    observed: str = ""
 
 
 class UntoldError(Exception):
@@ -54,7 +41,7 @@ def decide(call: Call, facts: Facts) -> Plan | Need:
 def decided(reading: Reading) -> Plan | Need:
     """`decide` over a reading of one's own, to look afterwards at what was read."""
     call, facts = reading.call, reading.facts
-    waits = None if is_free(call) else stopped_by_loop(call, facts)
+    waits = stopped_by_loop(call, facts) if facts.loops and not is_free(call) else None
     matched = match(reading)
     if isinstance(matched, Need):
         return matched
@@ -67,16 +54,15 @@ def decided(reading: Reading) -> Plan | Need:
 
 def _planned(reading: Reading, matched: Matched, waits: tuple[str, LoopRefusal] | None) -> Plan | Need:
     call, facts = reading.call, reading.facts
-    found = routed(reading, matched.wish, private=matched.private, name=matched.name)
+    found = routed(reading, matched)
     if isinstance(found, Need):
         return found
     if matched.private and facts.secret is not None and facts.secret.failed:
         found = replace(found, reason=f"{found.reason}; the secret scanner failed, so it is taken for private")
-    signals: dict[str, str | float | int | bool] = {**reading.values, **reading.shown, **raw_facts(call)}
+    signals: Signals = {**reading.values, **reading.shown, **raw_facts(call)}
     if found.graded is not None and found.graded.inherited:
         signals["call.inherited"] = True
-    frame = Frame(matched.name, matched.private, matched.observed, signals, _baseline(call, facts))
-    plan = afforded(call, facts, found, matched.rule, frame)
+    plan = afforded(call, facts, found, matched, signals, _baseline(call, facts))
     if isinstance(plan, Need):
         return plan
     if waits is not None and not plan.waits:
@@ -114,8 +100,12 @@ def match(reading: Reading) -> Matched | Need:
         if effect is not None and (rule.observe or not (rule.private or rule.route == "block")):
             continue
         when = rule.when
-        known = values.get(when.name) if type(when) is Name else None
-        holds: Truth = reading.truth(when) if known is None else known
+        holds: Truth
+        if type(when) is Name:
+            known = values.get(when.name)
+            holds = known if known is not None else reading.computed(when.name)
+        else:
+            holds = reading.truth(when)
         if reading.reached is not None:
             reading.reached.append((rule.name, holds))
         if holds is False:
@@ -127,7 +117,7 @@ def match(reading: Reading) -> Matched | Need:
             return holds
         if rule.observe:
             observed = f"{rule.name}: {rule.route}"
-            effect = Matched(None, Wish("asked"), rule.name, sticky)
+            effect = Matched(None, "asked", rule.name, sticky)
             continue
         if rule.route == "block":
             blocked = PolicyRefusal(
@@ -136,21 +126,22 @@ def match(reading: Reading) -> Matched | Need:
             )
             blocked.rule = rule.name
             raise blocked
-        return Matched(rule, Wish("asked" if embeds(call) else rule.route), rule.name, rule.private or sticky, observed)
+        return Matched(rule, "asked" if embeds(call) else rule.route, rule.name, rule.private or sticky, observed)
     if effect is not None:
-        return replace(effect, observed=observed, wish=Wish("asked") if embeds(call) else effect.wish)
+        return replace(effect, observed=observed, route="asked" if embeds(call) else effect.route)
     if embeds(call):
-        return Matched(None, Wish("asked"), "embeddings as asked", sticky)
-    return Matched(None, Wish("grade"), "no rule matched: by grade", sticky)
+        return Matched(None, "asked", "embeddings as asked", sticky)
+    return Matched(None, "grade", "no rule matched: by grade", sticky)
 
 
-def _override(call: Call, facts: Facts) -> tuple[Wish, str] | None:
+def _override(call: Call, facts: Facts) -> tuple[str, str] | None:
+    """A route and what is said of it."""
     if facts.mode is Mode.PASSTHROUGH:
-        return Wish("asked"), OVERRIDE["passthrough"]
+        return "asked", OVERRIDE["passthrough"]
     if call.as_asked:
-        return Wish("asked"), OVERRIDE["asked"]
+        return "asked", OVERRIDE["asked"]
     if call.wanted_tier is not None:
-        return Wish(call.wanted_tier.value), OVERRIDE["tier"]
+        return call.wanted_tier.value, OVERRIDE["tier"]
     return None
 
 

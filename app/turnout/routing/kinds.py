@@ -63,7 +63,15 @@ def glob(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     wild = [pattern for pattern in patterns if pattern not in plain]
     if not wild:
         return plain.__contains__
-    ends = tuple(tuple(pattern.split("*")) for pattern in wild if pattern.count("*") == 1 and "?" not in pattern)
+    ends = tuple(
+        (pattern.partition("*")[0], pattern.partition("*")[2])
+        for pattern in wild
+        if pattern.count("*") == 1 and "?" not in pattern
+    )
+    if len(ends) == len(wild) == 1 and not plain:
+        ((begin, end),) = ends
+        least = len(begin) + len(end)
+        return lambda name: name.startswith(begin) and name.endswith(end) and len(name) >= least
     if len(ends) == len(wild):
         return lambda name: (
             name in plain

@@ -14,6 +14,7 @@ from turnout.routing import conversation, switching
 from turnout.routing.conversation import RANK, TIER_OF, Graded
 from turnout.routing.facts import Candidate
 from turnout.routing.plan import Need
+from turnout.routing.rules import Rule
 from turnout.routing.signals import Reading
 from turnout.routing.tracks import (
     NEAREST,
@@ -32,10 +33,16 @@ from turnout.routing.tracks import (
 
 
 @frozen
-class Wish:
-    """high | fast | local | grade | pinned | asked | provider/model"""
+class Matched:
+    """What the rules say of a call."""
 
+    rule: Rule | None
+    """The rule in effect; None: none matched, or the client's own wish stands."""
     route: str
+    """high | fast | local | grade | pinned | asked | provider/model"""
+    name: str
+    private: bool
+    observed: str = ""
 
 
 @frozen
@@ -49,20 +56,22 @@ class Routed:
     switch: str = ""
 
 
-def routed(reading: Reading, wish: Wish, *, private: bool, name: str) -> Routed | Need:
+def routed(reading: Reading, matched: Matched) -> Routed | Need:
     """Raises NoEngineError, NotFoundError or PolicyRefusal where there is no line."""
-    walls = Walls(private, reading.facts.mode)
-    found = _Router(reading, walls, name).to(wish.route)
+    private = matched.private
+    found = _Router(reading, Walls(private, reading.facts.mode), matched.name).to(matched.route)
     if isinstance(found, Need):
         return found
-    line = found.line if len(found.line) == 1 else tuple(ordered(found.line))
-    if private and not any(stop.candidate.healthy for stop in line):
+    if len(found.line) > 1:
+        line = tuple(ordered(found.line))
+        found = Routed(line, found.reason, found.walls, found.graded, found.pinned, found.switch)
+    if private and not any(stop.candidate.healthy for stop in found.line):
         raise PolicyRefusal(
             "This conversation is private and no engine inside your walls answers now, so it was not sent anywhere.",
             hint="Start the local engine (`turnout doctor` says what is wrong), or begin a new conversation without the secret.",
             private=True,
         )
-    return found if line == found.line else replace(found, line=line)
+    return found
 
 
 class _Router:

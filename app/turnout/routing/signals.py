@@ -48,7 +48,7 @@ class Reading:
     def truth(self, of: Expression) -> Truth:
         if type(of) is Name:
             known = self.values.get(of.name)
-            return known if known is not None else self._computed(of.name)
+            return known if known is not None else self.computed(of.name)
         if type(of) is Not:
             inner = self.truth(of.of)
             return inner if not isinstance(inner, bool) else not inner
@@ -64,7 +64,8 @@ class Reading:
                 missing = value
         return missing if missing is not None else not settles
 
-    def _computed(self, name: str) -> Truth:
+    def computed(self, name: str) -> Truth:
+        """A signal that was not read yet."""
         if name in ("true", "false"):
             return name == "true"
         signal = self.facts.rules.signals[name]

@@ -23,6 +23,7 @@ NEAREST = {
 }
 """Where an empty tier's calls go. Local comes last for what was not meant for it."""
 EMBEDS = frozenset({Dialect.OPENAI_EMBEDDINGS, Dialect.OLLAMA_EMBED})
+_WALLED = (Mode.LOCAL, Mode.CLOUD)
 TIER_NAMES = {tier.value: tier for tier in Tier}
 
 
@@ -52,7 +53,10 @@ class Walls:
 
 
 def tier_line(facts: Facts, tier: Tier, walls: Walls) -> list[Stop]:
-    return [Stop(one, tier) for one in facts.roster.tiers.get(tier, ()) if walls.admit(one)]
+    line = facts.roster.tiers.get(tier, ())
+    if walls.private or walls.mode in _WALLED:
+        return [Stop(one, tier) for one in line if walls.admit(one)]
+    return [Stop(one, tier) for one in line]
 
 
 def able(candidate: Candidate, call: Call, facts: Facts) -> bool | Need:
@@ -69,28 +73,19 @@ def fitting(stops: Iterable[Stop], call: Call, facts: Facts) -> list[Stop] | Nee
     found: list[Stop] = []
     for stop in stops:
         fits = able(stop.candidate, call, facts)
-        if isinstance(fits, Need):
+        if fits is True:
+            found.append(stop)
+        elif isinstance(fits, Need):
             return fits
-        if fits:
-            found.append(stop)
-    return found
-
-
-def once(stops: Iterable[Stop]) -> list[Stop]:
-    """Each model where it comes first."""
-    seen: set[tuple[str, str]] = set()
-    found: list[Stop] = []
-    for stop in stops:
-        key = (stop.candidate.provider, stop.candidate.model)
-        if key not in seen:
-            seen.add(key)
-            found.append(stop)
     return found
 
 
 def ordered(stops: Iterable[Stop]) -> list[Stop]:
-    """Each model once, in order, those that are down last."""
-    found = once(stops)
+    """Each model once, where it comes first, those that are down last."""
+    seen: dict[str, Stop] = {}
+    for stop in stops:
+        seen.setdefault(stop.candidate.name, stop)
+    found = list(seen.values())
     for stop in found:
         if not stop.candidate.healthy:
             return sorted(found, key=lambda one: not one.candidate.healthy)
