@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from turnout.calls.client import Call
 from turnout.calls.units import Grade, Tier
+from turnout.calls.values import frozen
 from turnout.proxy.intents import Intents
 from turnout.proxy.owncalls import OwnCalls, Told, ours
 from turnout.routing.conversation import ask_hash
@@ -35,6 +36,16 @@ _WORD = re.compile(r"\b(LOW|MEDIUM|HIGH)\b")
 _THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
 
 
+@frozen
+class Open:
+    """An ask that is not graded yet."""
+
+    key: str
+    """Its place in the intent cache."""
+    graded: Grading | None = None
+    """The fast grader's abstention; None: it was not asked."""
+
+
 class Graders:
     def __init__(
         self, intents: Intents, grade: Callable[[Call, RuleSet], Grading], version: Callable[[RuleSet], str]
@@ -50,25 +61,48 @@ class Graders:
         return f"{ask_hash(call.outline.ask)}.{int(call.outline.tools > 0)}.{self._version(rules)}"
 
     async def of(self, call: Call, rules: RuleSet, roster: Roster) -> Grading:
+        known = self.at_once(call, rules)
+        return known if isinstance(known, Grading) else await self.later(known, call, rules, roster)
+
+    def at_once(self, call: Call, rules: RuleSet) -> "Grading | Open":
+        """What the cache holds or the fast grader says, with nothing awaited; Open: `later` has more to do."""
         key = self.key(call, rules)
         found = self.intents.get(key)
         if found is not None:
-            return replace(found, cached=True)
+            return found
+        if rules.grades.plus:
+            return Open(key)
+        return self._kept(Open(key, self._fast(call, rules)), call, rules)
+
+    async def later(self, of: "Open", call: Call, rules: RuleSet, roster: Roster) -> Grading:
+        if of.graded is None:
+            # Some 10 ms of an embedding model: not on the loop that moves everybody's bytes.
+            known = self._kept(Open(of.key, await asyncio.to_thread(self._fast, call, rules)), call, rules)
+            if isinstance(known, Grading):
+                return known
+            of = known
+        assert of.graded is not None
+        asked = await self._by_model(call, rules, roster, of.graded)
+        if asked.by == "llm":
+            self.intents.put(of.key, asked)
+        return asked
+
+    def _fast(self, call: Call, rules: RuleSet) -> Grading:
         try:
-            if rules.grades.plus:
-                # Some 10 ms of an embedding model: not on the loop that moves everybody's bytes.
-                graded = await asyncio.to_thread(self._grade, call, rules)
-            else:
-                graded = self._grade(call, rules)
+            return self._grade(call, rules)
         except Exception:  # the boundary to the grader: whatever breaks in it, the call goes on by the abstain rule
             log.exception("the grader failed on call %s", call.id)
             return Grading(None, 0.5, 0.0, "the grader failed", by="none")
+
+    def _kept(self, of: "Open", call: Call, rules: RuleSet) -> "Grading | Open":
+        """The grade, put into the cache; still open where it abstained and the rules name a model to ask."""
+        graded = of.graded
+        assert graded is not None
+        if graded.by == "none":
+            return graded
         if graded.grade is None and rules.grades.llm != "off" and call.outline.ask.strip() and not ours.get():
-            asked = await self._by_model(call, rules, roster, graded)
-            if asked.by != "llm":
-                return asked
-            graded = asked
-        self.intents.put(key, graded)
+            return of
+        self.intents.put(of.key, graded)
         return graded
 
     async def _by_model(self, call: Call, rules: RuleSet, roster: Roster, graded: Grading) -> Grading:

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 
 from turnout.routing.facts import Grading
 
@@ -35,7 +36,8 @@ class Intents:
             self.on_new(key, grading)
 
     def load(self, key: str, grading: Grading) -> None:
-        self._kept[key] = grading
+        """What comes out again says that it was cached."""
+        self._kept[key] = grading if grading.cached else replace(grading, cached=True)
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)
 

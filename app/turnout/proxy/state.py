@@ -46,6 +46,8 @@ from turnout.routing.plan import Need, Plan, Step
 from turnout.settings.model import Settings
 
 log = logging.getLogger("turnout.state")
+SCANNED_HERE = 50_000
+"""Characters that are scanned for secrets on the loop; more goes to a thread."""
 BACK_S = 3.0
 """A tray that lost the proxy's events, or was started again, listens again within this."""
 
@@ -63,6 +65,8 @@ class Decided:
     grading: Grading | None
     secret: SecretVerdict | None
     standings: tuple[Standing, ...]
+    thread: str
+    """Which of the session's conversations it is of (`threads.key`)."""
     config: "Config"
     """The version of settings and rules it was decided under, and is carried out under (I20)."""
 
@@ -201,9 +205,12 @@ class State:
         grading: Grading | None = None
         secret: SecretVerdict | None = None
         waited: set[str] = set()
+        thread = threads.key(call.outline)
+        facts: Facts | None = None
         while True:
-            config = self.config
-            facts = self.facts(call, live, estimate=estimate, grading=grading, secret=secret)
+            if facts is None:
+                config = self.config
+                facts = self.facts(call, live, thread, estimate=estimate, grading=grading, secret=secret)
             try:
                 outcome = decide(call, facts)
             except (BudgetRefusal, LoopRefusal) as stopped:
@@ -218,8 +225,9 @@ class State:
             if isinstance(outcome, Plan):
                 if not outcome.waits:
                     live.held_up = ""
+                    counted = estimate or Tokens(0)
                     return Decided(
-                        outcome, call, live, estimate or Tokens(0), exact, grading, secret, facts.standings, config
+                        outcome, call, live, counted, exact, grading, secret, facts.standings, thread, config
                     )
                 refusal = outcome.refusal or BudgetRefusal(f"{outcome.waits.partition(chr(10))[0]} is used up.")
                 if outcome.waits in waited:
@@ -231,14 +239,24 @@ class State:
             elif outcome is Need.TOKENS:
                 estimate, exact = await self.estimates.prompt(call), True
             elif outcome is Need.GRADE:
-                grading = await self.graders.of(call, self.config.rules, self.roster())
+                graded = self.graders.at_once(call, config.rules)
+                if isinstance(graded, Grading):
+                    grading, facts = graded, facts.knowing(graded, secret)
+                    continue  # nothing was awaited, so it is the same moment still
+                grading = await self.graders.later(graded, call, config.rules, self.roster())
+            elif sum(map(len, call.outline.texts)) <= SCANNED_HERE:
+                secret = self._scanned(call)
+                facts = facts.knowing(grading, secret)
+                continue
             else:
-                secret = await self._scanned(call)
+                secret = await asyncio.to_thread(self._scanned, call)
+            facts = None
 
     def facts(
         self,
         call: Call,
         live: Live,
+        thread: str,
         *,
         estimate: Tokens | None,
         grading: Grading | None,
@@ -253,7 +271,7 @@ class State:
             rules=rules,
             roster=self.health.marked(roster),
             mode=self.mode_now(at_ms),
-            memory=threads.recall(live.memory, call.outline),
+            memory=threads.recall(live.memory, call.outline, thread),
             standings=self.standings.budgets(call, live, present),
             loops=self.standings.loops(call, live, present),
             estimate=estimate,
@@ -281,12 +299,9 @@ class State:
         self.edges.remember(live.id, live)
         self.notices.refused(call, refusal)
 
-    async def _scanned(self, call: Call) -> SecretVerdict:
-        texts = call.outline.texts
+    def _scanned(self, call: Call) -> SecretVerdict:
         try:
-            if sum(map(len, texts)) > 50_000:
-                return await asyncio.to_thread(self.edges.scan, texts)
-            return self.edges.scan(texts)
+            return self.edges.scan(call.outline.texts)
         except Exception:  # the boundary to the scanner: it fails closed
             log.exception("the secret scanner failed on call %s", call.id)
             return SecretVerdict(found=True, failed=True)
@@ -449,7 +464,7 @@ class State:
             if plan.private and not live.memory.private:
                 live.memory = replace(live.memory, private=True)
             return
-        before = threads.recall(live.memory, outline)
+        before = threads.recall(live.memory, outline, decided.thread)
         private = before.private or plan.private
         if outline.housekeeping is not None or not row.provider:
             # A side request is no turn of the conversation it is about, and warms no cache of it.
@@ -474,10 +489,10 @@ class State:
             billed=prompt if not row.estimated else Tokens(0),
             cache_ttl_s=3600 if usage.cache_write_1h else 300,
             calls=before.calls + 1,
-            thread=threads.key(outline) or before.thread,
+            thread=decided.thread or before.thread,
             threads=before.threads,
         )
-        live.memory = threads.remember(live.memory, outline, memory)
+        live.memory = threads.remember(live.memory, outline, memory, decided.thread)
         self.edges.remember(live.id, live)
 
     # --- calls under way ---

@@ -175,3 +175,24 @@ class Facts:
     """provider -> up | down | loading"""
     ask_hash: str = ""
     """`routing.conversation.ask_hash` of the ask, where the caller has it already; empty: made when it is needed."""
+
+    def knowing(self, grading: Grading | None, secret: SecretVerdict | None) -> "Facts":
+        """The same moment with what a rule asked for; `dataclasses.replace` takes four times as long."""
+        return Facts(
+            self.now,
+            self.now_ms,
+            self.rules,
+            self.roster,
+            self.mode,
+            self.memory,
+            self.standings,
+            self.loops,
+            self.estimate,
+            self.expected,
+            grading,
+            secret,
+            self.likely_output,
+            self.ceiling_output,
+            self.engine_health,
+            self.ask_hash,
+        )

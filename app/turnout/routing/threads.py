@@ -24,11 +24,13 @@ def key(outline: Outline) -> str:
     return f"{crc32(first[:4_000].encode('utf-8', 'surrogatepass')):08x}{len(first):x}"
 
 
-def recall(memory: Memory, outline: Outline) -> Memory:
-    """What `Facts.memory` should be for this request, from all that is remembered of its session."""
+def recall(memory: Memory, outline: Outline, thread: str | None = None) -> Memory:
+    """What `Facts.memory` should be for this request, from all that is remembered of its session. `thread`: its `key`, where that
+    is known already."""
     if not memory.thread:
         return memory
-    thread = key(outline)
+    if thread is None:
+        thread = key(outline)
     if not thread or thread == memory.thread:
         return memory
     for other in memory.threads:
@@ -37,9 +39,9 @@ def recall(memory: Memory, outline: Outline) -> Memory:
     return memory if in_tool_loop(outline) else Memory(private=memory.private, thread=thread)
 
 
-def remember(memory: Memory, outline: Outline, now: Memory) -> Memory:
+def remember(memory: Memory, outline: Outline, now: Memory, thread: str | None = None) -> Memory:
     """The session's memory with `now` (made from `recall`'s) as what is known of this request's conversation."""
-    thread = key(outline) or memory.thread
+    thread = (key(outline) if thread is None else thread) or memory.thread
     everything = (
         (replace(memory, threads=()), *memory.threads) if memory.thread and memory.thread != thread else memory.threads
     )
