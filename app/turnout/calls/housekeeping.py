@@ -184,11 +184,12 @@ def _toolless(outline: Outline, ask: frozenset[str], system: frozenset[str]) -> 
         return Housekeeping.SUMMARY
     if "router" in system or _is_gemini_router(outline):
         return Housekeeping.ROUTER
-    if "memory" in system or "memory" in ask:
+    said = ask | system
+    if "memory" in said:
         return Housekeeping.MEMORY
-    if outline.turns <= 4 and ("title" in system or "title" in ask or _is_title(outline)):
+    if outline.turns <= 4 and ("title" in said or _is_title(outline)):
         return Housekeeping.TITLE
-    if "other" in system or "other" in ask or (outline.max_output == 1 and not outline.images):
+    if "other" in said or (outline.max_output == 1 and not outline.images):
         return Housekeeping.OTHER
     if _is_giant(outline):
         return Housekeeping.SUMMARY
@@ -210,7 +211,8 @@ def _is_title(outline: Outline) -> bool:
     if outline.schema and outline.ask[:_HEAD].lower().startswith("<session>"):
         return True
     # opencode puts the instruction in a user part before the ask, where `peel` has taken it away.
-    return any("title" in _said(text[:200]) for text in outline.texts[:6] if text not in (outline.ask, outline.system))
+    others = set(outline.texts[:6]).difference((outline.ask, outline.system))
+    return bool(others) and any("title" in _said(text[:200]) for text in others)
 
 
 def _is_gemini_router(outline: Outline) -> bool:

@@ -1,4 +1,6 @@
-"""What is taken for JSON: how deep, at any length."""
+"""What is taken for JSON: how deep, at any length; and what is known to be plainly written."""
+
+import json
 
 import pytest
 
@@ -34,3 +36,15 @@ def test_a_level_more_is_refused(place: str, levels: int) -> None:
         fields.load(nested(levels, place))
     with pytest.raises(ValueError):
         fields.event_json(nested(levels, place))
+
+
+def test_a_long_body_is_known_to_be_plain_when_it_is() -> None:
+    doc = {"model": "a", "messages": [{"role": "user", "content": "Größe\n" * 2_000}], "n": 1.5}
+    body = json.dumps(doc, separators=(",", ":"), ensure_ascii=False).encode()
+
+    assert fields.load_plain(body) == (doc, True)
+    assert fields.load_plain(json.dumps(doc).encode()) == (doc, False)
+    assert fields.load_plain(body.replace(b'{"model":"a",', b'{"model":"b","model":"a",')) == (doc, False)
+    assert fields.load_plain(body.replace(b"1.5", b"1.50")) == (doc, False)
+    assert fields.load_plain(body + b" ") == (doc, False)
+    assert fields.load_plain(b'{"a":1}') == ({"a": 1}, False)

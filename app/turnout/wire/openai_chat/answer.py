@@ -41,8 +41,10 @@ FINISHES = {
 
 def usage_of(doc: Json) -> Usage:
     """Disjoint buckets: cached tokens are inside `prompt_tokens`, reasoning inside `completion_tokens`."""
+    if type(doc) is not dict:
+        return Usage()
     prompt, output = said_ints(doc, "prompt_tokens", "completion_tokens")
-    inside, made = said(doc, "prompt_tokens_details"), said(doc, "completion_tokens_details")
+    inside, made = doc.get("prompt_tokens_details"), doc.get("completion_tokens_details")
     cached = written = reasoning = 0
     if inside is not None:
         cached, written = said_ints(inside, "cached_tokens", "cache_write_tokens")
@@ -79,12 +81,13 @@ def read(doc: Json) -> list[Event]:
     choice = choices[0] if choices else None
     if choice is None and said(doc, "error") is not None:
         return [Failed(error_text(doc))]
-    message = said(choice, "message")
-    if type(doc) is not dict or type(message) is not dict:
+    message = choice.get("message") if type(choice) is dict else None
+    if type(doc) is not dict or type(choice) is not dict or type(message) is not dict:
         return [Failed("the answer holds no choices[0].message")]
     id_, model, service = said_texts(doc, "id", "model", "service_tier")
-    found: list[Event] = [Began(id_, model, max(0, said_int(doc, "created")))]
-    content = message.get("content")
+    content, finish = message.get("content"), choice.get("finish_reason")
+    usage = doc.get("usage")
+    found: list[Event] = [Began(id_, model, max(0, said_int(doc.get("created"))))]
     calls: list[Json] = []
     if _MORE.isdisjoint(message) and type(content) is str:
         # Most answers are a text and no more.
@@ -93,10 +96,9 @@ def read(doc: Json) -> list[Event]:
     else:
         calls = said_items(message, "tool_calls")
         found += _pieces(message, calls, id_)
-    usage = doc.get("usage")
     if usage is not None:
         found.append(UsageSeen(usage_of(usage)))
-    reason = STOPS.get(said_text(choice, "finish_reason"), StopReason.END)
+    reason = STOPS.get(finish, StopReason.END) if type(finish) is str else StopReason.END
     # Some local servers say `stop` beside tool calls; agents then end their turn.
     if calls and reason is StopReason.END:
         reason = StopReason.TOOLS

@@ -92,7 +92,7 @@ def _take(seen: Gatherer, message: Json, place: int) -> None:
     if role in ("system", "developer"):
         seen.add_system("\n".join(words))
         return
-    seen.begin()
+    seen.turns += 1
     if role == "user":
         for one in words:
             seen.add_human(one)
