@@ -228,7 +228,7 @@ class App:
                 hint="Correct the base_url in turnout.toml that leads back to Turnout itself.",
             )
         body = await self._body(entry, receive)
-        doc = fields.load(body)
+        doc, plain = fields.load_plain(body)
         spoken = codec(place.dialect)
         outline = spoken.outline(doc, path_model=place.model, stream=place.stream)
         if not outline.model:
@@ -260,6 +260,7 @@ class App:
             headers=entry.headers,
             answer=answer,
             session=session,
+            plain=plain,
             query="" if place.dialect is Dialect.GEMINI else query,
             path_model=place.model,
             stream=outline.stream,

@@ -28,6 +28,8 @@ class Exchange:
     """As the client sent them, lower-case names; `engines.headers` decides which cross."""
     answer: Answer
     session: Session
+    plain: bool = False
+    """The body is known to be exactly what orjson writes for it (`fields.load_plain`)."""
     query: str = ""
     path_model: str = ""
     stream: bool = False

@@ -47,37 +47,34 @@ def _passed_through(exchange: Exchange, step: Step, target: Target) -> Outgoing:
     engine's turns left in the conversation."""
     heard, path = exchange.heard, ""
     body, doc, gone = settled(heard, exchange.body, exchange.doc, target.model, checks=target.checks_seals)
-    dropped: tuple[str, ...] = ()
     if heard is Dialect.GEMINI:
         verb = "streamGenerateContent" if exchange.stream else "generateContent"
         path = model_path(target.model, verb) + ("?alt=sse" if exchange.stream and not exchange.array else "")
     else:
-        body = with_model(body, doc, target.model)
-        doc = {**doc, "model": target.model}
+        body = with_model(body, doc, target.model, plain=exchange.plain and body is exchange.body)
     limit = step.max_output
-    if (
-        limit is None
-        and heard is Dialect.OPENAI_COMPLETIONS
-        and step.buckets
-        and fields.said(doc, "max_tokens") is None
-    ):
+    if limit is None and heard is Dialect.OPENAI_COMPLETIONS and step.buckets and doc.get("max_tokens") is None:
         # The dialect's own 16 are held; not every engine that speaks it ends there.
         limit = exchange.call.outline.max_output
-    if limit is not None:
-        body, dropped = with_limit(heard, body, doc, int(limit), legacy=target.legacy_max_tokens)
-    windowed = heard in (Dialect.OLLAMA_CHAT, Dialect.OLLAMA_GENERATE) and target.num_ctx is not None
+    windowed = target.num_ctx is not None and heard in (Dialect.OLLAMA_CHAT, Dialect.OLLAMA_GENERATE)
     strip = (
-        heard in (Dialect.OPENAI_CHAT, Dialect.OPENAI_COMPLETIONS)
-        and exchange.stream
+        exchange.stream
+        and heard in (Dialect.OPENAI_CHAT, Dialect.OPENAI_COMPLETIONS)
         and not exchange.call.outline.include_usage
     )
-    if limit is not None and (windowed or strip):
-        doc = fields.obj(fields.load(body))
-    if windowed:
-        body = with_window(body, doc, int(target.num_ctx or 0))
-    if strip:
-        body = with_include_usage(body, doc)
-    return Outgoing(heard, body, True, Written(body, tuple(dict.fromkeys((*gone, *dropped))), path=path), strip)
+    if limit is not None or windowed or strip:
+        if heard is not Dialect.GEMINI:
+            doc = {**doc, "model": target.model}
+        if limit is not None:
+            body, dropped = with_limit(heard, body, doc, int(limit), legacy=target.legacy_max_tokens)
+            gone = tuple(dict.fromkeys((*gone, *dropped)))
+            if windowed or strip:
+                doc = fields.obj(fields.load(body))
+        if windowed:
+            body = with_window(body, doc, int(target.num_ctx or 0))
+        if strip:
+            body = with_include_usage(body, doc)
+    return Outgoing(heard, body, True, Written(body, gone, path=path), strip)
 
 
 def _has_hole(exchange: Exchange) -> bool:

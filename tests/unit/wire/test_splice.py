@@ -97,6 +97,7 @@ def test_in_a_body_without_white_space_only_the_models_bytes_change(doc: dict[st
     )
 
     assert with_model(body, json.loads(body), new) == wanted
+    assert with_model(body, json.loads(body), new, plain=True) == wanted
 
 
 @pytest.mark.parametrize(
