@@ -39,6 +39,7 @@ ON CONFLICT DO UPDATE SET nanos=nanos+excluded.nanos, tokens=tokens+excluded.tok
 _HOLD = "INSERT OR REPLACE INTO holds VALUES (?,?,?,?,?)"
 _ENDED = ForMany("DELETE FROM holds WHERE number IN ({})", "?")
 _CALLS = ForMany(f"INSERT INTO calls ({', '.join(COLUMNS)}) VALUES {{}}", marks(len(COLUMNS)))  # noqa: S608  our own column names
+_KEPT = ForMany("INSERT OR REPLACE INTO kept VALUES {}", marks(4))
 _ATTEMPTS = ForMany("INSERT OR REPLACE INTO attempts VALUES {}", marks(17))
 
 
@@ -182,6 +183,15 @@ def _execute(db: sqlite3.Connection, sql: str, row: tuple[Value, ...]) -> sqlite
 
 def keep(db: sqlite3.Connection, kind: str, key: str, text: str, at_ms: int) -> None:
     _execute(db, "INSERT OR REPLACE INTO kept VALUES (?,?,?,?)", (kind, key, text, at_ms))
+
+
+def keep_all(db: sqlite3.Connection, kind: str, rows: Sequence[tuple[str, str, int]]) -> None:
+    """The same for many: (key, text, at_ms); of several with one key the last one wins."""
+    try:
+        _KEPT.execute(db, [(kind, *row) for row in rows])
+    except (UnicodeEncodeError, OverflowError):
+        for row in rows:
+            keep(db, kind, *row)
 
 
 Write = Callable[[sqlite3.Connection], None]

@@ -22,7 +22,7 @@ from turnout.calls.units import Json
 from turnout.errors import LedgerError
 from turnout.ledger import blocks, bodies
 from turnout.ledger.blocks import Blocks
-from turnout.ledger.entries import Write, all_settled, keep, write_hold, write_holds, write_settled
+from turnout.ledger.entries import Write, all_settled, keep, keep_all, write_hold, write_holds, write_settled
 from turnout.ledger.rows import dumped
 from turnout.ledger.schema import connect
 from turnout.ledger.snapshot import Known, Snapshot, spill
@@ -157,13 +157,8 @@ class Writer:
 
     def keep_many(self, kind: str, rows: list[tuple[str, Json, int]]) -> None:
         """The same for many: (key, value, at_ms)."""
-
-        def run(db: sqlite3.Connection) -> None:
-            for key, value, at_ms in rows:
-                keep(db, kind, key, dumped(value), at_ms)
-
         if rows:
-            self._put(Job(run, kept=True))
+            self._put(Job(lambda db: keep_all(db, kind, [(k, dumped(v), at_ms) for k, v, at_ms in rows]), kept=True))
 
     def drop(self, kind: str, key: str) -> None:
         self._put(Job(lambda db: _execute(db, "DELETE FROM kept WHERE kind=? AND key=?", (kind, key)), kept=True))

@@ -202,6 +202,15 @@ async def test_small_things_are_kept_by_kind_and_key_and_the_last_one_wins(write
     assert reader.kept("credit") == {"a": [1, {"x": None}], "b": 6}
 
 
+async def test_many_small_things_are_kept_at_once_whatever_their_text(writer: Writer, reader: Reader) -> None:
+    writer.keep("session", "3", "before", AT_MS)
+    writer.keep_many("session", [(str(n), n, AT_MS + n) for n in range(40)])
+    writer.keep_many("session", [("3", 33, AT_MS + 50), ("\ud800", 1, AT_MS + 51), ("3", 34, AT_MS + 52)])
+    writer.keep_many("session", [])
+    await writer.flush()
+    assert reader.kept("session") == {str(n): n for n in range(40)} | {"?": 1, "3": 34}
+
+
 async def test_clients_are_kept_with_the_hash_of_their_token_only(writer: Writer, reader: Reader) -> None:
     await writer.write_client("vim", b"\x01" * 32, "platform", "turnout", AT_MS)
     await writer.write_client("zed", b"\x02" * 32, "", "", AT_MS)
