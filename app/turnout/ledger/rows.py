@@ -216,9 +216,9 @@ def attempt_of(row: tuple[Value, ...]) -> Attempt:
 
 def usd(nanos: int) -> str:
     """Decimal dollars to the nano, no exponent, no trailing zeros: 1_500_000 -> 0.0015."""
-    sign, whole = ("-" if nanos < 0 else ""), abs(int(nanos))
-    text = f"{whole // 1_000_000_000}.{whole % 1_000_000_000:09d}".rstrip("0").rstrip(".")
-    return sign + text
+    text = str(abs(nanos)).zfill(10)
+    text = f"{text[:-9]}.{text[-9:]}".rstrip("0").rstrip(".")
+    return text if nanos >= 0 else f"-{text}"
 
 
 def rfc3339(at_ms: int) -> str:

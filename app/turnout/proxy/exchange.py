@@ -61,11 +61,11 @@ class Exchange:
         return self.native and not any(outline.texts) and not outline.images
 
     def plan_headers(self, spent: Nanos = NOTHING_SPENT) -> Headers:
-        """`route_headers`, and the credit that is left: what they are sent with knows what the call has cost, or is too early."""
+        """`route_headers` and, under a dollar budget, the credit that is left once this call has cost so much."""
         left = self.credit_left(spent)
-        return (
-            self.route_headers if left is None else [*self.route_headers, (b"x-turnout-credit-usd", usd(left).encode())]
-        )
+        if left is None:
+            return self.route_headers
+        return [*self.route_headers, (b"x-turnout-credit-usd", usd(left).encode())]
 
     def request(self) -> Request:
         """The whole request as nouns; read once, and only when something must be translated."""

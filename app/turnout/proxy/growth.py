@@ -6,11 +6,11 @@ its usage on the way, that counts.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 
 from turnout.calls.reply import Event, RefusalDelta, TextDelta, ThinkingDelta, ToolArguments, ToolBegan
 from turnout.calls.units import Tokens
 from turnout.calls.usage import Usage
+from turnout.calls.values import frozen
 from turnout.routing.afford import MARGIN
 from turnout.wire.dialect import ReplyReader, ReplyWriter
 
@@ -18,7 +18,7 @@ AHEAD = 4
 """The hold grows when this part of it (a quarter) is left: one read may bring as much at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Growth:
     """What a stream without a limit is watched with."""
 
@@ -30,7 +30,7 @@ class Growth:
     `MARGIN` before the hold, and only one that does not is ended here."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Drain:
     """How far a cloud stream is read on after its client left, for its usage; past either limit it is hung up on."""
 

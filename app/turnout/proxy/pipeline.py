@@ -25,7 +25,6 @@ from turnout.proxy.state import State
 from turnout.proxy.teller import tell_failure
 from turnout.routing.budget import FLOOR
 from turnout.routing.plan import Plan, Step
-from turnout.settings.model import Settings
 
 log = logging.getLogger("turnout.pipeline")
 
@@ -38,8 +37,6 @@ class Pipeline:
     def __init__(self, state: State) -> None:
         self._state = state
         self._booking = Booking(state)
-        self._drain: tuple[Settings, Drain] | None = None
-        """The settings in force and what they say of a stream whose client left."""
         self.own = state.graders.own = OwnCalls(self.serve)
 
     async def serve(self, exchange: Exchange) -> None:
@@ -77,7 +74,7 @@ class Pipeline:
         progress.decided, plan = decided, decided.plan
         state.surplus.offered(time.monotonic())
         error: TurnoutError | None = None
-        for number, step in enumerate(plan.steps):
+        for step in plan.steps:
             if error is not None and not (state.can_hold(decided, step, progress.spent) and self._may_go_on(error)):
                 break
             exchange.route_headers = route_headers(call, plan, step, error)
@@ -91,7 +88,7 @@ class Pipeline:
                 return
             except TurnoutError as failed:
                 error = failed
-                state.health.failed(step, failed, last=number + 1 == len(plan.steps))
+                state.health.failed(step, failed, last=step is plan.steps[-1])
                 if exchange.answer.produced or exchange.answer.gone:
                     raise
                 if not may_fall_back(failed, sovereign=step.candidate.sovereign):
@@ -131,18 +128,18 @@ class Pipeline:
         state, decided = self._state, progress.decided
         assert decided is not None
         settings = decided.config.settings
-        provider = step.candidate.provider
+        provider, at_ms = step.candidate.provider, now_ms()
         attempt = progress.last = Attempt(
             exchange,
             step,
             state.engine(provider, settings),
             targets.target(exchange, step, decided.estimate, settings.providers[provider], state.learned),
-            drain=self._drain_of(settings),
-            now_s=now_ms() // 1000,
+            drain=Drain(settings.drain_s, settings.drain_tokens, state.estimates.output_surely),
+            now_s=at_ms // 1000,
             growth=self._growth(exchange, progress, step) if exchange.stream else None,
         )
         begun = time.monotonic()
-        state.began(exchange.call, step, attempt.seen)
+        state.began(exchange.call, step, attempt.seen, at_ms)
         try:
             await attempt.run()
         finally:
@@ -153,19 +150,16 @@ class Pipeline:
 
     def _whole_headers(self, progress: Progress, attempt: Attempt, kind: bytes) -> Headers:
         """Of an answer in one piece: with its cost, and what is left now that this is known."""
-        spent, baseline = progress.spent, self._booking.baseline(progress)
-        return [
+        spent, baseline, teller = progress.spent, self._booking.baseline(progress), attempt.teller
+        headers = [
             (b"content-type", kind),
-            *attempt.teller.whole_headers(spent),
             (b"x-turnout-cost-usd", usd(spent).encode()),
             (b"x-turnout-saved-usd", usd(baseline - spent if baseline is not None else 0).encode()),
         ]
-
-    def _drain_of(self, settings: Settings) -> Drain:
-        if self._drain is None or self._drain[0] is not settings:
-            drain = Drain(settings.drain_s, settings.drain_tokens, self._state.estimates.output_surely)
-            self._drain = (settings, drain)
-        return self._drain[1]
+        headers += teller.headers
+        headers += teller.exchange.plan_headers(spent)
+        headers += teller.dropped_header()
+        return headers
 
     def _growth(self, exchange: Exchange, progress: Progress, step: Step) -> Growth | None:
         """For a stream whose client set no limit, under a budget that what is held for it counts in."""

@@ -46,6 +46,8 @@ from turnout.routing.plan import Need, Plan, Step
 from turnout.settings.model import Settings
 
 log = logging.getLogger("turnout.state")
+_WENT = (Status.SETTLED, Status.ABORTED)
+"""Ends of a call that is a turn of its session."""
 SCANNED_HERE = 50_000
 """Characters that are scanned for secrets on the loop; more goes to a thread."""
 BACK_S = 3.0
@@ -71,14 +73,16 @@ class Decided:
     """The version of settings and rules it was decided under, and is carried out under (I20)."""
 
 
-@frozen
+@dataclass(slots=True)
 class UnderWay:
     """An attempt that is being answered: what `Running` is made from when somebody looks."""
 
     call: Call
     step: Step
-    meter: Meter
+    seen: Seen
     started_ms: int
+    meter: Meter | None = None
+    """From the first look on."""
 
 
 @dataclass(slots=True)
@@ -430,11 +434,11 @@ class State:
             usage = row.usage
             self.books.settle(call.id, Amount(row.cost, Tokens(usage.prompt + usage.produced)))
         if decided is not None:
-            self._remember(decided, row, now_ms)
+            ok = row.status in _WENT
+            self._remember(decided, row, now_ms, ok=ok)
             self.thresholds.passed(decided.standings, row.buckets)
             live = decided.live
             if live.loop is not None:
-                ok = row.status in (Status.SETTLED, Status.ABORTED)
                 live.loop = loops.concluded(live.loop, call.body_hash, ok=ok, now_ms=now_ms)
         self.tally.add(row, now_ms)
         self.edges.settle(row)
@@ -456,11 +460,11 @@ class State:
         self.edges.told(row)
         self.tell()
 
-    def _remember(self, decided: Decided, row: CallRecord, now_ms: int) -> None:
+    def _remember(self, decided: Decided, row: CallRecord, now_ms: int, *, ok: bool) -> None:
         live, plan, outline = decided.live, decided.plan, decided.call.outline
         live.spent = Nanos(live.spent + row.cost)
         live.calls += 1
-        if row.status not in (Status.SETTLED, Status.ABORTED):
+        if not ok:
             if plan.private and not live.memory.private:
                 live.memory = replace(live.memory, private=True)
             return
@@ -497,22 +501,24 @@ class State:
 
     # --- calls under way ---
 
-    def began(self, call: Call, step: Step, seen: Seen) -> None:
-        self.running[call.id] = UnderWay(call, step, Meter(seen), now_ms())
+    def began(self, call: Call, step: Step, seen: Seen, now_ms: int) -> None:
+        self.running[call.id] = UnderWay(call, step, seen, now_ms)
 
     def under_way(self) -> tuple[Running, ...]:
         """Each with what has streamed so far."""
-        return tuple(
-            Running(
-                id=id_,
-                client=one.call.client.name,
-                model=one.step.candidate.name,
-                tier=(one.step.tier or self.worth.tier_of(one.step.candidate) or Tier.HIGH).value,
-                started_ms=one.started_ms,
-                session=one.call.session,
-                output_tokens=one.meter.tokens(),
-            )
-            for id_, one in self.running.items()
+        return tuple(map(self._running, self.running.values()))
+
+    def _running(self, one: UnderWay) -> Running:
+        meter = one.meter = one.meter or Meter(one.seen)
+        candidate = one.step.candidate
+        return Running(
+            id=one.call.id,
+            client=one.call.client.name,
+            model=candidate.name,
+            tier=(one.step.tier or self.worth.tier_of(candidate) or Tier.HIGH).value,
+            started_ms=one.started_ms,
+            session=one.call.session,
+            output_tokens=meter.tokens(),
         )
 
 

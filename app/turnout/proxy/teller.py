@@ -6,7 +6,6 @@ A stream's 200 goes out with the first output, or after 10 s without any; what f
 import asyncio
 
 from turnout.calls.reply import Ended, Failed, StopReason
-from turnout.calls.units import Nanos
 from turnout.errors import EngineStatusError, TurnoutError
 from turnout.proxy.answer import Headers, header_value
 from turnout.proxy.clock import Limits
@@ -51,10 +50,10 @@ class Teller:
             (b"cache-control", b"no-cache"),
             *self.headers,
             *self.exchange.plan_headers(),
-            *self._dropped_header(),
+            *self.dropped_header(),
         ]
 
-    def _dropped_header(self) -> Headers:
+    def dropped_header(self) -> Headers:
         dropped = self.seen.dropped
         return [(b"x-turnout-dropped", header_value(", ".join(dropped)))] if dropped else []
 
@@ -83,11 +82,6 @@ class Teller:
     def hold_back(self, kind: bytes, body: bytes) -> None:
         """A whole answer waits here until its cost is known: the pipeline adds the headers and sends it."""
         self.whole = (kind, body)
-
-    def whole_headers(self, spent: Nanos) -> Headers:
-        """`spent`: what the call has cost."""
-        headers = self.headers + self.exchange.plan_headers(spent)
-        return headers + self._dropped_header() if self.seen.dropped else headers
 
     # --- early 200, keep-alives, failures inside a stream ---
 
