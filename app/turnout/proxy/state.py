@@ -269,11 +269,12 @@ class State:
         at_ms, rules, roster = now_ms(), self.config.rules, self.roster()
         present = self.standings.present(at_ms, rules, roster)
         likely, ceiling = self.learned.outputs(call.client.name)
+        marked = self.health.marked(roster)
         return Facts(
             now=present.now,
             now_ms=at_ms,
             rules=rules,
-            roster=self.health.marked(roster),
+            roster=marked,
             mode=self.mode_now(at_ms),
             memory=threads.recall(live.memory, call.outline, thread),
             standings=self.standings.budgets(call, live, present),
@@ -285,6 +286,7 @@ class State:
             likely_output=likely,
             ceiling_output=ceiling,
             engine_health=self._states,
+            courses=present.courses if marked is roster else None,
         )
 
     def mode_now(self, now_ms: int) -> Mode:

@@ -16,7 +16,7 @@ from turnout.routing.conversation import RANK, Graded
 from turnout.routing.facts import Candidate, Facts, Roster, Standing
 from turnout.routing.money import dollars
 from turnout.routing.plan import Need, Plan, Step
-from turnout.routing.route import Matched, Routed
+from turnout.routing.route import Course, Routed
 from turnout.routing.rules import Rule
 from turnout.routing.tracks import Stop, above, below, embeds, fitting, ordered, tier_line
 
@@ -62,11 +62,9 @@ class Terms:
 Signals = dict[str, str | float | int | bool]
 
 
-def afforded(
-    call: Call, facts: Facts, found: Routed, matched: Matched, signals: Signals, baseline: Candidate | None
-) -> Plan | Need:
-    """Raises BudgetRefusal, or PolicyRefusal for `max_usd_per_call`. `signals` and `baseline` go into the plan as they are."""
-    rule = matched.rule
+def afforded(call: Call, facts: Facts, course: Course, signals: Signals) -> Plan | Need:
+    """Raises BudgetRefusal, or PolicyRefusal for `max_usd_per_call`. `signals` go into the plan as they are."""
+    matched, found, rule = course.matched, course.found, course.matched.rule
     if facts.estimate is None and not is_free(call):
         return Need.TOKENS
     stops = _stops(call, facts, found, rule)
@@ -74,8 +72,7 @@ def afforded(
         return stops
     if rule is not None and rule.max_usd_per_call is not None:
         stops = _under(rule, rule.max_usd_per_call, stops, call, facts)
-    purse = Purse(call, facts)
-    fits = [purse.fit(stop) for stop in stops]
+    fits = [fit(stop, call, facts) for stop in stops]
     first, reason, waits = fits[0], found.reason, None
     if not found.line[0].candidate.healthy and first.step.candidate.healthy:
         reason = f"{reason}; {found.line[0].candidate.name} is down or asked to be left alone"
@@ -86,7 +83,7 @@ def afforded(
         if worst.budget.on_exceed == "ask":
             waits = worst
         else:
-            lower = _downgraded(purse, found, fits)
+            lower = _downgraded(call, facts, found, fits)
             if isinstance(lower, Need):
                 return lower
             if not lower:
@@ -106,7 +103,7 @@ def afforded(
         private=matched.private,
         observed=matched.observed,
         signals=signals,
-        baseline=baseline,
+        baseline=course.baseline,
         grade=graded.grade,
         score=graded.score,
         confidence=graded.confidence,
@@ -236,54 +233,53 @@ def _under(rule: Rule, most: Nanos, stops: Sequence[Stop], call: Call, facts: Fa
 # --- budgets ---
 
 
-class Purse:
-    """What the budgets leave for one call, step by step."""
-
-    def __init__(self, call: Call, facts: Facts) -> None:
-        self.call, self.facts = call, facts
-        self._standings = facts.standings
-        self._keys = tuple([one.key for one in facts.standings])
-        self._by_step = any([one.budget.scope in BY_STEP for one in facts.standings])
-        self._unsaid = call.outline.max_output is None and not embeds(call)
-        """The client sets no limit of its own, and there may be output."""
-
-    def fit(self, stop: Stop) -> Fit:
-        call, candidate = self.call, stop.candidate
-        if is_free(call):
-            return Fit(Step(candidate, Nanos(0), tier=stop.tier))
-        held = terms(candidate, call, self.facts)
-        each, choices = worst_output(candidate, call, self.facts), call.outline.choices
-        mine, keys = self._standings, self._keys
-        if self._by_step:
-            mine = tuple([one for one in mine if applies(one, candidate, stop.tier)])
-            keys = tuple([one.key for one in mine])
-        step = _step(stop, held, each * choices, keys)
-        if not mine:
-            return Fit(step)
-        bounded = self._unsaid and _bounding(mine, step.hold)
-        room = 0
-        if bounded:
-            room = _room(mine, held) // choices
-            more, told = _bound(call, each, room)
-            step = _step(stop, held, more * choices, keys, told)
-        failing = _failing(mine, step)
-        if not failing:
-            return Fit(step)
-        if not bounded:
-            room = _room(mine, held) // choices
-        kept = MARGIN if bounded and call.outline.stream else 0
-        if FLOOR <= room - kept < each:
-            clamped = _step(stop, held, room * choices, keys, room - kept)
-            if not _failing(mine, clamped):
-                return Fit(clamped)
-        return Fit(step, failing)
+def fit(stop: Stop, call: Call, facts: Facts) -> Fit:
+    candidate, outline = stop.candidate, call.outline
+    if is_free(call):
+        return Fit(Step(candidate, Nanos(0), tier=stop.tier))
+    held = terms(candidate, call, facts)
+    each = worst_output(candidate, call, facts)
+    output = Tokens(each * outline.choices)
+    hold, tokens = held.cost(output), Tokens(held.prompt + output)
+    mine: list[Standing] = []
+    keys: list[str] = []
+    fits = True
+    for standing in facts.standings:
+        if standing.budget.scope in BY_STEP and not applies(standing, candidate, stop.tier):
+            continue
+        mine.append(standing)
+        keys.append(standing.key)
+        fits = fits and not lacking(standing, nanos=hold, tokens=tokens)
+    step = Step(candidate, hold, tokens, None, output, stop.tier, tuple(keys))
+    unsaid = outline.max_output is None and _bounding(mine, hold) and not embeds(call)
+    if fits and not unsaid:
+        return Fit(step)
+    return _bounded(step, held, mine, call, each, unsaid=unsaid)
 
 
-def _step(stop: Stop, held: Terms, output: int, keys: tuple[str, ...], told: int | None = None) -> Step:
+def _bounded(step: Step, held: Terms, mine: list[Standing], call: Call, each: int, *, unsaid: bool) -> Fit:
+    """The step with its output bounded: the worst case does not fit, or (`unsaid`) the client set no limit and budgets count it."""
+    choices = call.outline.choices
+    room = _room(mine, held) // choices
+    if unsaid:
+        more, told = _bound(call, each, room)
+        step = _resized(step, held, more * choices, told)
+    failing = _failing(mine, step)
+    if not failing:
+        return Fit(step)
+    kept = MARGIN if unsaid and call.outline.stream else 0
+    if FLOOR <= room - kept < each:
+        clamped = _resized(step, held, room * choices, room - kept)
+        if not _failing(mine, clamped):
+            return Fit(clamped)
+    return Fit(step, failing)
+
+
+def _resized(step: Step, held: Terms, output: int, told: int | None) -> Step:
     """`output`: of all answers together; `told`: the limit of each that the engine gets."""
     limit = Tokens(told) if told is not None else None
     total = Tokens(held.prompt + output)
-    return Step(stop.candidate, held.cost(output), total, limit, Tokens(output), stop.tier, keys)
+    return Step(step.candidate, held.cost(output), total, limit, Tokens(output), step.tier, step.buckets)
 
 
 def _bounding(mine: Iterable[Standing], hold: Nanos) -> bool:
@@ -292,8 +288,7 @@ def _bounding(mine: Iterable[Standing], hold: Nanos) -> bool:
 
 
 def _failing(standings: Iterable[Standing], step: Step) -> tuple[Standing, ...]:
-    hold, tokens = step.hold, step.tokens
-    return tuple([one for one in standings if lacking(one, nanos=hold, tokens=tokens)])
+    return tuple(one for one in standings if lacking(one, nanos=step.hold, tokens=step.tokens))
 
 
 def _room(mine: Iterable[Standing], held: Terms) -> int:
@@ -313,16 +308,16 @@ def _room_of(standing: Standing, held: Terms) -> int:
     return left // held.each if held.each else MOST_OUTPUT
 
 
-def _downgraded(purse: Purse, found: Routed, fits: list[Fit]) -> list[Fit] | Need:
+def _downgraded(call: Call, facts: Facts, found: Routed, fits: list[Fit]) -> list[Fit] | Need:
     """What fits of the line itself (but nothing dearer), then of the tiers below, nearest first."""
     first = fits[0].step
     rank = RANK[first.tier] if first.tier is not None else RANK[Tier.HIGH]
     kept = [one for one in fits[1:] if not one.failing and (one.step.tier is None or RANK[one.step.tier] <= rank)]
     for tier in below(first.tier):
-        line = fitting(tier_line(purse.facts, tier, found.walls), purse.call, purse.facts)
+        line = fitting(tier_line(facts, tier, found.walls), call, facts)
         if isinstance(line, Need):
             return line
-        kept.extend(one for one in map(purse.fit, ordered(line)) if not one.failing)
+        kept.extend(one for one in (fit(stop, call, facts) for stop in ordered(line)) if not one.failing)
     seen: set[str] = set()
     unique: list[Fit] = []
     for one in kept:

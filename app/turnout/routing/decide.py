@@ -18,11 +18,13 @@ from turnout.routing.afford import Signals, afforded
 from turnout.routing.budget import is_free
 from turnout.routing.facts import Candidate, Facts
 from turnout.routing.plan import Need, Plan
-from turnout.routing.route import Matched, routed
+from turnout.routing.route import Course, Matched, routed
 from turnout.routing.rules import Name, Rule
 from turnout.routing.signals import Gap, Reading, Truth, raw_facts
 from turnout.routing.tracks import TIER_NAMES, embeds
 
+_COURSES = 1_000
+"""Callers and models whose course is kept for the rest of a minute."""
 OVERRIDE = {"tier": "x-turnout-tier", "asked": "x-turnout-route: asked", "passthrough": "pass-through"}
 
 
@@ -42,33 +44,58 @@ def decided(reading: Reading) -> Plan | Need:
     """`decide` over a reading of one's own, to look afterwards at what was read."""
     call, facts = reading.call, reading.facts
     waits = stopped_by_loop(call, facts) if facts.loops and not is_free(call) else None
+    course = _course(reading)
+    if isinstance(course, Need):
+        return course
+    signals: Signals = {**course.signals, **raw_facts(call)}
+    if course.found.graded is not None and course.found.graded.inherited:
+        signals["call.inherited"] = True
+    try:
+        plan = afforded(call, facts, course, signals)
+    except Refusal as refusal:
+        refusal.rule = course.matched.name
+        raise
+    if waits is not None and isinstance(plan, Plan) and not plan.waits:
+        why, stopped = waits
+        plan = replace(plan, waits=f"loop: {why}\n{call.session}", refusal=stopped)
+    return plan
+
+
+def _course(reading: Reading) -> Course | Need:
+    """The course of a caller's call before, where it hung on nothing but who calls and what model that asks for (480 instructions
+    a call before, 90 after; call_bench --steps)."""
+    call, facts, courses = reading.call, reading.facts, reading.facts.courses
+    if courses is None or reading.reached is not None or facts.memory.private or _override(call, facts) is not None:
+        return _new_course(reading)
+    client, outline = call.client, call.outline
+    who = (client.name, client.department, call.developer, call.project)
+    face = (*who, outline.model, outline.dialect, facts.mode)
+    known = courses.get(face)
+    if known is not None:
+        return known
+    course = _new_course(reading)
+    if isinstance(course, Course) and course.found.by_name and not course.matched.private and reading.by_face:
+        if len(courses) >= _COURSES:
+            courses.clear()
+        courses[face] = course
+    return course
+
+
+def _new_course(reading: Reading) -> Course | Need:
+    facts = reading.facts
     matched = match(reading)
     if isinstance(matched, Need):
         return matched
     try:
-        return _planned(reading, matched, waits)
+        found = routed(reading, matched)
     except Refusal as refusal:
         refusal.rule = matched.name
         raise
-
-
-def _planned(reading: Reading, matched: Matched, waits: tuple[str, LoopRefusal] | None) -> Plan | Need:
-    call, facts = reading.call, reading.facts
-    found = routed(reading, matched)
     if isinstance(found, Need):
         return found
     if matched.private and facts.secret is not None and facts.secret.failed:
         found = replace(found, reason=f"{found.reason}; the secret scanner failed, so it is taken for private")
-    signals: Signals = {**reading.values, **reading.shown, **raw_facts(call)}
-    if found.graded is not None and found.graded.inherited:
-        signals["call.inherited"] = True
-    plan = afforded(call, facts, found, matched, signals, _baseline(call, facts))
-    if isinstance(plan, Need):
-        return plan
-    if waits is not None and not plan.waits:
-        why, refusal = waits
-        plan = replace(plan, waits=f"loop: {why}\n{call.session}", refusal=refusal)
-    return plan
+    return Course(matched, found, _baseline(reading.call, facts), {**reading.values, **reading.shown})
 
 
 def stopped_by_loop(call: Call, facts: Facts) -> tuple[str, LoopRefusal] | None:

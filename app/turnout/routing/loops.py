@@ -132,12 +132,14 @@ def concluded(state: LoopState, body_hash: str, *, ok: bool, now_ms: int) -> Loo
     """The call with this body ended; `ok`: it was answered."""
     if not body_hash:
         return state
-    known = state.bodies.get(body_hash, _BEGUN)
-    if known is _BEGUN and ok:
-        ended = _ANSWERED
+    bodies = state.bodies
+    known = bodies.get(body_hash, _BEGUN)
+    if not ok:
+        bodies[body_hash] = Repeat(known.rounds, known.answered, now_ms)
     else:
-        ended = Repeat(known.rounds, True) if ok else Repeat(known.rounds, known.answered, now_ms)
-    _keep(state.bodies, body_hash, ended)
+        bodies[body_hash] = _ANSWERED if known is _BEGUN else Repeat(known.rounds, True)
+    if len(bodies) > _BODIES_KEPT:
+        del bodies[next(iter(bodies))]
     return state
 
 
@@ -162,7 +164,7 @@ def standings(
     stopped = stopped and not state.new
     found: list[LoopStanding] = []
     for loop in loops:
-        value = scope_value(loop.scope, call, tree)
+        value = call.session if loop.scope == "session" else scope_value(loop.scope, call, tree)
         if loop.who == "each" or loop.who == value:
             found.append(
                 LoopStanding(
@@ -185,18 +187,18 @@ def together(standing: LoopStanding, others: Iterable[tuple[LoopState, Nanos]]) 
 
 def exceeded(standing: LoopStanding) -> str:
     """What was exceeded, for people; empty: the call may go on."""
-    loop = standing.loop
+    loop, more = standing.loop, standing.allowed_turns
     if standing.stopped:
         return "it was stopped by hand"
-    if loop.turns is not None and standing.turns >= loop.turns + standing.allowed_turns:
-        return f"{standing.turns} turns since the last new ask (limit {loop.turns + standing.allowed_turns})"
-    if loop.same_request is not None and standing.same_request >= loop.same_request + standing.allowed_turns:
+    if loop.turns is not None and standing.turns >= loop.turns + more:
+        return f"{standing.turns} turns since the last new ask (limit {loop.turns + more})"
+    if loop.same_request is not None and standing.same_request >= loop.same_request + more:
         return f"the same request {standing.same_request} times before (limit {loop.same_request})"
-    if loop.same_tool_call is not None and standing.same_tool_call >= loop.same_tool_call + standing.allowed_turns:
+    if loop.same_tool_call is not None and standing.same_tool_call >= loop.same_tool_call + more:
         return f"the same tool call {standing.same_tool_call} times (limit {loop.same_tool_call})"
     if loop.usd is not None and standing.spent >= loop.usd + standing.allowed_usd:
         return f"{dollars(standing.spent)} since the last new ask (limit {dollars(loop.usd + standing.allowed_usd)})"
-    if loop.per_minute is not None and standing.per_minute >= loop.per_minute + standing.allowed_turns:
+    if loop.per_minute is not None and standing.per_minute >= loop.per_minute + more:
         return f"{standing.per_minute} calls in a minute (limit {loop.per_minute})"
     return ""
 
@@ -220,19 +222,14 @@ def _enough(standing: LoopStanding) -> str:
 # --- a conversation that goes on under another name ---
 
 
-def watched(state: LoopState) -> bool:
-    """Whether what this session did may have to be carried over to a session that comes after it."""
-    return state.refused_at_ms > 0 or state.turns >= LONG_RUN
-
-
 def heir(call: Call, earlier: Iterable[LoopState], now_ms: int) -> LoopState | None:
     """For the first call of a session that was only derived: the run that it continues, if it does.
 
     A client that compacts its history (or starts it anew by itself) begins a new conversation as far as anyone can tell from
     outside, and would be free of its counters: the runaway at hand did so five times. It is the same run when the same client
     says under the same system text either nothing new, or comes with a history that nobody saw begin; and its side request
-    (the compaction itself) belongs to a run that was stopped within the last minute. `earlier` are `watched` states; what comes
-    back is a state of the new session's own.
+    (the compaction itself) belongs to a run that was stopped within the last minute. `earlier` are states that `Watch` keeps; what
+    comes back is a state of the new session's own.
     """
     mark = _mark(call.outline.system)
     newest: LoopState | None = None
@@ -262,7 +259,8 @@ def _continues(state: LoopState, call: Call, mark: int, now_ms: int) -> bool:
 
 
 class Watch:
-    """The watched runs of each client, newest last, few of them: where a new derived session finds its `heir`."""
+    """Runs of each client that a session after them may have to carry on (long ones, and those that were refused), newest last,
+    few of them: where a new derived session finds its `heir`."""
 
     _EACH = 8
     _CLIENTS = 500
@@ -272,7 +270,7 @@ class Watch:
 
     def note(self, session: str, state: LoopState) -> None:
         """After every call of a session."""
-        if not watched(state):
+        if not state.refused_at_ms and state.turns < LONG_RUN:
             if state.client in self._runs:
                 self._runs[state.client].pop(session, None)
             return
@@ -351,21 +349,18 @@ def sketched(state: LoopState) -> tuple[Sketch, ...]:
 
 def _begin(state: LoopState, body: str) -> None:
     """This body is under way (again)."""
-    if body:
-        known = state.bodies.get(body)
-        again = _BEGUN if known is None else Repeat(known.rounds + 1 if known.answered else known.rounds)
-        _keep(state.bodies, body, again)
-
-
-def _keep(bodies: dict[str, Repeat], body: str, repeat: Repeat) -> None:
-    bodies[body] = repeat
+    if not body:
+        return
+    bodies = state.bodies
+    known = bodies.get(body)
+    bodies[body] = _BEGUN if known is None else Repeat(known.rounds + 1 if known.answered else known.rounds)
     if len(bodies) > _BODIES_KEPT:
         del bodies[next(iter(bodies))]
 
 
 def _count_step(minute: dict[int, int], second: int) -> None:
     """One step more, a minute and older dropped; so are seconds to come, after a clock was set back."""
-    if minute and (next(iter(minute)) <= second - 60 or next(reversed(minute)) > second):
+    if minute and not second - 60 < next(iter(minute)) <= next(reversed(minute)) <= second:
         for gone in [one for one in minute if not second - 60 < one <= second]:
             del minute[gone]
     minute[second] = minute.get(second, 0) + 1

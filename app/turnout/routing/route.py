@@ -4,6 +4,7 @@ A conversation is kept where it is unless there is a reason: inside a tool loop 
 when moving down would cost more than it saves (`switching`). Moving up is for quality and needs no such reason.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 
@@ -31,6 +32,8 @@ from turnout.routing.tracks import (
     tier_line,
 )
 
+AS_ASKED = "as asked"
+
 
 @frozen
 class Matched:
@@ -54,6 +57,19 @@ class Routed:
     graded: Graded | None = None
     pinned: bool = False
     switch: str = ""
+    by_name: bool = False
+    """Nothing but the name that the client asked for, the roster and the walls made it."""
+
+
+@frozen
+class Course:
+    """Where a call goes by the rules, before it comes to money."""
+
+    matched: Matched
+    found: Routed
+    baseline: Candidate | None
+    signals: Mapping[str, str | float | int | bool]
+    """What was read for it."""
 
 
 def routed(reading: Reading, matched: Matched) -> Routed | Need:
@@ -266,11 +282,11 @@ class _Router:
         candidate = self._facts.roster.named.get(name)
         if candidate is None:
             raise self._unknown(name)
-        return self._only(candidate, "as asked")
+        return self._only(candidate, AS_ASKED)
 
     def _only(self, candidate: Candidate, why: str) -> Routed | Need:
         if self._walls.admit(candidate):
-            return Routed((Stop(candidate, candidate.tier),), why, self._walls)
+            return Routed((Stop(candidate, candidate.tier),), why, self._walls, by_name=why == AS_ASKED)
         if embeds(self._call):
             # Another model's vectors would not be comparable, so there is no replacement inside the walls.
             raise self._nothing()

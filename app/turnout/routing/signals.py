@@ -5,7 +5,7 @@ kept). `and` and `or` stop at the first part that settles them, left to right, s
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from enum import Enum
 from functools import lru_cache
 from zlib import crc32
@@ -29,21 +29,30 @@ Value = str | float | int | bool
 Test = Callable[["Reading"], Truth]
 
 
-@dataclass(slots=True)
 class Reading:
-    """One call's signals as far as they were read. `recorded` is what a ledger row kept; None: this is a live call."""
+    """One call's signals as far as they were read."""
 
-    call: Call
-    facts: Facts
-    values: dict[str, bool] = field(default_factory=dict)
-    shown: dict[str, Value] = field(default_factory=dict)
-    """What is to be written down beside them: marks of definitions, shares of budgets."""
-    recorded: Mapping[str, Value] | None = None
-    reached: list[tuple[str, Truth]] | None = None
-    """Rules in the order they were looked at, with what their expressions came to; None: nobody wants to know."""
-    _encoded: dict[str, bytes] = field(default_factory=dict)
-    known_grade: "conversation.Graded | None" = None
-    """What a ledger row says of the grade; it is not made again."""
+    __slots__ = ("_encoded", "by_face", "call", "facts", "known_grade", "reached", "recorded", "shown", "values")
+
+    def __init__(
+        self,
+        call: Call,
+        facts: Facts,
+        *,
+        recorded: Mapping[str, Value] | None = None,
+        reached: list[tuple[str, Truth]] | None = None,
+        known_grade: "conversation.Graded | None" = None,
+    ) -> None:
+        """`recorded`: what a ledger row kept; None: this is a live call. `known_grade`: what such a row says of the grade, which is
+        not made again. `reached` takes up the rules in the order they are looked at, with what their expressions came to."""
+        self.call, self.facts = call, facts
+        self.values: dict[str, bool] = {}
+        self.shown: dict[str, Value] = {}
+        """What is to be written down beside them: marks of definitions, shares of budgets."""
+        self.recorded, self.reached, self.known_grade = recorded, reached, known_grade
+        self._encoded: dict[str, bytes] = {}
+        self.by_face = True
+        """Nothing was read so far but who calls and what model that asks for."""
 
     def truth(self, of: Expression) -> Truth:
         if type(of) is Name:
@@ -69,6 +78,8 @@ class Reading:
         if name in ("true", "false"):
             return name == "true"
         signal = self.facts.rules.signals[name]
+        if signal.kind not in FACE_KINDS:
+            self.by_face = False
         if self.recorded is not None:
             value = self._replayed(signal)
         else:
@@ -120,6 +131,8 @@ class Reading:
         return self.call.headers.get(name, "")
 
 
+FACE_KINDS = frozenset({"client", "department", "developer", "project", "model"})
+"""Kinds that read nothing but who calls and what model that asks for."""
 TEXT_KINDS = frozenset({"match", "secret", "budget", "engine", "context-fit"})
 """Kinds whose value a row keeps by name, because what they read is not in the row."""
 
