@@ -46,6 +46,8 @@ class Outline:
     """Tier of service asked for that has a price of its own (`calls.usage.SERVICES`); empty: the standard one."""
     sealed_by: Family | None = None
     """Whose signed or encrypted thinking stands in the history; the conversation is pinned there."""
+    alien: bool = True
+    """The history may hold what an engine of this dialect would not take from another one (`wire.foreign` looks)."""
     cache_marks: int = 0
     housekeeping: Housekeeping | None = None
     schema: bool = False

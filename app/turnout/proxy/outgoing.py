@@ -46,7 +46,10 @@ def _passed_through(exchange: Exchange, step: Step, target: Target) -> Outgoing:
     """The client's own bytes, but for the model's name, a budget's limit, the window a local model needs, and what another
     engine's turns left in the conversation."""
     heard, path = exchange.heard, ""
-    body, doc, gone = settled(heard, exchange.body, exchange.doc, target.model, checks=target.checks_seals)
+    outline = exchange.call.outline
+    body, doc, gone = settled(
+        heard, exchange.body, exchange.doc, target.model, checks=target.checks_seals, alien=outline.alien
+    )
     if heard is Dialect.GEMINI:
         verb = "streamGenerateContent" if exchange.stream else "generateContent"
         path = model_path(target.model, verb) + ("?alt=sse" if exchange.stream and not exchange.array else "")
@@ -55,13 +58,9 @@ def _passed_through(exchange: Exchange, step: Step, target: Target) -> Outgoing:
     limit = step.max_output
     if limit is None and heard is Dialect.OPENAI_COMPLETIONS and step.buckets and doc.get("max_tokens") is None:
         # The dialect's own 16 are held; not every engine that speaks it ends there.
-        limit = exchange.call.outline.max_output
+        limit = outline.max_output
     windowed = target.num_ctx is not None and heard in (Dialect.OLLAMA_CHAT, Dialect.OLLAMA_GENERATE)
-    strip = (
-        exchange.stream
-        and heard in (Dialect.OPENAI_CHAT, Dialect.OPENAI_COMPLETIONS)
-        and not exchange.call.outline.include_usage
-    )
+    strip = exchange.stream and heard in (Dialect.OPENAI_CHAT, Dialect.OPENAI_COMPLETIONS) and not outline.include_usage
     if limit is not None or windowed or strip:
         if heard is not Dialect.GEMINI:
             doc = {**doc, "model": target.model}

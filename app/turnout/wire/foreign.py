@@ -23,20 +23,26 @@ Settled = tuple[bytes, dict[str, Json], tuple[str, ...]]
 """The body, the same parsed, and the names of what had to go."""
 
 
-def settled(dialect: Dialect, body: bytes, doc: Json, model: str, *, checks: bool) -> Settled:
-    """`model` is the name the vendor knows; `checks`: it is the vendor itself, which looks at every signature."""
+def settled(dialect: Dialect, body: bytes, doc: Json, model: str, *, checks: bool, alien: bool = True) -> Settled:
+    """`model` is the name the vendor knows; `checks`: it is the vendor itself, which looks at every signature. `alien`: the
+    conversation may hold something of another engine's, as its outline says; without, no message is looked at."""
     if dialect is Dialect.ANTHROPIC:
-        return _anthropic(body, obj(doc), checks=checks)
-    if dialect is Dialect.OPENAI_RESPONSES:
+        return _anthropic(body, obj(doc), checks=checks, alien=alien)
+    if alien and dialect is Dialect.OPENAI_RESPONSES:
         return _responses(body, obj(doc))
-    if dialect is Dialect.GEMINI and signs(model):
+    if alien and dialect is Dialect.GEMINI and signs(model):
         return _signed(body, obj(doc))
     return body, obj(doc), ()
 
 
+def own_item(item: Json) -> bool:
+    """A reasoning item that was written here: its vendor does not know it."""
+    return _kind(item) == "reasoning" and _ITEM.fullmatch(said_text(item, "id")) is not None
+
+
 def _responses(body: bytes, doc: dict[str, Json]) -> Settled:
     given = said_items(doc, "input")
-    left = [one for one in given if not (_kind(one) == "reasoning" and _ITEM.fullmatch(said_text(one, "id")))]
+    left = [one for one in given if not own_item(one)]
     if len(left) == len(given):
         return body, doc, ()
     return with_member(body, doc, "input", dump(left)), {**doc, "input": left}, ("thinking",)
@@ -50,10 +56,10 @@ def _kind(block: Json) -> Json:
 # --- Anthropic ---
 
 
-def _anthropic(body: bytes, doc: dict[str, Json], *, checks: bool) -> Settled:
+def _anthropic(body: bytes, doc: dict[str, Json], *, checks: bool, alien: bool) -> Settled:
     messages = said_items(doc, "messages")
     dropped: tuple[str, ...] = ()
-    if any(_unsigned(block, checks=checks) for message in messages for block in _blocks(message)):
+    if alien and any(_unsigned(block, checks=checks) for message in messages for block in _blocks(message)):
         messages = [left for message in messages if (left := _without(message, checks=checks)) is not None]
         body, doc = with_member(body, doc, "messages", dump(messages)), {**doc, "messages": messages}
         dropped = ("thinking",)
@@ -118,11 +124,18 @@ def signs(model: str) -> bool:
 
 def sign(parts: list[Json]) -> bool:
     """Marks the first call of a turn as another model's where it has no signature; True when it had none."""
-    calls = [part for part in parts if isinstance(part, dict) and ("functionCall" in part or "function_call" in part)]
-    if not calls or "thoughtSignature" in calls[0] or "thought_signature" in calls[0]:
+    call = unsigned(parts)
+    if call is None:
         return False
-    calls[0]["thoughtSignature"] = _UNSIGNED
+    call["thoughtSignature"] = _UNSIGNED
     return True
+
+
+def unsigned(parts: list[Json]) -> dict[str, Json] | None:
+    """The first call of a turn where it has no signature."""
+    calls = (part for part in parts if isinstance(part, dict) and ("functionCall" in part or "function_call" in part))
+    first = next(calls, None)
+    return None if first is None or "thoughtSignature" in first or "thought_signature" in first else first
 
 
 def _signed(body: bytes, doc: dict[str, Json]) -> Settled:

@@ -36,6 +36,7 @@ class Gatherer:
         "_errors",
         "_humans",
         "_words",
+        "alien",
         "cache_marks",
         "images",
         "sealed_by",
@@ -51,6 +52,8 @@ class Gatherer:
         self.images = 0
         self.cache_marks = 0
         self.sealed_by: Family | None = None
+        self.alien = False
+        """Something that `wire.foreign` would change for some engine of this dialect stands in a message."""
         self._humans: dict[int, str] = {}
         """Text of user messages by the message's number, as it came: it is peeled when it is asked for."""
         self._words: dict[int, str] = {}
@@ -64,7 +67,7 @@ class Gatherer:
         made.texts, made.system, made._words = self.texts[:], self.system[:], self._words.copy()
         made._calls, made._errors = self._calls[-CALLS:], self._errors[-ERRORS:]
         made.turns, made.images = self.turns, self.images
-        made.cache_marks, made.sealed_by = self.cache_marks, self.sealed_by
+        made.cache_marks, made.sealed_by, made.alien = self.cache_marks, self.sealed_by, self.alien
         return made
 
     @property
@@ -154,6 +157,7 @@ class Gatherer:
             effort=effort,
             service=service,
             sealed_by=self.sealed_by,
+            alien=self.alien,
             cache_marks=self.cache_marks + offered.cache_marks,
             schema=schema,
             session=session,
@@ -234,8 +238,10 @@ NO_TOOLS = Tools()
 _TOOLS = Newest[tuple[bytes, Tools]](4_000_000)
 
 
-def offered(dialect: Dialect, tools: list[Json], read: Callable[[Json], Tools]) -> Tools:
-    """All tools of a request in one; `read` tells of a single one, without its text."""
+def offered(
+    dialect: Dialect, tools: list[Json], read: Callable[[Json], Tools], spelled: Callable[[Json], Json] | None = None
+) -> Tools:
+    """All tools of a request in one; `read` tells of a single one, without its text, once it is `spelled` as it should be."""
     if not tools:
         return NO_TOOLS
     whole = orjson.dumps(tools)
@@ -243,6 +249,8 @@ def offered(dialect: Dialect, tools: list[Json], read: Callable[[Json], Tools]) 
     known = _TOOLS.get(key)
     if known is not None and known[0] == whole:
         return known[1]
+    if spelled is not None:
+        tools = [spelled(tool) for tool in tools]
     each = [read(tool) for tool in tools]
     made = Tools(
         tuple(name for one in each for name in one.names),

@@ -26,6 +26,9 @@ def thought(signature: str) -> Doc:
 def sent(dialect: Dialect, doc: Doc, model: str = "m", *, checks: bool = False) -> tuple[Doc, tuple[str, ...]]:
     raw = json.dumps(doc).encode()
     body, parsed, gone = settled(dialect, raw, doc, model, checks=checks)
+    if doc.get("messages") != []:  # else it is refused
+        seen = codec(dialect).outline(doc, path_model=model, stream=False)
+        assert settled(dialect, raw, doc, model, checks=checks, alien=seen.alien) == (body, parsed, gone)
     assert json.loads(body) == parsed
     if not gone and parsed == doc:
         assert body == raw

@@ -16,6 +16,7 @@ from turnout.wire.fields import (
     said,
     said_items,
     said_text,
+    said_texts,
     text,
     text_or,
     wrong,
@@ -107,6 +108,13 @@ def _take(seen: Gatherer, message: Json, place: int) -> None:
         elif kind in ("image", "document"):
             seen.images += 1
         elif kind in ("thinking", "redacted_thinking"):
-            seen.add_text(said_text(block, "thinking"))
-            if kind == "redacted_thinking" or said_text(block, "signature") not in ("", SEAL):
-                seen.sealed_by = Family.ANTHROPIC
+            _thought(seen, block, redacted=kind == "redacted_thinking")
+
+
+def _thought(seen: Gatherer, block: dict[str, Json], *, redacted: bool) -> None:
+    words, signature = said_texts(block, "thinking", "signature")
+    seen.add_text(words)
+    if redacted or signature not in ("", SEAL):
+        seen.sealed_by = Family.ANTHROPIC
+    else:
+        seen.alien = True

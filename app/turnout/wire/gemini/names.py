@@ -20,7 +20,7 @@ def camel(doc: dict[str, Json]) -> dict[str, Json]:
     made: dict[str, Json] | None = None
     for key, value in doc.items():
         name = _SNAKE.sub(lambda found: found[1].upper(), key) if "_" in key else key
-        kept = value if name in _OPAQUE else _inner(value)
+        kept = value if name in _OPAQUE else camel_value(value)
         if name != key or kept is not value:
             if made is None:
                 made = dict(doc)
@@ -31,10 +31,11 @@ def camel(doc: dict[str, Json]) -> dict[str, Json]:
     return doc if made is None else made
 
 
-def _inner(value: Json) -> Json:
+def camel_value(value: Json) -> Json:
+    """The same of every object in it."""
     if isinstance(value, dict):
         return camel(value)
     if isinstance(value, list):
-        inner = [_inner(one) for one in value]
+        inner = [camel_value(one) for one in value]
         return value if all(new is old for new, old in zip(inner, value, strict=True)) else inner
     return value

@@ -16,6 +16,7 @@ from turnout.wire.fields import (
     text_or,
     wrong,
 )
+from turnout.wire.foreign import own_item
 from turnout.wire.openai_responses.request_reader import CALLS, RESULTS
 from turnout.wire.outlining import Gatherer, Tools, gathered, offered
 
@@ -95,3 +96,5 @@ def _take(seen: Gatherer, item: Json, place: int) -> None:
         seen.texts += [said_text(summary, "text") for summary in said_items(item, "summary")]
         if said_text(item, "encrypted_content"):
             seen.sealed_by = Family.OPENAI
+        if own_item(item):
+            seen.alien = True
