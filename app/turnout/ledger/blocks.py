@@ -43,7 +43,8 @@ class Blocks:
             if bucket is None or (nanos > 0 and bucket.taken + nanos > bucket.mark):
                 return False
             buckets.append(bucket)
-        self.settle(call, 0, ())
+        if call in self.open:
+            self.settle(call, 0, ())
         if buckets:
             self.open[call] = (nanos, keys)
             for bucket in buckets:
