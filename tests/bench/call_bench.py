@@ -29,6 +29,7 @@ sys.path.insert(0, str(ROOT / "app"))
 import orjson  # noqa: E402
 
 from turnout.engines.routes import Base  # noqa: E402
+from turnout.proxy.head import Heads  # noqa: E402
 from turnout.proxy.inforce import read_config  # noqa: E402
 from turnout.proxy.program import Program  # noqa: E402
 from turnout.settings.paths import Paths  # noqa: E402
@@ -126,9 +127,7 @@ class AtOnce:
     def __init__(self, chunks: int) -> None:
         self._chunks = chunks
 
-    async def send(
-        self, method: str, base: Base, target: str, headers: Any, body: bytes, connect_s: float
-    ) -> Whole | Chunks:
+    async def send(self, base: Base, head: bytes, body: bytes, connect_s: float) -> Whole | Chunks:
         return Chunks(self._chunks) if self._chunks else Whole()
 
     def close(self) -> None:
@@ -249,6 +248,7 @@ async def run(args: argparse.Namespace) -> None:
     made = await program.clients.add("bench", "", "")
     token = str(made["token"])
     head, _, tail = body(args.size, 7_777_777, stream=args.chunks > 0).partition(b"7777777")
+    heads = Heads()
 
     async def call(number: int) -> None:
         data = b"%b%07d%b" % (head, number, tail)
@@ -274,15 +274,17 @@ async def run(args: argparse.Namespace) -> None:
             {
                 "type": "http",
                 "method": "POST",
+                "raw_target": b"/v1/chat/completions",
                 "raw_path": b"/v1/chat/completions",
                 "query_string": b"",
                 "gone": lambda act: None,
+                "length": str(len(data)).encode(),
+                "heads": heads,
                 "server": ("127.0.0.1", 7717),
                 "headers": [
                     (b"host", b"127.0.0.1:7717"),
                     (b"authorization", b"Bearer " + token.encode()),
                     (b"content-type", b"application/json"),
-                    (b"content-length", str(len(data)).encode()),
                     (b"user-agent", b"bench"),
                 ],
             },

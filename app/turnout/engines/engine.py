@@ -1,13 +1,14 @@
 """One provider as it can be spoken to: where, in which dialects, with which key. The bytes go through `transport`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
 from turnout.calls.provider import Provider
 from turnout.calls.units import Dialect, Family, Json
-from turnout.engines.headers import upstream
+from turnout.engines.headers import Sender, upstream
 from turnout.engines.routes import Base, base_of, spoken_to
+from turnout.engines.transport import request_head
 from turnout.errors import EngineStatusError, UpstreamError
 
 Headers = list[tuple[bytes, bytes]]
@@ -27,10 +28,8 @@ class Reply(Protocol):
 
 
 class Sends(Protocol):
-    async def send(
-        self, method: str, base: Base, target: str, headers: Headers, body: bytes, connect_s: float
-    ) -> Reply:
-        """Raises EngineUnreachableError when no byte of the request was accepted, UpstreamError otherwise."""
+    async def send(self, base: Base, head: bytes, body: bytes, connect_s: float) -> Reply:
+        """`head` is `transport.request_head`'s. Raises EngineUnreachableError when no byte of the request was accepted, UpstreamError otherwise."""
         ...
 
 
@@ -84,30 +83,34 @@ class Engine:
         dialect: Dialect,
         body: bytes,
         *,
-        client: Iterable[tuple[bytes, bytes]],
+        client: Sender,
         same_dialect: bool,
         stream: bool,
         hop: int,
         query: str = "",
         path: str = "",
-        dialect_headers: Iterable[tuple[str, str]] = (),
+        dialect_headers: tuple[tuple[str, str], ...] = (),
     ) -> Reply:
         if self._ready is not None:
             await self._ready(self.provider)
         key = self._sent_key = await self._key_for(self.provider, self.base.origin) if self.provider.needs_key else b""
-        headers = upstream(
-            self.family,
-            client,
-            same_dialect=same_dialect,
-            key=key,
-            dialect_headers=dialect_headers,
-            stream=stream,
-            hop=hop,
-        )
         target = self.base.target(dialect, path)
         if query:
             target += ("&" if "?" in target else "?") + query
-        return await self.sends.send("POST", self.base, target, headers, body, self.provider.connect_s)
+        asked = (self, target, key, same_dialect, stream, hop, dialect_headers)
+        head = client.made.get(asked)
+        if head is None:
+            headers = upstream(
+                self.family,
+                client.headers,
+                same_dialect=same_dialect,
+                key=key,
+                dialect_headers=dialect_headers,
+                stream=stream,
+                hop=hop,
+            )
+            head = client.keep(asked, request_head("POST", self.base, target, headers))
+        return await self.sends.send(self.base, head, body, self.provider.connect_s)
 
     async def key(self) -> str:
         """For a library that sends its own requests; empty where none is needed. Raises KeysError."""
@@ -141,7 +144,7 @@ async def fetch(
 ) -> tuple[int, bytes, Headers]:
     try:
         async with asyncio.timeout(timeout_s):
-            reply = await sends.send(method, base, target, headers, body, timeout_s)
+            reply = await sends.send(base, request_head(method, base, target, headers), body, timeout_s)
             try:
                 return reply.status, await read_whole(reply, limit), reply.headers
             finally:

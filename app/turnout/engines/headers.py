@@ -4,7 +4,7 @@ Inbound auth, cookies, hop-by-hop and anything that tries to steer a gateway sta
 tells the vendor (anthropic-beta, openai-*, user-agent...) goes through only when the engine speaks the client's dialect.
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 from turnout.calls.units import Family
 
@@ -63,6 +63,28 @@ _RELAYED = (b"anthropic-", b"openai-", b"x-ratelimit-", b"ratelimit", b"x-goog-"
 _RELAYED_NAMES = frozenset(
     {b"retry-after", b"retry-after-ms", b"request-id", b"x-request-id", b"x-should-retry", b"warning"}
 )
+
+HEADS = 8
+"""Request heads that are kept for one sender: a client talks to few engines."""
+
+
+class Sender:
+    """A client's headers (lower-case names) and the request heads that were made of them, kept while its connection repeats them.
+
+    What a head was made of is its key, the engine's own key among it: a new one makes a new head.
+    """
+
+    __slots__ = ("headers", "made")
+
+    def __init__(self, headers: Headers) -> None:
+        self.headers = headers
+        self.made: dict[Hashable, bytes] = {}
+
+    def keep(self, asked: Hashable, head: bytes) -> bytes:
+        if len(self.made) >= HEADS:
+            self.made.clear()
+        self.made[asked] = head
+        return head
 
 
 def upstream(

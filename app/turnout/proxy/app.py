@@ -20,12 +20,13 @@ from turnout.errors import (
 )
 from turnout.proxy.answer import Answer, Headers, Message, Receive, Send
 from turnout.proxy.answers import JSON, Answers, constant
-from turnout.proxy.attribution import session_of
+from turnout.proxy.attribution import session_by
 from turnout.proxy.body import LeftError, read_body
-from turnout.proxy.endpoints import Asked, Endpoint, asked, dialect_of, usual
+from turnout.proxy.endpoints import Asked, Endpoint, asked, dialect_of
 from turnout.proxy.exchange import Exchange
 from turnout.proxy.gate import Gate
-from turnout.proxy.guard import OPEN, Door, Refused, guard, masked, plain_path, same, split_token, token_of, without_key
+from turnout.proxy.guard import OPEN, Door, Refused, masked, same, split_token
+from turnout.proxy.head import Head
 from turnout.proxy.pipeline import Pipeline, now_ms
 from turnout.proxy.state import State
 from turnout.proxy.tokens import Tokens
@@ -33,19 +34,20 @@ from turnout.wire import fields
 from turnout.wire.codec import codec
 
 log = logging.getLogger("turnout.app")
-_CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"cookie", b"proxy-authorization"})
 
 
 @dataclass(slots=True)
 class Entry:
     """A request that passed the guard."""
 
-    method: str
-    path: str
-    query: bytes
-    headers: Headers
-    token: str
-    port: int
+    head: Head
+    length: bytes
+    """Its Content-Length; empty where it has none."""
+    receive: Receive
+    answer: Answer
+
+    async def body(self, limit: int) -> bytes:
+        return await read_body(self.receive, self.length, self.head.encoding, limit)
 
 
 class App:
@@ -78,40 +80,20 @@ class App:
         if scope["type"] != "http":
             return
         answer = Answer(send, scope["gone"])
-        method, headers = scope["method"], scope["headers"]
-        target = scope.get("raw_target") or scope["raw_path"]
-        port = scope["server"][1]
-        refused = guard(method, target, headers, self._door(port))
-        if refused is not None:
-            await _refuse(answer, refused, target)
+        head: Head = scope["heads"].of(scope, self._door(scope["server"][1]))
+        if head.refused is not None:
+            await _refuse(answer, head.refused, head.target)
             return
-        path = plain_path(scope["raw_path"])
-        if path is None:
-            await _refuse(
-                answer, Refused(404, "There is no such path: send it plain, without //, ; or escaped dots."), target
-            )
-            return
-        in_path, path = split_token(path)
-        if in_path and plain_path(path.encode("latin-1")) is None:
-            await _refuse(
-                answer, Refused(404, "There is no such path: send it plain, without //, ; or escaped dots."), target
-            )
-            return
-        path = usual(path)
-        entry = Entry(
-            method, path, scope["query_string"], headers, token_of(headers, scope["query_string"], in_path), port
-        )
-        dialect = dialect_of(path)
         try:
-            await self._serve(entry, answer, receive)
+            await self._serve(Entry(head, scope["length"], receive, answer))
         except LeftError:
             log.info("a client left before its request was complete")
         except TurnoutError as error:
-            await self._tell(answer, dialect, error)
+            await self._tell(answer, head.dialect, error)
         except Exception:  # the boundary: no traceback ever reaches a client
-            log.exception("%s %s broke", method, masked(path))
+            log.exception("%s %s broke", head.method, masked(head.path))
             await self._tell(
-                answer, dialect, TurnoutError("Turnout itself failed on this request.", hint="See its log.")
+                answer, head.dialect, TurnoutError("Turnout itself failed on this request.", hint="See its log.")
             )
 
     async def _tell(self, answer: Answer, dialect: Dialect, error: TurnoutError, more: Headers | None = None) -> None:
@@ -123,71 +105,74 @@ class App:
                 extra = [*extra, (b"retry-after", b"1")]
             await answer.whole(error.status, [*JSON, *extra], codec(dialect).write_error(error))
 
-    async def _serve(self, entry: Entry, answer: Answer, receive: Receive) -> None:
-        if (entry.method, entry.path) in OPEN:
-            place = asked(entry.method, entry.path)
+    async def _serve(self, entry: Entry) -> None:
+        head, answer = entry.head, entry.answer
+        if head.place is not None and head.place.endpoint is Endpoint.CALL:
+            await self._call(entry, head.place, self._client(head))
+            return
+        if (head.method, head.path) in OPEN:
+            place = asked(head.method, head.path)
             kind = b"text/plain; charset=utf-8" if place.endpoint is Endpoint.ROOT else b"application/json"
             body = constant(place)
             await answer.start(200, [(b"content-type", kind), (b"content-length", str(len(body)).encode())])
-            await answer.finish(b"" if entry.method == "HEAD" else body)
+            await answer.finish(b"" if head.method == "HEAD" else body)
             return
-        if entry.path.startswith("/_control/") or entry.path == "/metrics":
-            await self._control(entry, answer, receive)
+        if head.path.startswith("/_control/") or head.path == "/metrics":
+            await self._control(entry)
             return
-        client = self._client(entry)
-        place = asked(entry.method, entry.path)
-        if place.endpoint is Endpoint.CALL:
-            await self._call(entry, place, client, answer, receive)
-            return
-        body = await self._body(entry, receive) if entry.method == "POST" else b""
+        self._client(head)
+        place = asked(head.method, head.path)
+        body = await entry.body(self._body_limit) if head.method == "POST" else b""
         if place.endpoint in (Endpoint.COUNT_ANTHROPIC, Endpoint.COUNT_GEMINI):
             await answer.whole(200, JSON, await self._answers.count(place, fields.load(body)))
         else:
-            found = self._answers.listing(place, entry.headers, entry.query, body)
-            if entry.method == "HEAD":
+            found = self._answers.listing(place, head.headers, head.query, body)
+            if head.method == "HEAD":
                 await answer.start(200, [*JSON, (b"content-length", str(len(found)).encode())])
                 await answer.finish()
                 return
             await answer.whole(200, JSON, found)
 
-    async def _body(self, entry: Entry, receive: Receive) -> bytes:
-        return await read_body(receive, entry.headers, self._state.settings.server.max_body_mb * 1_000_000)
+    @property
+    def _body_limit(self) -> int:
+        return self._state.settings.server.max_body_mb * 1_000_000
 
-    def _client(self, entry: Entry) -> Client:
+    def _client(self, head: Head) -> Client:
         """Raises UnauthorizedError. A client's own port needs no token; that is what it is for."""
-        named = self._ports.get(entry.port)
-        if named is not None and not entry.token:
+        named = self._ports.get(head.door.port)
+        if named is not None and not head.token:
             return self._tokens.named(named) or Client(named)
-        found = self._tokens.find(entry.token)
+        found = self._tokens.find(head.token)
         if found is None:
-            message = "This token is not known to Turnout." if entry.token else "This request carries no Turnout token."
+            message = "This token is not known to Turnout." if head.token else "This request carries no Turnout token."
             raise UnauthorizedError(
                 message,
                 hint="`turnout client add NAME` makes one; send it as the API key, or put /c/TOKEN before the path.",
             )
         return found
 
-    async def _control(self, entry: Entry, answer: Answer, receive: Receive) -> None:
-        if not same(entry.token.encode("latin-1", "replace"), self._control_token):
+    async def _control(self, entry: Entry) -> None:
+        head, answer = entry.head, entry.answer
+        if not same(head.token.encode("latin-1", "replace"), self._control_token):
             raise UnauthorizedError("The control API needs the control token of the runtime file.")
-        if entry.path == "/metrics":
-            if entry.method != "GET":
+        if head.path == "/metrics":
+            if head.method != "GET":
                 raise BadRequestError("metrics are read with GET")
             await answer.whole(
                 200, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")], self._answers.metrics()
             )
             return
-        place = asked(entry.method, entry.path)
-        body = await read_body(receive, entry.headers, 1_000_000) if entry.method in ("POST", "PUT", "DELETE") else b""
-        await self._answers.control(entry.method, place.rest, body, answer)
+        place = asked(head.method, head.path)
+        body = await entry.body(1_000_000) if head.method in ("POST", "PUT", "DELETE") else b""
+        await self._answers.control(head.method, place.rest, body, answer)
 
-    async def _call(self, entry: Entry, place: Asked, client: Client, answer: Answer, receive: Receive) -> None:
+    async def _call(self, entry: Entry, place: Asked, client: Client) -> None:
         """Each has its row: also one that cannot be read, or whose client leaves before it was all here."""
         at_ms = now_ms()
         self._number += 1
         id_ = f"{at_ms:012x}{self._ids}{self._number & 0xFFFFFF:06x}"
         try:
-            exchange = await self._exchange(entry, place, client, answer, receive, id_, at_ms)
+            exchange = await self._exchange(entry, place, client, id_, at_ms)
             await self._gate.enter()
         except TurnoutError as error:
             left = isinstance(error, LeftError)
@@ -208,63 +193,59 @@ class App:
             )
             self._state.unread(row, now_ms())
             if not left:
-                await self._tell(answer, place.dialect, error, [(b"x-turnout-call", id_.encode())])
+                await self._tell(entry.answer, place.dialect, error, [(b"x-turnout-call", id_.encode())])
             return
         try:
             await self._pipeline.serve(exchange)
         finally:
             self._gate.leave()
 
-    async def _exchange(
-        self, entry: Entry, place: Asked, client: Client, answer: Answer, receive: Receive, id_: str, at_ms: int
-    ) -> Exchange:
+    async def _exchange(self, entry: Entry, place: Asked, client: Client, id_: str, at_ms: int) -> Exchange:
         """Raises what `read_body` raises, BadRequestError for a body that is no call, and CircleError."""
-        names = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in entry.headers if name not in _CREDENTIALS
-        }
-        if any(name == b"x-turnout-hop" and value.strip(b"0 ") for name, value in entry.headers):
+        head = entry.head
+        if head.hopped:
             raise CircleError(
                 "This call already came through Turnout.",
                 hint="Correct the base_url in turnout.toml that leads back to Turnout itself.",
             )
-        body = await self._body(entry, receive)
+        body = await entry.body(self._body_limit)
         doc, plain = fields.load_plain(body)
         spoken = codec(place.dialect)
         outline = spoken.outline(doc, path_model=place.model, stream=place.stream)
         if not outline.model:
             raise BadRequestError("is missing", path="model", hint="Send auto, high, fast, local or a model's name.")
-        session = session_of(client.name, names, outline)
+        session = session_by(client.name, head.said, outline)
         call = Call(
             id=id_,
             at_ms=at_ms,
             client=client,
             developer=self._developer,
-            project=names.get("x-turnout-project", "")[:64] or client.project,
+            project=head.project or client.project,
             outline=outline,
             session=session.id,
             session_derived=session.derived,
             parent_session=session.parent,
-            headers=names,
-            wanted_tier=_tier(names.get("x-turnout-tier", "")),
-            as_asked=names.get("x-turnout-route", "").strip().lower() == "asked",
-            retry=_small(names.get("x-stainless-retry-count", "")),
+            headers={**head.names, "content-length": entry.length.decode("latin-1")} if entry.length else head.names,
+            wanted_tier=_tier(head.tier),
+            as_asked=head.as_asked,
+            retry=head.retry,
             # Compared within one run only. Python's own hash is keyed, and four times as fast as blake2b (50 us for 200 KB).
             body_hash=f"{hash(body):x}",
         )
-        query = without_key(entry.query)
+        gemini = place.dialect is Dialect.GEMINI
         return Exchange(
             call=call,
             codec=spoken,
             body=body,
             doc=doc,
-            headers=entry.headers,
-            answer=answer,
+            sender=head.sender,
+            answer=entry.answer,
             session=session,
             plain=plain,
-            query="" if place.dialect is Dialect.GEMINI else query,
+            query="" if gemini else head.query_on,
             path_model=place.model,
             stream=outline.stream,
-            array=place.dialect is Dialect.GEMINI and outline.stream and "alt=sse" not in query,
+            array=gemini and outline.stream and "alt=sse" not in head.query_on,
             legacy=place.legacy,
         )
 
@@ -293,7 +274,3 @@ def _tier(text: str) -> Tier | None:
         return Tier(wanted)
     except ValueError:
         raise BadRequestError("x-turnout-tier must be high, fast or local") from None
-
-
-def _small(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0

@@ -25,7 +25,6 @@ _SESSION_HEADERS = (
     "x-opencode-session",
     "x-conversation-id",
 )
-_NAMING = frozenset(_SESSION_HEADERS)
 _PARENT_HEADERS = (
     "x-codex-parent-thread-id",
     "x-parent-session-id",
@@ -45,37 +44,58 @@ class Session:
     """A subagent's, and the client does not say whose."""
 
 
+@frozen
+class Said:
+    """What a client's headers say of its session."""
+
+    id: str = ""
+    agent: str = ""
+    above_agent: str = ""
+    parent: str = ""
+    session: str = ""
+    """Which the thread in `id` belongs to."""
+    below: bool = False
+
+
+def said_in(headers: Mapping[str, str]) -> Said:
+    return Said(
+        _clean(next((headers[name] for name in _SESSION_HEADERS if headers.get(name)), "")),
+        headers.get(_AGENT, ""),
+        headers.get(_PARENT_AGENT, ""),
+        next((headers[name] for name in _PARENT_HEADERS if headers.get(name)), ""),
+        headers.get("session-id", "") if headers.get("thread-id") else "",
+        headers.get("x-interaction-type", "") == "conversation-subagent",
+    )
+
+
 def session_of(client: str, headers: Mapping[str, str], outline: Outline) -> Session:
-    named = "" if _NAMING.isdisjoint(headers) else next((headers[n] for n in _SESSION_HEADERS if headers.get(n)), "")
-    said = _clean(named or _in_body(outline))
-    if said:
-        agent = headers.get(_AGENT, "")
-        if agent:
-            above = headers.get(_PARENT_AGENT, "")
-            return Session(_clean(f"{said}:{agent}"), _clean(f"{said}:{above}" if above else said))
-        parent = next((headers[name] for name in _PARENT_HEADERS if headers.get(name)), "") or outline.parent_session
-        if not parent and headers.get("thread-id") and headers.get("session-id", said) != said:
-            parent = headers["session-id"]
-        parent = _clean(parent)
-        return Session(said, parent if parent != said else "")
-    digest = hashlib.blake2b(digest_size=9)
-    for part in (client, outline.system, outline.first_ask):
-        digest.update(part.encode("utf-8", "surrogatepass"))
-        digest.update(b"\0")
-    below = headers.get("x-interaction-type", "") == "conversation-subagent"
-    return Session("s-" + digest.hexdigest(), derived=True, below=below)
+    return session_by(client, said_in(headers), outline)
+
+
+def session_by(client: str, said: Said, outline: Outline) -> Session:
+    id_ = said.id or _clean(_in_body(outline))
+    if not id_:
+        told = "\0".join((client, outline.system, outline.first_ask, "")).encode("utf-8", "surrogatepass")
+        return Session("s-" + hashlib.blake2b(told, digest_size=9).hexdigest(), derived=True, below=said.below)
+    if said.agent:
+        return Session(_clean(f"{id_}:{said.agent}"), _clean(f"{id_}:{said.above_agent}" if said.above_agent else id_))
+    parent = said.parent or outline.parent_session
+    if not parent and said.session != id_:
+        parent = said.session
+    parent = _clean(parent)
+    return Session(id_, parent if parent != id_ else "")
 
 
 def _in_body(outline: Outline) -> str:
     """`prompt_cache_key` is an agent's session id, but in many programs one word for all their calls: that names nothing."""
-    if outline.dialect is Dialect.ANTHROPIC or _MADE.search(outline.session):
+    if outline.session and (outline.dialect is Dialect.ANTHROPIC or _MADE.search(outline.session)):
         return outline.session
     return ""
 
 
 def _clean(text: str) -> str:
     """Ids are shown, logged and stored: printable and short."""
-    plain = "".join(c for c in text if c.isprintable())
+    plain = text if text.isprintable() else "".join(c for c in text if c.isprintable())
     return (
         plain
         if len(plain) <= 80

@@ -1,7 +1,6 @@
 """Request bodies, bounded: plain, gzip, deflate or zstd, never more than the cap in memory (T14, T16)."""
 
 import zlib
-from collections.abc import Iterable
 
 from turnout.errors import BadRequestError, TooLargeError, TurnoutError, UnsupportedMediaError
 from turnout.proxy.answer import Receive
@@ -14,10 +13,9 @@ class LeftError(TurnoutError):
     code = "turnout_client_left"
 
 
-async def read_body(receive: Receive, headers: Iterable[tuple[bytes, bytes]], limit: int) -> bytes:
-    """Raises TooLargeError, UnsupportedMediaError, BadRequestError or LeftError."""
-    lengths = [value for name, value in headers if name == b"content-length"]
-    if lengths and lengths[0].isdigit() and int(lengths[0]) > limit:
+async def read_body(receive: Receive, length: bytes, encoding: bytes, limit: int) -> bytes:
+    """`length` and `encoding` as the headers have them. Raises TooLargeError, UnsupportedMediaError, BadRequestError or LeftError."""
+    if length.isdigit() and int(length) > limit:
         raise _too_large(limit)
     parts: list[bytes] = []
     size = 0
@@ -33,8 +31,7 @@ async def read_body(receive: Receive, headers: Iterable[tuple[bytes, bytes]], li
             parts.append(part)
         if not message.get("more_body", False):
             break
-    body = parts[0] if len(parts) == 1 else b"".join(parts)
-    encoding = next((value.strip().lower() for name, value in headers if name == b"content-encoding"), b"")
+    body = b"".join(parts)
     return body if encoding in (b"", b"identity") else decoded(body, encoding, limit)
 
 

@@ -96,11 +96,15 @@ def dialect_of(path: str) -> Dialect:
     return Dialect.OPENAI_CHAT
 
 
-def asked(method: str, path: str) -> Asked:
-    """Raises NotFoundError or MethodError."""
+def known(method: str, path: str) -> Asked | None:
     if path.startswith("/_control/v1/"):
         return Asked(Endpoint.CONTROL, Dialect.OPENAI_CHAT, rest=path[len("/_control/v1") :])
-    found = _asked_known(method, path) or _asked_model(method, path)
+    return _asked_known(method, path) or _asked_model(method, path)
+
+
+def asked(method: str, path: str) -> Asked:
+    """Raises NotFoundError or MethodError."""
+    found = known(method, path)
     if found is not None:
         return found
     if path in _POSTS or path in _GETS:

@@ -8,6 +8,7 @@ from turnout.calls.reply import Failed
 from turnout.calls.request import Request
 from turnout.calls.units import Dialect, Json, Nanos
 from turnout.calls.usage import Usage
+from turnout.engines.headers import Sender
 from turnout.ledger.rows import usd
 from turnout.proxy.answer import Answer, Headers
 from turnout.proxy.attribution import Session
@@ -24,8 +25,8 @@ class Exchange:
     codec: Codec
     body: bytes
     doc: Json
-    headers: Headers
-    """As the client sent them, lower-case names; `engines.headers` decides which cross."""
+    sender: Sender
+    """The client's headers; `engines.headers` decides which cross."""
     answer: Answer
     session: Session
     plain: bool = False

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from turnout.calls.client import Call
 from turnout.calls.reply import RefusalDelta, TextDelta, ToolArguments, ToolBegan
 from turnout.calls.units import Dialect, Json
+from turnout.engines.headers import Sender
 from turnout.errors import BadRequestError
 from turnout.proxy.answer import Answer, Message
 from turnout.proxy.attribution import Session
@@ -116,7 +117,7 @@ class OwnCalls:
             codec=spoken,
             body=body,
             doc=doc,
-            headers=[(b"content-type", b"application/json")],
+            sender=Sender([(b"content-type", b"application/json")]),
             answer=answer,
             session=session,
             path_model=path_model,

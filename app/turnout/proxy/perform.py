@@ -128,7 +128,7 @@ class Attempt:
                 reply = await self.engine.send(
                     outgoing.dialect,
                     outgoing.body,
-                    client=self.exchange.headers,
+                    client=self.exchange.sender,
                     same_dialect=outgoing.fast,
                     stream=self.exchange.stream,
                     hop=self.exchange.hop,

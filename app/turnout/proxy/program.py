@@ -41,7 +41,7 @@ from turnout.routing.budget import ended
 from turnout.routing.calibration import Calibration
 from turnout.routing.facts import Grading
 from turnout.routing.rules import RuleSet
-from turnout.settings.model import Settings
+from turnout.settings.model import Server, Settings
 from turnout.settings.paths import Paths
 
 log = logging.getLogger("turnout.program")
@@ -84,6 +84,8 @@ class Program:
         self._unkept: dict[str, Live] = {}
         self._uncounted: set[str] = set()
         """Models whose learned counting is not written down yet."""
+        self._doors_of: Server | None = None
+        self._doors: dict[int, Door] = {}
         self._private: set[str] = set()
         """Sessions whose privacy is on disk."""
         self.next_steps: tuple[str, ...] = ()
@@ -277,7 +279,16 @@ class Program:
         self.writer.keep(f"intent.{version}", key, grading_json(grading), time.time_ns() // 1_000_000)
 
     def _door(self, port: int) -> Door:
+        """The same one until the settings are others."""
         server = self.state.settings.server
+        if self._doors_of is not server:
+            self._doors_of, self._doors = server, {}
+        door = self._doors.get(port)
+        if door is None:
+            door = self._doors[port] = self._made_door(port, server)
+        return door
+
+    def _made_door(self, port: int, server: Server) -> Door:
         # The address it was told to listen on is its own: rebinding needs a name (T01), and 0.0.0.0 is nobody's.
         own = {self._own_host} - {"0.0.0.0", "[::]"}  # noqa: S104  taken out, not bound
         hosts = own | {host.lower() for host in server.allowed_hosts}

@@ -21,6 +21,7 @@ from turnout.proxy.answer import Headers, Message
 from turnout.proxy.cycle import Application, Cycle
 from turnout.proxy.endpoints import dialect_of
 from turnout.proxy.guard import split_token
+from turnout.proxy.head import Heads
 from turnout.wire.codec import codec
 
 HEAD_S = 10.0
@@ -63,6 +64,9 @@ class Limited(asyncio.Protocol):
         self._until = float("inf")
         self._target = b""
         self._headers: Headers = []
+        self._length = b""
+        """Content-Length, which is not among them: all else of a head is often the last one's again."""
+        self._heads = Heads()
         self._head_size = 0
         self._in_head = self._in_body = False
         self._declined = False
@@ -164,6 +168,8 @@ class Limited(asyncio.Protocol):
         assert self._parser is not None
         version = self._parser.get_http_version().encode()
         lines = [self._parser.get_method(), b" ", self._target, b" HTTP/", version, b"\r\n"]
+        if self._length:
+            lines += (b"content-length: ", self._length, b"\r\n")
         for name, value in self._headers:
             if name == b"connection":
                 kept = [one for one in value.split(b",") if one.strip().lower() not in _OFFERS]
@@ -203,6 +209,7 @@ class Limited(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._target = b""
         self._headers = []
+        self._length = b""
         self._head_size = 0
         self._in_head = True
         self._allow(self.head_s)
@@ -213,7 +220,11 @@ class Limited(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         # A trailer would join the headers after the guard has looked at them (T13).
         if self._in_head:
-            self._headers.append((name.lower(), value))
+            name = name.lower()
+            if name == b"content-length":
+                self._length = value
+            else:
+                self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         parser, headers = self._parser, self._headers
@@ -249,6 +260,8 @@ class Limited(asyncio.Protocol):
             "raw_path": path,
             "query_string": query,
             "headers": headers,
+            "length": self._length,
+            "heads": self._heads,
             "server": self._server,
             "gone": cycle.gone,
         }
