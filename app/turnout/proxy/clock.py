@@ -1,86 +1,129 @@
-"""Time limits of one attempt: first byte, idle, total, and what happens when the client has gone. One timer in all."""
+"""Time limits of one attempt: first byte, idle, total, and what happens when the client has gone. One timer for all attempts."""
 
 import asyncio
+from time import monotonic
 from types import TracebackType
 
 from turnout.errors import EngineTimeoutError
 
 
-class Limits:
-    """`async with Limits(...)`: raises EngineTimeoutError when the engine is late, GoneError when the client left first.
+class Deadlines:
+    """The limits of all attempts under way. The timer rings when the first of them may be over, looks at each, and sets itself anew.
 
-    `beat()` is called per chunk and only writes the deadline down. The timer looks at it when it rings, and sets itself anew
-    when it rang early: moving a timer costs some 2 us, and most calls end before their first rings.
+    A limit that moves on is only written down: moving a timer costs some 2 us, and most calls end before it first rings.
     """
 
-    def __init__(self, *, first_byte_s: float, idle_s: float, total_s: float, who: str) -> None:
-        self._idle_s, self._who = idle_s, who
-        self._loop = asyncio.get_running_loop()
-        self._started = self._loop.time()
-        self._end = self._started + total_s
-        self._deadline = min(self._started + first_byte_s, self._end)
-        self._phase = "first_byte_s" if first_byte_s < total_s else "total_s"
-        self._timeout = asyncio.timeout(None)
+    def __init__(self) -> None:
+        self._under_way: set[Limits] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._gone = False
+        self._rings = float("inf")
 
-    async def __aenter__(self) -> "Limits":
-        await self._timeout.__aenter__()
-        self._set()
-        return self
+    def add(self, limits: "Limits") -> None:
+        self._under_way.add(limits)
+        self.look_by(limits.deadline())
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def drop(self, limits: "Limits") -> None:
+        self._under_way.discard(limits)
+
+    def look_by(self, moment: float) -> None:
+        """At the latest; of the loop's clock, which is `monotonic`."""
+        if moment >= self._rings:
+            return
         if self._timer is not None:
             self._timer.cancel()
-        try:
-            await self._timeout.__aexit__(kind, error, trace)
-        except TimeoutError as late:
-            if self._gone:
-                raise GoneError from late
-            waited = self._loop.time() - self._started
+        self._rings = moment
+        self._timer = asyncio.get_running_loop().call_at(moment, self._rung)
+
+    def _rung(self) -> None:
+        self._timer, self._rings = None, float("inf")
+        now = monotonic()
+        for limits in [one for one in self._under_way if one.deadline() <= now]:
+            self._under_way.discard(limits)
+            limits.end()
+        if self._under_way:
+            self.look_by(min(one.deadline() for one in self._under_way))
+
+
+class Limits:
+    """`with Limits(...)`: raises EngineTimeoutError when the engine is late, GoneError when the client left first."""
+
+    __slots__ = (
+        "_cancelling",
+        "_deadlines",
+        "_first_byte_s",
+        "_gone_until",
+        "_heard",
+        "_idle_s",
+        "_late",
+        "_started",
+        "_task",
+        "_total_s",
+        "_who",
+    )
+
+    def __init__(self, deadlines: Deadlines, *, first_byte_s: float, idle_s: float, total_s: float, who: str) -> None:
+        self._deadlines = deadlines
+        self._first_byte_s, self._idle_s, self._total_s, self._who = first_byte_s, idle_s, total_s, who
+        self._started = monotonic()
+        self._heard = 0.0
+        """When something last came; 0: nothing did."""
+        self._gone_until = 0.0
+        """Until when a call without a client goes on; 0: its client is there."""
+        self._late = False
+
+    def __enter__(self) -> "Limits":
+        task = asyncio.current_task()
+        assert task is not None
+        self._task, self._cancelling = task, task.cancelling()
+        self._deadlines.add(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._deadlines.drop(self)
+        # As `asyncio.timeout` has it: a task that somebody else cancels too stays cancelled.
+        if self._late and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            if self._gone_until:
+                raise GoneError from error
             raise EngineTimeoutError(
-                f"{self._who} gave nothing for too long ({waited:.0f} s in all).",
-                hint=f"Raise `{self._phase}` of this provider in turnout.toml if it needs longer.",
-            ) from late
+                f"{self._who} gave nothing for too long ({self.elapsed_s():.0f} s in all).",
+                hint=f"Raise `{self._setting()}` of this provider in turnout.toml if it needs longer.",
+            ) from error
 
     def elapsed_s(self) -> float:
-        return self._loop.time() - self._started
+        return monotonic() - self._started
 
     def beat(self) -> None:
         """Something came: the engine has `idle_s` from now on, within the total."""
-        if self._gone:
-            return
-        idle_until = self._loop.time() + self._idle_s
-        if idle_until < self._end:
-            self._deadline, self._phase = idle_until, "idle_s"
-        else:
-            self._deadline, self._phase = self._end, "total_s"
-        # Only the first beat comes to an earlier end (idle_s is shorter than first_byte_s); later ones push it on.
-        if self._timer is not None and self._deadline < self._timer.when():
-            self._set()
+        first = not self._heard
+        self._heard = monotonic()
+        if first:
+            # Idle may be over before the first byte's time would have been.
+            self._deadlines.look_by(self.deadline())
+
+    def deadline(self) -> float:
+        """The next moment that is too late."""
+        if self._gone_until:
+            return self._gone_until
+        next_byte = self._heard + self._idle_s if self._heard else self._started + self._first_byte_s
+        return min(next_byte, self._started + self._total_s)
+
+    def _setting(self) -> str:
+        """Which one the deadline is of."""
+        if self.deadline() == self._started + self._total_s:
+            return "total_s"
+        return "idle_s" if self._heard else "first_byte_s"
 
     def client_gone(self, drain_s: float) -> None:
         """From now on the engine has `drain_s` seconds to tell its usage; 0 closes it at once."""
-        if self._timeout.expired():
-            return
-        self._gone = True
-        end = self._loop.time() + drain_s
-        if end < self._deadline:
-            self._deadline = end
-            self._set()
+        if not self._late and not self._gone_until:
+            self._gone_until = min(monotonic() + drain_s, self.deadline())
+            self._deadlines.look_by(self._gone_until)
 
-    def _set(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(self._deadline, self._rung)
-
-    def _rung(self) -> None:
-        if self._loop.time() < self._deadline:
-            self._set()
-        elif not self._timeout.expired():
-            self._timeout.reschedule(self._loop.time())
+    def end(self) -> None:
+        self._late = True
+        self._task.cancel()
 
 
 class GoneError(Exception):

@@ -21,7 +21,7 @@ from turnout.errors import (
     UpstreamError,
 )
 from turnout.proxy.answer import Headers
-from turnout.proxy.clock import GoneError, Limits
+from turnout.proxy.clock import Deadlines, GoneError, Limits
 from turnout.proxy.exchange import Exchange, Seen
 from turnout.proxy.growth import Drain, Growth
 from turnout.proxy.outgoing import Outgoing, prepare
@@ -58,6 +58,7 @@ class Attempt:
         engine: Engine,
         target: Target,
         *,
+        deadlines: Deadlines,
         drain: Drain,
         now_s: int,
         growth: Growth | None,
@@ -66,6 +67,7 @@ class Attempt:
         self.exchange, self.step, self.engine, self.target = exchange, step, engine, target
         self.seen = seen = Seen()
         self._drain_s = 0.0 if candidate.sovereign else drain.seconds
+        self._deadlines = deadlines
         self.teller = teller = Teller(exchange, seen, candidate.model, now_s)
         self._relay = Relay(teller, step, engine, drain, growth)
 
@@ -73,11 +75,12 @@ class Attempt:
         """Raises TurnoutError only when nothing was produced; GoneError never."""
         provider, answer = self.engine.provider, self.exchange.answer
         limits = Limits(
+            self._deadlines,
             first_byte_s=provider.first_byte_s, idle_s=provider.idle_s, total_s=provider.total_s, who=provider.name
         )
         self.teller.limits = limits
         try:
-            async with limits:
+            with limits:
                 answer.on_gone(self._client_left)
                 await self._exchange(limits)
         except GoneError:

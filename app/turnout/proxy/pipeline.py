@@ -16,6 +16,7 @@ from turnout.ledger.rows import usd
 from turnout.proxy import targets
 from turnout.proxy.answer import Headers, LeftError, header_value
 from turnout.proxy.booking import Booking, Progress, seen_text
+from turnout.proxy.clock import Deadlines
 from turnout.proxy.exchange import Exchange
 from turnout.proxy.growth import Drain, Growth
 from turnout.proxy.health import OVERLOADED
@@ -37,6 +38,7 @@ class Pipeline:
     def __init__(self, state: State) -> None:
         self._state = state
         self._booking = Booking(state)
+        self._deadlines = Deadlines()
         self.own = state.graders.own = OwnCalls(self.serve)
 
     async def serve(self, exchange: Exchange) -> None:
@@ -134,6 +136,7 @@ class Pipeline:
             step,
             state.engine(provider, settings),
             targets.target(exchange, step, decided.estimate, settings.providers[provider], state.learned),
+            deadlines=self._deadlines,
             drain=Drain(settings.drain_s, settings.drain_tokens, state.estimates.output_surely),
             now_s=at_ms // 1000,
             growth=self._growth(exchange, progress, step) if exchange.stream else None,
