@@ -141,6 +141,6 @@ def downstream(engine: Iterable[tuple[bytes, bytes]]) -> Headers:
     """What of the engine's answer the client is told beside status, type and body: rate limits, ids, retry advice."""
     return [
         (name, value)
-        for name, value in ((name.lower(), value) for name, value in engine)
-        if name in _RELAYED_NAMES or name.startswith(_RELAYED)
+        for given, value in engine
+        if (name := given.lower()) in _RELAYED_NAMES or name.startswith(_RELAYED)
     ]

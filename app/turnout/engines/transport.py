@@ -90,21 +90,22 @@ class Connection(asyncio.Protocol):
             self._transport.write(body)
         return self._head
 
-    async def read(self) -> bytes:
-        """The next piece of the body; b"" at its end. Raises UpstreamError when it is cut off."""
-        while not self._pieces:
-            if self.complete:
-                return b""
-            if self.closed:
+    def coming(self) -> "asyncio.Future[None]":
+        """Ends when there is something to `take`."""
+        self._more = more = self._loop.create_future()
+        if self._pieces or self.complete or self.closed:
+            more.set_result(None)
+        return more
+
+    def take(self) -> bytes:
+        """What came of the body; b"" where nothing did, or at its end. Raises UpstreamError when it is cut off."""
+        if not self._pieces:
+            if self.closed and not self.complete:
                 raise UpstreamError(
                     self.error or "The engine closed the connection in the middle of its answer.",
                     hint="Send the request again.",
                 )
-            self._more = self._loop.create_future()
-            try:
-                await self._more
-            finally:
-                self._more = None
+            return b""
         data = b"".join(self._pieces)
         self._pieces.clear()
         self._waiting = 0
@@ -272,11 +273,13 @@ class EngineReply:
         return self
 
     async def __anext__(self) -> bytes:
-        if self._connection is None:
+        connection = self._connection
+        if connection is None:
             raise StopAsyncIteration
-        data = await self._connection.read()
-        if not data:
-            raise StopAsyncIteration
+        while not (data := connection.take()):
+            if connection.complete:
+                raise StopAsyncIteration
+            await connection.coming()
         return data
 
     async def aclose(self) -> None:

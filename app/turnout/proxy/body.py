@@ -17,22 +17,25 @@ async def read_body(receive: Receive, length: bytes, encoding: bytes, limit: int
     """`length` and `encoding` as the headers have them. Raises TooLargeError, UnsupportedMediaError, BadRequestError or LeftError."""
     if length.isdigit() and int(length) > limit:
         raise _too_large(limit)
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise LeftError("The client left before its request was complete.")
-        part: bytes = message.get("body", b"")
-        if part:
-            size += len(part)
-            if size > limit:
-                raise _too_large(limit)
-            parts.append(part)
-        if not message.get("more_body", False):
-            break
-    body = b"".join(parts)
+    body, more = await _piece(receive)
+    if more:
+        parts, size = [body], len(body)
+        while more and size <= limit:
+            body, more = await _piece(receive)
+            parts.append(body)
+            size += len(body)
+        body = b"".join(parts)
+    if len(body) > limit:
+        raise _too_large(limit)
     return body if encoding in (b"", b"identity") else decoded(body, encoding, limit)
+
+
+async def _piece(receive: Receive) -> tuple[bytes, bool]:
+    """And whether more comes."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise LeftError("The client left before its request was complete.")
+    return message["body"], message["more_body"]
 
 
 def _too_large(limit: int) -> TooLargeError:

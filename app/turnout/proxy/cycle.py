@@ -123,6 +123,9 @@ class Cycle:
     def feed(self, data: bytes) -> None:
         self._parts.append(data)
         self._unread += len(data)
+
+    def goes_on(self) -> None:
+        """What was read from the network is fed, and more is to come."""
         if self._unread > self._most:
             self._flow.pause_reading()
             self._wake()
@@ -178,10 +181,11 @@ class Cycle:
             await self._flow.drain()
         if self.disconnected:
             return
-        if self.complete or self.started is (message["type"] == "http.response.start"):
+        begins = message["type"] == "http.response.start"
+        if self.complete or self.started is begins:
             raise RuntimeError(f"{message['type']} is out of order")
-        if self.started:
-            self._write(message.get("body", b""), more=message.get("more_body", False))
+        if not begins:
+            self._write(message["body"], message.get("more_body", False))
             return
         self._head = self._made_head(message["status"], message["headers"])
         self.started, self._expects = True, False
@@ -197,14 +201,13 @@ class Cycle:
         return b"".join(
             (
                 _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status,
-                lines(self._server_state.default_headers),
-                lines(headers),
+                lines([*self._server_state.default_headers, *headers]),
                 b"" if self.keep_alive or b"connection" in named else b"connection: close\r\n",
                 b"transfer-encoding: chunked\r\n\r\n" if self._chunked else b"\r\n",
             )
         )
 
-    def _write(self, body: bytes, *, more: bool) -> None:
+    def _write(self, body: bytes, more: bool) -> None:
         out, self._head = self._head, b""
         if self._chunked:
             if body:

@@ -148,8 +148,9 @@ class Limited(asyncio.Protocol):
                 self._too_large()
                 return
         self._feed(data)
-        if self._in_body:
+        if self._in_body and self._cycle is not None:
             self._allow(self.body_s)
+            self._cycle.goes_on()
 
     def _feed(self, data: bytes) -> None:
         assert self._parser is not None
