@@ -264,10 +264,9 @@ async def run(args: argparse.Namespace) -> None:
             return {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                if message["status"] != 200:
-                    raise SystemExit(f"refused: {message}")
-            elif not message.get("more_body") and not done.done():
+            if message.get("status", 200) != 200:
+                raise SystemExit(f"refused: {message}")
+            if "body" in message and not message.get("more_body") and not done.done():
                 done.set_result(None)
 
         await app(

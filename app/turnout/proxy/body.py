@@ -17,25 +17,19 @@ async def read_body(receive: Receive, length: bytes, encoding: bytes, limit: int
     """`length` and `encoding` as the headers have them. Raises TooLargeError, UnsupportedMediaError, BadRequestError or LeftError."""
     if length.isdigit() and int(length) > limit:
         raise _too_large(limit)
-    body, more = await _piece(receive)
-    if more:
-        parts, size = [body], len(body)
-        while more and size <= limit:
-            body, more = await _piece(receive)
-            parts.append(body)
-            size += len(body)
-        body = b"".join(parts)
-    if len(body) > limit:
-        raise _too_large(limit)
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise LeftError("The client left before its request was complete.")
+        parts.append(message["body"])
+        size += len(message["body"])
+        if size > limit:
+            raise _too_large(limit)
+        more = message["more_body"]
+    body = b"".join(parts)
     return body if encoding in (b"", b"identity") else decoded(body, encoding, limit)
-
-
-async def _piece(receive: Receive) -> tuple[bytes, bool]:
-    """And whether more comes."""
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise LeftError("The client left before its request was complete.")
-    return message["body"], message["more_body"]
 
 
 def _too_large(limit: int) -> TooLargeError:

@@ -18,9 +18,10 @@ class Deadlines:
         self._timer: asyncio.TimerHandle | None = None
         self._rings = float("inf")
 
-    def add(self, limits: "Limits") -> None:
+    def watch(self, limits: "Limits", until: float) -> None:
+        """`until`: its first deadline."""
         self._under_way.add(limits)
-        self.look_by(limits.deadline())
+        self.look_by(until)
 
     def drop(self, limits: "Limits") -> None:
         self._under_way.discard(limits)
@@ -75,7 +76,7 @@ class Limits:
         task = asyncio.current_task()
         assert task is not None
         self._task, self._cancelling = task, task.cancelling()
-        self._deadlines.add(self)
+        self._deadlines.watch(self, self._started + min(self._first_byte_s, self._total_s))
         return self
 
     def __exit__(
@@ -96,11 +97,11 @@ class Limits:
 
     def beat(self) -> None:
         """Something came: the engine has `idle_s` from now on, within the total."""
-        first = not self._heard
-        self._heard = monotonic()
-        if first:
+        now = monotonic()
+        if not self._heard:
             # Idle may be over before the first byte's time would have been.
-            self._deadlines.look_by(self.deadline())
+            self._deadlines.look_by(now + self._idle_s)
+        self._heard = now
 
     def deadline(self) -> float:
         """The next moment that is too late."""

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.server import ServerState
 
-from turnout.proxy.answer import Headers, Message, Receive, Send
+from turnout.proxy.answer import WHOLE, Headers, Message, Receive, Send
 
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
@@ -126,7 +126,7 @@ class Cycle:
 
     def goes_on(self) -> None:
         """What was read from the network is fed, and more is to come."""
-        if self._unread > self._most:
+        if self._unread > self._most and not self.complete:
             self._flow.pause_reading()
             self._wake()
 
@@ -176,21 +176,21 @@ class Cycle:
     # --- the answer ---
 
     async def send(self, message: Message) -> None:
-        """Waits while the client reads too slowly. A start with `follows` promises its body in the same turn of the loop."""
+        """Waits while the client reads too slowly."""
         if self._flow.write_paused and not self.disconnected:
             await self._flow.drain()
         if self.disconnected:
             return
-        begins = message["type"] == "http.response.start"
-        if self.complete or self.started is begins:
-            raise RuntimeError(f"{message['type']} is out of order")
-        if not begins:
-            self._write(message["body"], message.get("more_body", False))
-            return
-        self._head = self._made_head(message["status"], message["headers"])
-        self.started, self._expects = True, False
-        if not message.get("follows"):
-            self._loop.call_soon(self._flush)
+        kind = message["type"]
+        if self.complete or self.started is (kind != "http.response.body"):
+            raise RuntimeError(f"{kind} is out of order")
+        if not self.started:
+            self._head = self._made_head(message["status"], message["headers"])
+            self.started, self._expects = True, False
+            if kind != WHOLE:
+                self._loop.call_soon(self._flush)
+                return
+        self._write(message["body"], message.get("more_body", False))
 
     def _made_head(self, status: int, headers: Headers) -> bytes:
         named = dict(headers)

@@ -140,9 +140,9 @@ class _Kept(Answer):
         self._hang_up = act
 
     async def _take(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if "headers" in message:
             self.model = next((v.decode() for k, v in message["headers"] if k == b"x-turnout-model"), "")
-        elif len(self.body) < MOST_BYTES:
+        if "body" in message and len(self.body) < MOST_BYTES:
             self.body += message["body"]
 
     def leave(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from turnout.proxy.answer import WHOLE
 from turnout.proxy.cycle import UNREAD, lines
 from turnout.proxy.protocol import Limited
 
@@ -55,7 +56,7 @@ class Echo:
             more = message["more_body"]
         whole = b"".join(self.pieces)
         headers = [(b"content-length", b"%d" % len(whole))] if self.sized else []
-        await send({"type": "http.response.start", "status": self.status, "headers": headers, "follows": True})
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": whole[:3], "more_body": True})
         await send({"type": "http.response.body", "body": whole[3:]})
 
@@ -147,3 +148,25 @@ def test_t13_a_header_that_is_none_or_two_is_never_sent(header: tuple[bytes, byt
 
 def test_headers_are_written_as_lines() -> None:
     assert lines([(b"x-a", b"1"), (b"x-b", b"")]) == b"x-a: 1\r\nx-b: \r\n"
+
+
+async def test_an_answer_in_one_piece_is_framed_as_one_in_two() -> None:
+    async def whole(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": WHOLE, "status": 404, "headers": [(b"content-length", b"2")], "body": b"no"})
+
+    async with served(whole) as (reader, writer, _):
+        writer.write(asked("POST", b"x") + asked("HEAD"))
+        assert await reader.readuntil(b"no") == b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno"
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n"
+
+
+async def test_a_body_that_nobody_wants_is_let_go_by_after_the_answer() -> None:
+    async def refuses(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": WHOLE, "status": 413, "headers": [(b"content-length", b"2")], "body": b"no"})
+
+    async with served(refuses) as (reader, writer, _):
+        for _ in range(2):
+            writer.write(asked("POST", b"x" * 20_000_000))
+            await writer.drain()
+            assert (await reader.readuntil(b"no")).startswith(b"HTTP/1.1 413")
