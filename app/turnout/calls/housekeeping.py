@@ -211,8 +211,8 @@ def _is_title(outline: Outline) -> bool:
     if outline.schema and outline.ask[:_HEAD].lower().startswith("<session>"):
         return True
     # opencode puts the instruction in a user part before the ask, where `peel` has taken it away.
-    others = set(outline.texts[:6]).difference((outline.ask, outline.system))
-    return bool(others) and any("title" in _said(text[:200]) for text in others)
+    heard = f"{outline.ask[:_HEAD]}\n{outline.system[:_HEAD]}"
+    return any("title" in _said(head) for text in outline.texts[:6] if (head := text[:200]) not in heard)
 
 
 def _is_gemini_router(outline: Outline) -> bool:

@@ -1,4 +1,4 @@
-"""Values worth keeping between calls, the newest of them: bounded by the bytes they hold together."""
+"""Values worth keeping between calls, the newest of them: bounded by the bytes they hold together. For one thread."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class Newest(Generic[T]):
-    """At most `limit` bytes in all, as whoever puts a value in measures it; what takes an eighth of that alone is not kept."""
+    """At most `limit` bytes in all, as whoever puts a value in measures it; what takes more than a quarter of that alone is not kept."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -26,7 +26,7 @@ class Newest(Generic[T]):
         """In the place of what the key held before."""
         _, before = self._kept.pop(key, (value, 0))
         self.size -= before
-        if size > self._limit // 8:
+        if size > self._limit // 4:
             return
         self._kept[key] = value, size
         self.size += size

@@ -194,7 +194,10 @@ def gathered(dialect: Dialect, messages: list[Json], take: Callable[[Gatherer, J
     """Each message through `take`, with its place, but for those that were read before. Raises what `take` raises."""
     last = len(messages) - _FRESH
     if last < _STEP:
-        return _taken(Gatherer(), messages, 0, len(messages), take)
+        seen = Gatherer()
+        for place, message in enumerate(messages):
+            take(seen, message, place)
+        return seen
     try:
         whole = orjson.dumps(messages)
         # Neither a system text, which all conversations of a client share, nor more than is needed to tell them apart.

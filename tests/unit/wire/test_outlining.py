@@ -113,7 +113,7 @@ def test_the_newest_are_kept_within_their_bound() -> None:
 
     for n in range(20):
         kept.put(n, str(n), 100)
-    kept.put("too large", "x", 126)
+    kept.put("too large", "x", 251)
     kept.get(10)
     kept.put("one more", "y", 100)
 
