@@ -17,6 +17,7 @@ from turnout.proxy.settling import Counted, Settled, doubtful, settle
 from turnout.proxy.state import Decided, State, refused_by
 from turnout.proxy.unsaid import without_echo
 from turnout.routing.plan import Step
+from turnout.routing.tracks import EMBEDS
 from turnout.wire import fields
 from turnout.wire.codec import codec
 
@@ -190,7 +191,7 @@ class Booking:
         size, framed = (seen.raw_size, exchange.stream) if seen.raw else (sum(map(len, seen.text)), False)
         doubt = doubtful(seen.reported, size, streamed=framed)
         if doubt or (exchange.stream and not seen.ended):
-            output = self._state.estimates.output(seen_text(seen, attempt))
+            output = self._state.estimates.output(seen_text(seen, streamed=exchange.stream))
             if 0 < seen.raw_size < seen.size:
                 # Of a very long stream only the beginning is kept; the rest is taken to be like it.
                 output = Tokens(output * seen.size // seen.raw_size)
@@ -198,13 +199,14 @@ class Booking:
         return Counted(decided.estimate, output, exact, sound=not doubt)
 
 
-def seen_text(seen: Seen, attempt: Attempt) -> str:
-    """The output text of an attempt, to be counted: kept as events, or as raw bytes read only now."""
-    if seen.text or seen.dialect is None or not seen.raw:
+def seen_text(seen: Seen, *, streamed: bool) -> str:
+    """The output text of an attempt, to be counted: kept as events, or as raw bytes read only now. Vectors have none: reading fifty
+    of them took the loop 28 ms."""
+    if seen.text or seen.dialect is None or seen.dialect in EMBEDS or not seen.raw:
         return "".join(seen.text)
     spoken = codec(seen.dialect)
     events: list[Event] = []
-    if attempt.exchange.stream:
+    if streamed:
         reader = spoken.reply_reader()
         events = [event for chunk in seen.raw for event in reader.feed(chunk)]
     else:

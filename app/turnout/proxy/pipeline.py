@@ -199,7 +199,7 @@ class Pipeline:
         row = self._booking.ended(exchange, progress, round((time.monotonic() - started) * 1000))
         state.settled(call, row, progress.held, progress.decided, now_ms())
         if not exchange.own and attempt is not None:
-            state.edges.keep_texts(call, exchange.body, lambda: seen_text(attempt.seen, attempt))
+            state.edges.keep_texts(call, exchange.body, lambda: seen_text(attempt.seen, streamed=exchange.stream))
 
     # --- telling the client ---
 

@@ -1,8 +1,13 @@
 """What a call is booked as: the parts that need no engine."""
 
-from turnout.calls.units import Nanos, Tokens
+from collections.abc import Sequence
+
+import pytest
+
+from turnout.calls.units import Dialect, Nanos, Tokens
 from turnout.calls.usage import Price, Usage, cost
-from turnout.proxy.booking import Progress, at_price
+from turnout.proxy.booking import Progress, at_price, seen_text
+from turnout.proxy.exchange import Seen
 from turnout.proxy.settling import Settled
 
 PAID = Price(2_000_000, 0, 0, 0, 8_000_000, 8_000_000)
@@ -33,3 +38,42 @@ def test_every_call_begins_with_values_of_its_own() -> None:
     one, other = Progress(), Progress()
     one.spent, one.held, one.charged = Nanos(5), True, ("key",)
     assert (other.spent, other.held, other.charged, other.attempts, other.row) == (0, False, (), (), None)
+
+
+def seen(dialect: Dialect, raw: Sequence[bytes]) -> Seen:
+    made = Seen(raw=list(raw))
+    made.dialect = dialect
+    return made
+
+
+def test_the_text_of_a_whole_answer_is_read_out_of_its_bytes() -> None:
+    body = (
+        b'{"choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello."}, "finish_reason": "stop"}]}'
+    )
+    assert seen_text(seen(Dialect.OPENAI_CHAT, [body]), streamed=False) == "Hello."
+
+
+def test_the_text_of_a_stream_is_read_wherever_its_bytes_were_cut() -> None:
+    line = b'data: {"choices": [{"index": 0, "delta": {"content": "Hello."}, "finish_reason": null}]}\n\n'
+    assert seen_text(seen(Dialect.OPENAI_CHAT, [line[:30], line[30:]]), streamed=True) == "Hello."
+
+
+def test_an_answer_that_cannot_be_read_has_no_text() -> None:
+    assert seen_text(seen(Dialect.OPENAI_CHAT, [b"<html>"]), streamed=False) == ""
+
+
+class Unread(Sequence[bytes]):
+    """Bytes that must not be touched."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, at: object) -> bytes:  # type: ignore[override]  # whatever is asked for
+        raise AssertionError("the vectors were read")
+
+
+@pytest.mark.parametrize("dialect", [Dialect.OPENAI_EMBEDDINGS, Dialect.OLLAMA_EMBED])
+def test_vectors_are_not_read_for_words(dialect: Dialect) -> None:
+    vectors = Seen()
+    vectors.dialect, vectors.raw = dialect, Unread()  # type: ignore[assignment]
+    assert seen_text(vectors, streamed=False) == ""
