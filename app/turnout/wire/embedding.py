@@ -9,6 +9,8 @@ from turnout.calls.reply import Embedded, Event, Failed
 from turnout.calls.units import Dialect, Housekeeping, Json
 from turnout.errors import BadRequestError
 
+_FLOATS = {float}
+
 
 def packed(vector: Iterable[float]) -> str:
     values = tuple(vector)
@@ -30,6 +32,9 @@ def vector_of(value: Json) -> tuple[float, ...] | None:
         except ValueError:
             return None
     if isinstance(value, list):
+        if set(map(type, value)) == _FLOATS:
+            # As nearly all are: 1,536 numbers took 370 us one by one, and take 37 so.
+            return tuple(value)  # type: ignore[arg-type]  # just looked at
         return tuple(float(one) for one in value if isinstance(one, int | float) and not isinstance(one, bool))
     return None
 
