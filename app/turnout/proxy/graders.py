@@ -56,17 +56,18 @@ class Graders:
         self._grade, self._version = grade, version
         self._resting: dict[str, float] = {}
 
-    def key(self, call: Call, rules: RuleSet) -> str:
-        """Of the ask, and of everything else that the answer hangs on: another dial or calibration, another answer."""
-        return f"{ask_hash(call.outline.ask)}.{int(call.outline.tools > 0)}.{self._version(rules)}"
+    def key(self, call: Call, rules: RuleSet, asked: str = "") -> str:
+        """Of the ask, and of everything else that the answer hangs on: another dial or calibration, another answer. `asked`: the
+        ask's hash, where that is known already."""
+        return f"{asked or ask_hash(call.outline.ask)}.{int(call.outline.tools > 0)}.{self._version(rules)}"
 
     async def of(self, call: Call, rules: RuleSet, roster: Roster) -> Grading:
         known = self.at_once(call, rules)
         return known if isinstance(known, Grading) else await self.later(known, call, rules, roster)
 
-    def at_once(self, call: Call, rules: RuleSet) -> "Grading | Open":
+    def at_once(self, call: Call, rules: RuleSet, asked: str = "") -> "Grading | Open":
         """What the cache holds or the fast grader says, with nothing awaited; Open: `later` has more to do."""
-        key = self.key(call, rules)
+        key = self.key(call, rules, asked)
         found = self.intents.get(key)
         if found is not None:
             return found

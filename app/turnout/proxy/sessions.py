@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from turnout.calls.units import Nanos
 from turnout.proxy.attribution import SILENCE_MS, Session
+from turnout.routing.conversation import ask_hash
 from turnout.routing.facts import Memory
 from turnout.routing.loops import LoopState
 
@@ -37,6 +38,16 @@ class Live:
     """Budget bucket -> what the user lets this session have over the budget's limit, in the budget's unit."""
     short: dict[str, int] = field(default_factory=dict)
     """Budget bucket that asks -> what the last call that it held up lacked: what letting it go on must raise it by at least."""
+    asked: tuple[int, str] = (0, "")
+    """The newest ask's own `hash`, which nobody outside can aim at, and its `ask_hash`."""
+
+    def hash_of(self, ask: str) -> str:
+        """`ask_hash`, made anew only for another ask than the call before brought: the steps of a tool loop all bring the same one
+        (10 us a KB before, 0.5 so)."""
+        mark = hash(ask)
+        if self.asked[0] != mark or not self.asked[1]:
+            self.asked = mark, ask_hash(ask)
+        return self.asked[1]
 
 
 class Sessions:

@@ -39,7 +39,6 @@ from turnout.proxy.worth import Worth
 from turnout.routing import budget as budgets
 from turnout.routing import loops, threads
 from turnout.routing.afford import rate
-from turnout.routing.conversation import ask_hash
 from turnout.routing.decide import decide
 from turnout.routing.facts import Candidate, Facts, Grading, Memory, Roster, SecretVerdict, Standing
 from turnout.routing.plan import Need, Plan, Step
@@ -243,7 +242,7 @@ class State:
             elif outcome is Need.TOKENS:
                 estimate, exact = await self.estimates.prompt(call), True
             elif outcome is Need.GRADE:
-                graded = self.graders.at_once(call, config.rules)
+                graded = self.graders.at_once(call, config.rules, live.hash_of(call.outline.ask))
                 if isinstance(graded, Grading):
                     grading, facts = graded, facts.knowing(graded, secret)
                     continue  # nothing was awaited, so it is the same moment still
@@ -270,13 +269,14 @@ class State:
         present = self.standings.present(at_ms, rules, roster)
         likely, ceiling = self.learned.outputs(call.client.name)
         marked = self.health.marked(roster)
+        # The first by place: more than fifteen arguments by name would be called through a dictionary.
         return Facts(
-            now=present.now,
-            now_ms=at_ms,
-            rules=rules,
-            roster=marked,
-            mode=self.mode_now(at_ms),
-            memory=threads.recall(live.memory, call.outline, thread),
+            present.now,
+            at_ms,
+            rules,
+            marked,
+            self.mode_now(at_ms),
+            threads.recall(live.memory, call.outline, thread),
             standings=self.standings.budgets(call, live, present),
             loops=self.standings.loops(call, live, present),
             estimate=estimate,
@@ -286,6 +286,7 @@ class State:
             likely_output=likely,
             ceiling_output=ceiling,
             engine_health=self._states,
+            ask_hash=live.hash_of(call.outline.ask) if live.memory.ask_hash else "",
             courses=present.courses if marked is roster else None,
         )
 
@@ -487,7 +488,7 @@ class State:
             model=f"{row.provider}/{row.model}",
             tier=row.tier,
             grade=plan.grade,
-            ask_hash=ask_hash(outline.ask) if asked else before.ask_hash,
+            ask_hash=live.hash_of(outline.ask) if asked else before.ask_hash,
             sealed_by=outline.sealed_by or before.sealed_by,
             private=private,
             rule=plan.rule,
