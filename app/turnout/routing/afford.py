@@ -96,17 +96,18 @@ def afforded(call: Call, facts: Facts, course: Course, signals: Signals) -> Plan
     rest = [one.step for one in fits[1:] if not one.failing] if len(fits) > 1 else ()
     steps = (first.step, *rest)[:MOST_STEPS]
     graded = found.graded or _UNGRADED
+    # More than fifteen arguments by name would be called through a dictionary (40 instructions more).
     return Plan(
-        steps=steps,
-        rule=matched.name,
-        reason=reason,
+        steps,
+        matched.name,
+        reason,
+        graded.grade,
+        graded.score,
+        graded.confidence,
         private=matched.private,
         observed=matched.observed,
         signals=signals,
         baseline=course.baseline,
-        grade=graded.grade,
-        score=graded.score,
-        confidence=graded.confidence,
         pinned=found.pinned and not first.failing and _same(first.step.candidate, found.line[0].candidate),
         switch=found.switch,
         clamped=first.step.max_output,

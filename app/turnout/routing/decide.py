@@ -37,14 +37,17 @@ class UntoldError(Exception):
 
 
 def decide(call: Call, facts: Facts) -> Plan | Need:
-    return decided(Reading(call, facts))
+    return _decided(call, facts, None)
 
 
 def decided(reading: Reading) -> Plan | Need:
     """`decide` over a reading of one's own, to look afterwards at what was read."""
-    call, facts = reading.call, reading.facts
+    return _decided(reading.call, reading.facts, reading)
+
+
+def _decided(call: Call, facts: Facts, reading: Reading | None) -> Plan | Need:
     waits = stopped_by_loop(call, facts) if facts.loops and not is_free(call) else None
-    course = _course(reading)
+    course = _course(call, facts) if reading is None else _new_course(reading)
     if isinstance(course, Need):
         return course
     signals: Signals = {**course.signals, **raw_facts(call)}
@@ -61,18 +64,19 @@ def decided(reading: Reading) -> Plan | Need:
     return plan
 
 
-def _course(reading: Reading) -> Course | Need:
-    """The course of a caller's call before, where it hung on nothing but who calls and what model that asks for (480 instructions
-    a call before, 90 after; call_bench --steps)."""
-    call, facts, courses = reading.call, reading.facts, reading.facts.courses
-    if courses is None or reading.reached is not None or facts.memory.private or _override(call, facts) is not None:
-        return _new_course(reading)
+def _course(call: Call, facts: Facts) -> Course | Need:
+    """The course of a caller's call before, where it hung on nothing but who calls and what model that asks for (550 instructions
+    a call before, 70 after; call_bench --steps)."""
+    courses = facts.courses
+    if courses is None or facts.memory.private or call.as_asked or call.wanted_tier is not None:
+        return _new_course(Reading(call, facts))
     client, outline = call.client, call.outline
     who = (client.name, client.department, call.developer, call.project)
     face = (*who, outline.model, outline.dialect, facts.mode)
     known = courses.get(face)
     if known is not None:
         return known
+    reading = Reading(call, facts)
     course = _new_course(reading)
     if isinstance(course, Course) and course.found.by_name and not course.matched.private and reading.by_face:
         if len(courses) >= _COURSES:
@@ -122,7 +126,7 @@ def match(reading: Reading) -> Matched | Need:
     effect: Matched | None = None
     if over is not None:
         effect = Matched(None, over[0], over[1], sticky)
-    values = reading.values
+    values, computed, reached = reading.values, reading.computed, reading.reached
     for rule in facts.rules.rules:
         if effect is not None and (rule.observe or not (rule.private or rule.route == "block")):
             continue
@@ -130,11 +134,11 @@ def match(reading: Reading) -> Matched | Need:
         holds: Truth
         if type(when) is Name:
             known = values.get(when.name)
-            holds = known if known is not None else reading.computed(when.name)
+            holds = known if known is not None else computed(when.name)
         else:
             holds = reading.truth(when)
-        if reading.reached is not None:
-            reading.reached.append((rule.name, holds))
+        if reached is not None:
+            reached.append((rule.name, holds))
         if holds is False:
             continue
         if holds is not True:

@@ -134,7 +134,9 @@ class _Router:
         if current is None or isinstance(current, Need):
             return current
         memory = self._facts.memory
-        rest = fitting(self._tier_of(current), self._call, self._facts)
+        name = current.candidate.name
+        others = [stop for stop in self._tier_of(current) if stop.candidate.name != name]
+        rest = fitting(others, self._call, self._facts)
         if isinstance(rest, Need):
             return rest
         graded = graded or Graded(memory.grade, why, inherited=True)
@@ -248,8 +250,11 @@ class _Router:
                 return stay if stay is not None else target
         if current is None:
             return target
+        name = current.candidate.name
+        if target.line[0].candidate.name == name:
+            return target
         for stop in target.line:
-            if stop.candidate.name == current.candidate.name:
+            if stop.candidate.name == name:
                 return replace(target, line=(stop, *target.line))
         return self._compared(target, current)
 
@@ -265,7 +270,7 @@ class _Router:
         if found is None:
             return target
         if found.pays or _rank(first) > _rank(current):
-            return replace(target, switch=found.text)
+            return Routed(target.line, target.reason, self._walls, target.graded, switch=found.text)
         stay = self._stay("switching would cost more", switch=found.text, graded=target.graded)
         return stay if stay is not None else target
 

@@ -32,7 +32,7 @@ Test = Callable[["Reading"], Truth]
 class Reading:
     """One call's signals as far as they were read."""
 
-    __slots__ = ("_encoded", "by_face", "call", "facts", "known_grade", "reached", "recorded", "shown", "values")
+    __slots__ = ("_encoded", "call", "facts", "known_grade", "reached", "recorded", "shown", "values")
 
     def __init__(
         self,
@@ -51,8 +51,12 @@ class Reading:
         """What is to be written down beside them: marks of definitions, shares of budgets."""
         self.recorded, self.reached, self.known_grade = recorded, reached, known_grade
         self._encoded: dict[str, bytes] = {}
-        self.by_face = True
+
+    @property
+    def by_face(self) -> bool:
         """Nothing was read so far but who calls and what model that asks for."""
+        signals = self.facts.rules.signals
+        return all(signals[name].kind in FACE_KINDS for name in self.values)
 
     def truth(self, of: Expression) -> Truth:
         if type(of) is Name:
@@ -75,11 +79,9 @@ class Reading:
 
     def computed(self, name: str) -> Truth:
         """A signal that was not read yet."""
-        if name in ("true", "false"):
-            return name == "true"
-        signal = self.facts.rules.signals[name]
-        if signal.kind not in FACE_KINDS:
-            self.by_face = False
+        signal = self.facts.rules.signals.get(name)
+        if signal is None:
+            return _ALWAYS[name]
         if self.recorded is not None:
             value = self._replayed(signal)
         else:
@@ -131,6 +133,7 @@ class Reading:
         return self.call.headers.get(name, "")
 
 
+_ALWAYS = {"true": True, "false": False}
 FACE_KINDS = frozenset({"client", "department", "developer", "project", "model"})
 """Kinds that read nothing but who calls and what model that asks for."""
 TEXT_KINDS = frozenset({"match", "secret", "budget", "engine", "context-fit"})
