@@ -33,30 +33,17 @@ log = logging.getLogger("turnout.protocol")
 class Cycle:
     """`disconnected`: the client left before its answer was complete."""
 
-    __slots__ = (
-        "_bodiless",
-        "_chunked",
-        "_done",
-        "_ended",
-        "_expects",
-        "_flow",
-        "_head",
-        "_left",
-        "_loop",
-        "_most",
-        "_parts",
-        "_server_state",
-        "_task",
-        "_told_end",
-        "_transport",
-        "_unread",
-        "_waiter",
-        "complete",
-        "disconnected",
-        "keep_alive",
-        "on_gone",
-        "started",
-    )
+    # What most requests leave as it is stands here, not in `__init__`: 72 instructions a request before, 32 after.
+    started = complete = disconnected = False
+    on_gone: Callable[[], None] | None = None
+    _unread = 0
+    _most = UNREAD
+    _ended = _told_end = False
+    _waiter: asyncio.Future[None] | None = None
+    _task: asyncio.Task[None] | None = None
+    _head = b""
+    _chunked = False
+    _left = 0
 
     def __init__(
         self,
@@ -74,16 +61,7 @@ class Cycle:
         self._loop, self._transport, self._flow = loop, transport, flow
         self._bodiless, self._expects, self.keep_alive = bodiless, expects, keep_alive
         self._server_state, self._done = server_state, done
-        self._task: asyncio.Task[None] | None = None
-        self.disconnected = self.started = self.complete = False
-        self.on_gone: Callable[[], None] | None = None
         self._parts: list[bytes] = []
-        self._unread, self._most = 0, UNREAD
-        self._ended = self._told_end = False
-        self._waiter: asyncio.Future[None] | None = None
-        self._head = b""
-        self._chunked = False
-        self._left = 0
 
     def start(self, application: Application, scope: Message) -> None:
         self._task = task = self._loop.create_task(self._run(application, scope))
