@@ -91,10 +91,8 @@ class Connection(asyncio.Protocol):
         return self._head
 
     def coming(self) -> "asyncio.Future[None]":
-        """Ends when there is something to `take`."""
+        """For who just found nothing to `take`: ends when there is something."""
         self._more = more = self._loop.create_future()
-        if self._pieces or self.complete or self.closed:
-            more.set_result(None)
         return more
 
     def take(self) -> bytes:

@@ -11,7 +11,7 @@ from turnout.calls.units import Dialect
 from turnout.engines.headers import Sender
 from turnout.proxy.answer import Headers, Message
 from turnout.proxy.attribution import Said, said_in
-from turnout.proxy.endpoints import Asked, Endpoint, dialect_of, known, usual
+from turnout.proxy.endpoints import Asked, dialect_of, known, usual
 from turnout.proxy.guard import Door, Refused, guard, plain_path, split_token, token_of, without_key
 
 KEPT = 16_384
@@ -49,10 +49,6 @@ class Head:
     tier: str = ""
     as_asked: bool = False
     retry: int = 0
-
-    @property
-    def calls(self) -> bool:
-        return self.place is not None and self.place.endpoint is Endpoint.CALL
 
 
 class Heads:
