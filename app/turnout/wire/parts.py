@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from operator import attrgetter
 
 from turnout.calls.request import (
     Document,
@@ -191,6 +192,9 @@ _SAYS_NOTHING: dict[str, tuple[Json, ...]] = {
 }
 """Fields of one dialect that ask for what every other does anyway."""
 _HOLDERS = ("options", "generationConfig")
+_UNMARKED = frozenset((Thinking, Foreign))
+"""Parts that no cache mark stands on."""
+_CACHE, _NAME = attrgetter("cache"), attrgetter("name")
 
 
 def unsaid(request: Request, *, says: tuple[str, ...] = ()) -> list[str]:
@@ -204,17 +208,18 @@ def unsaid(request: Request, *, says: tuple[str, ...] = ()) -> list[str]:
     tools = [tool for tool in request.tools if isinstance(tool, Tool)]
     parts = [part for message in request.messages for part in message.parts]
     parts += [inner for part in parts if isinstance(part, ToolResult) for inner in part.parts]
+    kinds = set(map(type, parts))
+    markable = parts if kinds.isdisjoint(_UNMARKED) else [part for part in parts if type(part) not in _UNMARKED]
     choice = request.tool_choice
     asked = {
         "metadata": bool(request.metadata),
-        "cache_control": any(
-            one.cache is not None for one in (*tools, *parts) if not isinstance(one, Thinking | Foreign)
-        ),
+        "cache_control": any(map(_CACHE, tools)) or any(map(_CACHE, markable)),
         "tools.strict": any(tool.strict for tool in tools),
         "parallel_tool_calls": choice is not None and choice.parallel is False and bool(tools),
-        "image.detail": any(isinstance(part, Image) and part.detail not in ("", "auto") for part in parts),
-        "thinking.signature": any(isinstance(part, ToolCall) and part.sealed for part in parts),
-        "messages.name": any(message.name for message in request.messages),
+        "image.detail": Image in kinds
+        and any(isinstance(part, Image) and part.detail not in ("", "auto") for part in parts),
+        "thinking.signature": ToolCall in kinds and any(isinstance(part, ToolCall) and part.sealed for part in parts),
+        "messages.name": any(map(_NAME, request.messages)),
     }
     found += [name for name, lost in asked.items() if lost and name not in says]
     return [*found, *(f"tools.{key}" for tool in tools if not tool.custom for key in tool.extras)]

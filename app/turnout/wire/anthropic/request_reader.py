@@ -25,7 +25,7 @@ from turnout.calls.units import Dialect, Family, Json, Tokens
 from turnout.errors import BadRequestError
 from turnout.wire.fields import (
     at,
-    dump,
+    dump_text,
     flag_or,
     integer_or,
     items,
@@ -64,6 +64,8 @@ _KNOWN = frozenset(
     ]
 )
 
+_ROLES = {role.value: role for role in Role}
+
 
 def read(doc: Json) -> Request:
     body = obj(doc)
@@ -78,9 +80,9 @@ def read(doc: Json) -> Request:
         path = f"messages[{i}]"
         message = obj(one, path)
         role = text(message, "role", path)
-        if role not in ("user", "assistant", "system"):
+        if role not in _ROLES:
             raise BadRequestError(f"must be user, assistant or system, not {role[:40]!r}", path=f"{path}.role")
-        messages.append(Message(Role(role), _read_content(message.get("content"), at(path, "content"))))
+        messages.append(Message(_ROLES[role], _read_content(message.get("content"), f"{path}.content")))
     config = obj_or(body, "output_config") or {}
     return Request(
         dialect=Dialect.ANTHROPIC,
@@ -122,12 +124,16 @@ def _read_content(content: Json, path: str) -> tuple[Part, ...]:
         return ()
     if isinstance(content, str):
         return (Text(content),) if content else ()
-    return tuple(_read_block(obj(one, f"{path}[{i}]"), f"{path}[{i}]") for i, one in enumerate(items(content, path)))
+    found = []
+    for i, one in enumerate(items(content, path)):
+        here = f"{path}[{i}]"
+        found.append(_read_block(obj(one, here), here))
+    return tuple(found)
 
 
 def _read_block(block: dict[str, Json], path: str) -> Part:
     kind = text(block, "type", path)
-    mark = _mark(block)
+    mark = _mark(block) if "cache_control" in block else None
     if kind == "text":
         return Text(text(block, "text", path), mark)
     if kind == "image":
@@ -147,12 +153,12 @@ def _read_block(block: dict[str, Json], path: str) -> Part:
         return ToolCall(
             text(block, "id", path),
             name,
-            dump(obj(block.get("input", {}), at(path, "input"))).decode(),
+            dump_text(obj(block.get("input", {}), f"{path}.input")),
             namespace,
             cache=mark,
         )
     if kind == "tool_result":
-        parts = _read_content(block.get("content"), at(path, "content"))
+        parts = _read_content(block.get("content"), f"{path}.content")
         return ToolResult(
             text(block, "tool_use_id", path), parts, is_error=bool(flag_or(block, "is_error", path)), cache=mark
         )
