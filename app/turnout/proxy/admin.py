@@ -43,7 +43,7 @@ class Admin:
             mode=state.mode.value,
             paused_until_ms=state.paused_until_ms,
             in_flight=len(state.running),
-            listeners=state.listeners,
+            listeners=state.asks.listeners,
             open_holds=len(state.books.open),
             credit_usd=usd(min(left)) if left else "",
             spent_today_usd=usd(state.tally.today.spent),
@@ -59,7 +59,7 @@ class Admin:
             engines=self.engine_lines(),
             budgets=budgets,
             running=state.under_way(),
-            waiting=tuple(ask.waiting for ask in state.asks.values()),
+            waiting=state.asks.waiting,
             stopped=self._stopped(),
             notices=tuple(state.notices.kept)[-50:],
             intent_cache={"hits": state.intents.hits, "misses": state.intents.misses, "size": len(state.intents)},
@@ -118,7 +118,7 @@ class Admin:
                     left=shown(max(0, limit - used - held)),
                     lost=usd(lost),
                     renews_at=rfc3339(round(span.renews.timestamp() * 1000)) if span and span.renews else "",
-                    waiting=sum(1 for ask in state.asks.values() if ask.waiting.key == key),
+                    waiting=sum(1 for one in state.asks.waiting if one.key == key),
                 )
             )
         return tuple(lines)
@@ -156,7 +156,7 @@ class Admin:
     def _stopped(self) -> tuple[Stopped, ...]:
         """Newest first; one that is left alone for an hour is nobody's business any more."""
         state, now = self._state, now_ms()
-        asking = {ask.waiting.session for ask in state.asks.values()}
+        asking = {one.session for one in state.asks.waiting}
         found = [
             Stopped(live.id, live.client, live.stopped or live.held_up, live.last_at_ms)
             for live in state.sessions.all()
@@ -166,7 +166,7 @@ class Admin:
 
     def sessions(self) -> Doc:
         state = self._state
-        waiting = {ask.waiting.session for ask in state.asks.values()}
+        waiting = {one.session for one in state.asks.waiting}
         recent = [
             live
             for live in state.sessions.all()
@@ -208,7 +208,7 @@ class Admin:
             most = max((loop.usd or 0 for loop in self._state.config.rules.loops), default=0)
             live.allowed_usd = Nanos(live.allowed_usd + (most or 3_000_000_000))
         raised = self._raise_budgets(live, dollars, turns)
-        answered = self._state.answer(session=session, allowed=True)
+        answered = self._state.asks.answer(session=session, allowed=True)
         self._state.edges.remember(live.id, live)
         self._state.tell()
         return {"session": session, "answered": answered, "raised": raised}
@@ -236,7 +236,7 @@ class Admin:
         if live is None:
             raise NotFoundError(f"there is no live session {session[:80]!r}", hint="`turnout session list` shows them.")
         live.stopped = "stopped by hand"
-        answered = self._state.answer(session=session, allowed=False)
+        answered = self._state.asks.answer(session=session, allowed=False)
         self._state.edges.remember(live.id, live)
         self._state.tell()
         return {"session": session, "answered": answered}
@@ -259,7 +259,7 @@ class Admin:
         for key in found:
             self._state.books.added[key] = self._state.books.added.get(key, 0) + int(amount)
             self._writer.keep("credit", key, self._state.books.added[key], now_ms())
-            self._state.answer(key=key, allowed=True)
+            self._state.asks.answer(key=key, allowed=True)
         self._state.tell()
         return {"keys": list(found), "usd": usd(amount)}
 

@@ -237,7 +237,7 @@ class Answers:
         answer.watch()
         # Else who left would be noticed only with the next change, and an `ask` would wait for nobody.
         answer.on_gone(state.tell)
-        state.listeners += 1
+        state.asks.listeners += 1
         try:
             while not answer.gone:
                 state.changed.clear()
@@ -250,8 +250,8 @@ class Answers:
                     continue
                 await asyncio.sleep(max(0.0, EVENT_GAP_S - (time.monotonic() - begun)))
         finally:
-            state.listeners -= 1
-            state.listener_left()
+            state.asks.listeners -= 1
+            state.asks.listener_left()
             answer.close()
 
 

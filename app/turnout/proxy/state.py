@@ -6,16 +6,17 @@
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from turnout.calls.client import Call
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Mode, Nanos, Status, Tier, Tokens
 from turnout.calls.values import frozen
-from turnout.control.messages import Running, Waiting
+from turnout.control.messages import Running
 from turnout.engines.engine import Engine
 from turnout.errors import BudgetRefusal, LoopRefusal, NoEngineError, PolicyRefusal, Refusal
-from turnout.proxy.answer import Answer, LeftError
+from turnout.proxy.answer import Answer
+from turnout.proxy.asking import Asks
 from turnout.proxy.attribution import Session
 from turnout.proxy.books import Amount, Books, Charge
 from turnout.proxy.estimates import Estimates
@@ -49,8 +50,6 @@ _WENT = (Status.SETTLED, Status.ABORTED)
 """Ends of a call that is a turn of its session."""
 SCANNED_HERE = 50_000
 """Characters that are scanned for secrets on the loop; more goes to a thread."""
-BACK_S = 3.0
-"""A tray that lost the proxy's events, or was started again, listens again within this."""
 
 
 @frozen
@@ -84,15 +83,6 @@ class UnderWay:
     """From the first look on."""
 
 
-@dataclass(slots=True)
-class Ask:
-    """A call held back until somebody answers."""
-
-    waiting: Waiting
-    answered: asyncio.Event = field(default_factory=asyncio.Event)
-    allowed: bool = False
-
-
 class State:
     def __init__(self, config: Config, edges: Edges) -> None:
         self.config = config
@@ -106,8 +96,8 @@ class State:
         self.mode = Mode.AUTO
         self.paused_until_ms: int | None = None
         self.running: dict[str, UnderWay] = {}
-        self.asks: dict[str, Ask] = {}
         self.notices = Notices(self.tell)
+        self.asks = Asks(self.notices, self.tell)
         self.thresholds = Thresholds(self.books, self.notices, edges.keep)
         self.health = Health(self.notices.say)
         self.standings = Standings(self.books, self.sessions, edges.zone)
@@ -115,8 +105,6 @@ class State:
         self.estimates = Estimates(edges)
         self.clients_seen: dict[str, int] = {}
         self.tally = Tally(edges.zone)
-        self.listeners = 0
-        """Trays and windows that hear events; with none of them an `ask` is refused at once."""
         self.changed = asyncio.Event()
         self._engines: dict[str, Engine] = {}
         self._roster: Roster | None = None
@@ -323,48 +311,13 @@ class State:
                 live.short[key] = budgets.short(standing, nanos=step.hold, tokens=step.tokens)
 
     async def _ask(self, call: Call, live: Live, waits: str, refusal: Refusal, answer: Answer) -> None:
-        """Holds the call back, no header sent yet, until the tray or the CLI answers; nobody there, or nobody any more: refused."""
-        what, _, key = waits.partition("\n")
-        seconds = self._ask_seconds(what)
-        if not self.listeners:
+        """Comes back when the call may go on."""
+        seconds = self._ask_seconds(waits.partition("\n")[0])
+        allowed = await self.asks.allowed(call, live.id, waits, refusal, answer, seconds)
+        if allowed is None:
             self._refused(call, live, refusal, now_ms())
+        if not allowed:
             raise refusal
-        kind = "loop" if isinstance(refusal, LoopRefusal) else "budget"
-        self.notices.say(kind, refusal.message, refusal.hint, f"sessions/{live.id}")
-        ask = Ask(
-            Waiting(
-                call.id, call.client.name, live.id, what, key or what, now_ms() + int(seconds * 1000)
-            )
-        )
-        self.asks[call.id] = ask
-        answer.on_gone(ask.answered.set)
-        self.tell()
-        try:
-            async with asyncio.timeout(seconds):
-                await ask.answered.wait()
-        except TimeoutError:
-            self._refused(call, live, refusal, now_ms())
-            raise refusal from None
-        finally:
-            answer.on_gone(None)
-            del self.asks[call.id]
-            self.tell()
-        if answer.gone:
-            raise LeftError
-        if not ask.allowed:
-            if not self.listeners:
-                self._refused(call, live, refusal, now_ms())
-            raise refusal
-
-    def listener_left(self) -> None:
-        """Calls do not wait for a tray that is gone; one that starts anew is back in time."""
-        if not self.listeners and self.asks:
-            asyncio.get_running_loop().call_later(BACK_S, self._deserted)
-
-    def _deserted(self) -> None:
-        if not self.listeners:
-            for ask in self.asks.values():
-                ask.answered.set()
 
     def _ask_seconds(self, what: str) -> float:
         rules = self.config.rules
@@ -372,18 +325,6 @@ class State:
             if budget.name == what:
                 return budget.ask_timeout_s
         return rules.loops[0].ask_timeout_s if rules.loops else 45.0
-
-    def answer(self, *, session: str = "", key: str = "", allowed: bool) -> int:
-        """Lets waiting calls go on (or not); how many there were."""
-        matching = [
-            a
-            for a in self.asks.values()
-            if (session and a.waiting.session == session) or (key and a.waiting.key == key)
-        ]
-        for ask in matching:
-            ask.allowed = allowed
-            ask.answered.set()
-        return len(matching)
 
     # --- money ---
 
