@@ -67,11 +67,15 @@ def afforded(call: Call, facts: Facts, course: Course, signals: Signals) -> Plan
     matched, found, rule = course.matched, course.found, course.matched.rule
     if facts.estimate is None and not is_free(call):
         return Need.TOKENS
-    stops = _stops(call, facts, found, rule)
-    if isinstance(stops, Need):
-        return stops
-    if rule is not None and rule.max_usd_per_call is not None:
-        stops = _under(rule, rule.max_usd_per_call, stops, call, facts)
+    stops: Sequence[Stop] = found.line
+    if rule is not None:
+        if rule.on_failure != _NEXT:
+            more = _stops(call, facts, found, rule.on_failure)
+            if isinstance(more, Need):
+                return more
+            stops = more
+        if rule.max_usd_per_call is not None:
+            stops = _under(rule, rule.max_usd_per_call, stops, call, facts)
     fits = [fit(stop, call, facts) for stop in stops]
     first, reason, waits = fits[0], found.reason, None
     if not found.line[0].candidate.healthy and first.step.candidate.healthy:
@@ -93,8 +97,8 @@ def afforded(call: Call, facts: Facts, course: Course, signals: Signals) -> Plan
             reason = f'{reason}; budget "{worst.budget.name}": down to {where}'
     if first.step.max_output is not None:
         reason = f"{reason}; a budget ends its output at {int(first.step.max_output):,} tokens"
-    rest = [one.step for one in fits[1:] if not one.failing] if len(fits) > 1 else ()
-    steps = (first.step, *rest)[:MOST_STEPS]
+    rest = [one.step for one in fits[1:] if not one.failing] if len(fits) > 1 else []
+    steps = (first.step, *rest[: MOST_STEPS - 1])
     graded = found.graded or _UNGRADED
     # More than fifteen arguments by name would be called through a dictionary (40 instructions more).
     return Plan(
@@ -121,11 +125,8 @@ def _same(one: Candidate, other: Candidate) -> bool:
     return one is other or one == other
 
 
-def _stops(call: Call, facts: Facts, found: Routed, rule: Rule | None) -> Sequence[Stop] | Need:
+def _stops(call: Call, facts: Facts, found: Routed, on_failure: tuple[str, ...]) -> list[Stop] | Need:
     """The line, then what the rule says a failure leads to."""
-    on_failure = rule.on_failure if rule is not None else _NEXT
-    if on_failure == _NEXT:
-        return found.line
     stops = list(found.line) if "next" in on_failure else list(found.line[:1])
     tier = stops[0].tier
     for word in on_failure:

@@ -157,10 +157,10 @@ def standings(
     """How each loop that covers this call stands without it. A truly new ask is never stopped by what was before it."""
     mine = 1 if state.step else 0
     repeat = state.bodies.get(state.body) if state.body else None
-    turns = max(0, state.turns - mine)
+    turns = state.turns - mine
     rounds = repeat.rounds if repeat is not None else 0
     spent = Nanos(max(0, spent - state.spent_before))
-    per_minute = max(0, sum(state.minute.values()) - mine)
+    per_minute = sum(state.minute.values()) - mine
     stopped = stopped and not state.new
     found: list[LoopStanding] = []
     for loop in loops:
