@@ -216,6 +216,8 @@ def attempt_of(row: tuple[Value, ...]) -> Attempt:
 
 def usd(nanos: int) -> str:
     """Decimal dollars to the nano, no exponent, no trailing zeros: 1_500_000 -> 0.0015."""
+    if not nanos:
+        return "0"
     text = str(abs(nanos)).zfill(10)
     text = f"{text[:-9]}.{text[-9:]}".rstrip("0").rstrip(".")
     return text if nanos >= 0 else f"-{text}"

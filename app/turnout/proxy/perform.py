@@ -76,7 +76,10 @@ class Attempt:
         provider, answer = self.engine.provider, self.exchange.answer
         limits = Limits(
             self._deadlines,
-            first_byte_s=provider.first_byte_s, idle_s=provider.idle_s, total_s=provider.total_s, who=provider.name
+            first_byte_s=provider.first_byte_s,
+            idle_s=provider.idle_s,
+            total_s=provider.total_s,
+            who=provider.name,
         )
         self.teller.limits = limits
         try:
@@ -117,47 +120,48 @@ class Attempt:
             self.teller.limits.client_gone(self._drain_s)
 
     async def _exchange(self, limits: Limits) -> None:
-        if self.exchange.only_loads and self.engine.family is not Family.OLLAMA:
+        exchange, engine, seen = self.exchange, self.engine, self.seen
+        if exchange.only_loads and engine.family is not Family.OLLAMA:
             self._loaded()
             return
         while True:
-            outgoing = prepare(self.exchange, self.step, self.engine, self.target)
-            self.seen.dialect = outgoing.dialect
-            self.seen.dropped = outgoing.written.dropped
-            if self.exchange.stream:
+            outgoing = prepare(exchange, self.step, engine, self.target)
+            seen.dialect = outgoing.dialect
+            seen.dropped = outgoing.written.dropped
+            if exchange.stream:
                 self.teller.arm_early()
-            self.seen.sent = True
+            seen.sent = True
             try:
-                reply = await self.engine.send(
+                reply = await engine.send(
                     outgoing.dialect,
                     outgoing.body,
-                    client=self.exchange.sender,
+                    client=exchange.sender,
                     same_dialect=outgoing.fast,
-                    stream=self.exchange.stream,
-                    hop=self.exchange.hop,
-                    query=self.exchange.query if outgoing.fast else "",
+                    stream=exchange.stream,
+                    hop=exchange.hop,
+                    query=exchange.query if outgoing.fast else "",
                     path=outgoing.written.path,
                     dialect_headers=outgoing.written.headers,
                 )
             except (EngineUnreachableError, KeysError):
                 # Any other failure may have come after the engine read the request, and began to bill.
-                self.seen.sent = False
+                seen.sent = False
                 raise
             try:
                 limits.beat()
                 if reply.status in _PROBES_RESPONSES and outgoing.dialect is Dialect.OPENAI_RESPONSES:
                     body = await read_whole(reply, WHOLE_LIMIT)
-                    if b"model" not in body.lower() and self.engine.lacks_responses(reply.status):
+                    if b"model" not in body.lower() and engine.lacks_responses(reply.status):
                         continue
                     self._refused(outgoing, reply, body)
                 if reply.status >= 300:
                     self._refused(outgoing, reply, await read_whole(reply, WHOLE_LIMIT))
-                if outgoing.dialect is Dialect.OPENAI_RESPONSES and self.engine.unproven:
+                if outgoing.dialect is Dialect.OPENAI_RESPONSES and engine.unproven:
                     proved = await self._proved(reply)
                     if proved is None:
-                        self.engine.has_no_responses()
+                        engine.has_no_responses()
                         continue
-                    self.engine.has_responses()
+                    engine.has_responses()
                     await self._relay.run(outgoing, proved, limits)
                     return
                 await self._relay.run(outgoing, reply, limits)
