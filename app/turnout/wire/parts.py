@@ -168,6 +168,8 @@ def as_function(call: ToolCall) -> str:
 def open_thought(message: Message) -> tuple[str, bool]:
     """The thinking that may be told to another vendor, and whether there is some that may not: a sealed block stays whole."""
     thoughts = [part for part in message.parts if isinstance(part, Thinking)]
+    if not thoughts:
+        return "", False
     return "".join(part.text for part in thoughts if not part.sealed), any(part.sealed for part in thoughts)
 
 

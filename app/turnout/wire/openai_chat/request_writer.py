@@ -150,21 +150,20 @@ def _write_document(part: Document, dropped: list[str]) -> Iterator[Json]:
 
 
 def _write_assistant(message: Message, target: Target, dropped: list[str], *, same: bool) -> Json:
-    words = "".join(part.text for part in message.parts if isinstance(part, Text))
     thought, sealed = open_thought(message)
     if sealed or (thought and not target.legacy_max_tokens):
         # What a vendor sealed is for its eyes only; api.openai.com refuses thinking of any kind here.
         dropped.append("thinking")
     thought = thought if target.legacy_max_tokens else ""
-    dropped += [f"content.{part.kind}" for part in message.parts if isinstance(part, Foreign)]
+    words = ""
     calls: list[Json] = []
     for part in message.parts:
-        if isinstance(part, ToolCall):
-            if part.custom and same:
-                calls.append({"id": part.id, "type": "custom", "custom": {"name": part.name, "input": part.arguments}})
-                continue
-            function: Json = {"name": wire_name(part.namespace, part.name), "arguments": as_function(part)}
-            calls.append({"id": part.id or "call_0", "type": "function", "function": function})
+        if isinstance(part, Text):
+            words += part.text
+        elif isinstance(part, ToolCall):
+            calls.append(_write_call(part, same=same))
+        elif isinstance(part, Foreign):
+            dropped.append(f"content.{part.kind}")
     if not words and not calls and not thought:
         return None
     one: dict[str, Json] = {"role": "assistant", "content": words or None}
@@ -175,6 +174,13 @@ def _write_assistant(message: Message, target: Target, dropped: list[str], *, sa
     if not words and not calls:
         one["content"] = ""
     return one
+
+
+def _write_call(call: ToolCall, *, same: bool) -> Json:
+    if call.custom and same:
+        return {"id": call.id, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
+    function: Json = {"name": wire_name(call.namespace, call.name), "arguments": as_function(call)}
+    return {"id": call.id or "call_0", "type": "function", "function": function}
 
 
 def _write_tools(request: Request, dropped: list[str]) -> list[Json]:
