@@ -6,6 +6,7 @@ were called with none). What is the user's own - schemas, arguments, results - k
 """
 
 import re
+from operator import is_
 
 from turnout.calls.units import Json
 
@@ -20,7 +21,7 @@ def camel(doc: dict[str, Json]) -> dict[str, Json]:
     made: dict[str, Json] | None = None
     for key, value in doc.items():
         name = _SNAKE.sub(lambda found: found[1].upper(), key) if "_" in key else key
-        kept = value if name in _OPAQUE else camel_value(value)
+        kept = value if type(value) is str or name in _OPAQUE else camel_value(value)
         if name != key or kept is not value:
             if made is None:
                 made = dict(doc)
@@ -37,5 +38,5 @@ def camel_value(value: Json) -> Json:
         return camel(value)
     if isinstance(value, list):
         inner = [camel_value(one) for one in value]
-        return value if all(new is old for new, old in zip(inner, value, strict=True)) else inner
+        return value if all(map(is_, inner, value)) else inner
     return value
