@@ -4,6 +4,9 @@ Why our own: stock httpx costs 14 times the CPU of this at 64 connections (its p
 readable, its client walks cookies and redirects). Kept from httpx's promises: nothing of the environment is read (no proxies),
 no redirect, cookie or decompression, duplicate headers stay, cancelling closes the socket, TLS is verified.
 
+Whoever waits for bytes goes on in the loop's next turn. To go on inside `data_received` saves that turn, 170 instructions a
+chunk, and still took longer (0.105 ms a bare call, 0.089 as it is): asyncio's own futures are C, one of ours was not.
+
 An error tells whether the engine can have billed: `EngineUnreachableError` means that no byte of the request was accepted,
 any other `UpstreamError` that some may have been. Only the first kind is ever sent again, here or by the caller (I07).
 """
@@ -53,7 +56,6 @@ class Connection(asyncio.Protocol):
         self._parser: httptools.HttpResponseParser | None = None
         self._head: asyncio.Future[None] | None = None
         self._more: asyncio.Future[None] | None = None
-        self._poll: select.poll | None = None
         self._pieces: list[bytes] = []
         self._waiting = 0
         """Bytes that came in after the last piece was read, give or take their framing."""
@@ -127,10 +129,9 @@ class Connection(asyncio.Protocol):
             return False
         if sys.platform == "win32":
             return not select.select([self._fd], [], [], 0)[0]
-        if self._poll is None:
-            self._poll = select.poll()
-            self._poll.register(self._fd, select.POLLIN)
-        return not self._poll.poll(0)
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        return not poll.poll(0)
 
     def accepted_nothing(self, size: int) -> bool:
         """After the connection was lost: not one byte of a request of that size reached the engine's host.

@@ -1,8 +1,8 @@
 """HTTP/1.1 from clients over httptools, with our own limits: time for heads and bodies, sizes, connections at once.
 
 uvicorn listens, keeps the date and ends gracefully; its own protocol is not used. It parses an absolute-form target down to its
-path, which would hide its authority from the guard (T01); it waits for ever for a slow head or body (T15); and it executes half
-again as many instructions for a small call (1,760 of them against 640).
+path, which would hide its authority from the guard (T01); it waits for ever for a slow head or body (T15); and with ours on top
+of it a small call took 1,760 of the interpreter's instructions between socket and application, now 960.
 """
 
 import asyncio
