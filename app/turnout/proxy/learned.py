@@ -19,6 +19,8 @@ class Learned:
 
     def __init__(self) -> None:
         self._outputs: OrderedDict[tuple[str, str], list[int]] = OrderedDict()
+        self._models: dict[str, set[str]] = {}
+        """Client -> models of which something is kept, so that one client's sum does not go through everybody's."""
         self._sums: dict[str, tuple[Tokens, Tokens]] = {}
         """Client -> (likely, ceiling) over all its models: read on every call, made anew after answers (every eighth, once
         there are many)."""
@@ -32,8 +34,9 @@ class Learned:
         kept = self._outputs.get(key)
         if kept is None:
             kept = self._outputs[key] = []
+            self._models.setdefault(client, set()).add(model)
             if len(self._outputs) > _KEPT:
-                self._outputs.popitem(last=False)
+                self._forget()
         else:
             self._outputs.move_to_end(key)
         kept.append(output)
@@ -44,12 +47,21 @@ class Learned:
                 return
         self._sums.pop(client, None)
 
+    def _forget(self) -> None:
+        """What nobody asked for the longest."""
+        (client, model), _ = self._outputs.popitem(last=False)
+        models = self._models[client]
+        models.discard(model)
+        if not models:
+            del self._models[client]
+            self._sums.pop(client, None)
+
     def outputs(self, client: str) -> tuple[Tokens, Tokens]:
         """How long this client's answers get. Likely: p95, or 1,000 before there is anything to learn from. At most, held when the
         client sends no limit: twice the longest seen, between 4,096 and 32,768."""
         found = self._sums.get(client)
         if found is None:
-            own = [kept for (who, _), kept in self._outputs.items() if who == client]
+            own = [self._outputs[client, model] for model in self._models.get(client, ())]
             samples = sorted(chain.from_iterable(own))
             if samples:
                 likely = samples[min(len(samples) - 1, (len(samples) * 95) // 100)]

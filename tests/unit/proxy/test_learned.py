@@ -1,0 +1,51 @@
+"""How long a client's answers get, as its last answers say."""
+
+import pytest
+
+from turnout.calls.units import Tokens
+from turnout.proxy.learned import Learned
+
+NOTHING_YET = (Tokens(1_000), Tokens(8_192))
+
+
+def taught(*answers: tuple[str, str, int]) -> Learned:
+    learned = Learned()
+    for client, model, output in answers:
+        learned.answered(client, model, output)
+    return learned
+
+
+def test_before_anything_is_learned_an_answer_is_taken_for_a_thousand_tokens() -> None:
+    assert Learned().outputs("ide") == NOTHING_YET
+    assert taught(("ide", "m", 0), ("other", "m", 9_000)).outputs("ide") == NOTHING_YET
+
+
+def test_an_answer_counts_at_once_and_all_models_of_a_client_together() -> None:
+    learned = taught(("ide", "a", 100))
+    assert learned.outputs("ide") == (100, 4_096)
+    learned.answered("ide", "b", 5_000)
+    assert learned.outputs("ide") == (5_000, 10_000)
+    learned.answered("cli", "b", 30_000)
+    assert learned.outputs("ide") == (5_000, 10_000)
+    assert learned.outputs("cli") == (30_000, 32_768)
+
+
+def test_nineteen_of_twenty_answers_are_as_long_as_the_likely_one() -> None:
+    learned = taught(*(("ide", "m", n) for n in range(1, 61)))
+    assert learned.outputs("ide")[0] == 58
+
+
+def test_only_the_last_answers_of_a_model_count() -> None:
+    learned = taught(("ide", "m", 20_000), *(("ide", "m", 10) for _ in range(80)))
+    assert learned.outputs("ide") == (10, 4_096)
+
+
+@pytest.mark.parametrize("own", [1, 3])
+def test_what_is_kept_is_bounded_and_the_longest_unused_goes_first(own: int) -> None:
+    learned = taught(*(("old", f"m{n}", 777) for n in range(own)))
+    assert learned.outputs("old")[0] == 777
+    for n in range(2_000):
+        learned.answered(f"client{n}", "m", 50)
+    assert learned.outputs("old") == NOTHING_YET
+    assert learned.outputs("client1999") == (50, 4_096)
+    assert learned.outputs("client0") == (50, 4_096)
