@@ -17,6 +17,8 @@ from turnout.routing.rules import Budget, RuleSet
 
 _CALLERS = 1_000
 """Whose buckets are kept for the rest of a minute."""
+_LONGEST = 1_000
+"""Characters of all that tells a caller apart (a project's name is the client's own word); a longer one's are not kept."""
 
 
 @dataclass(slots=True)
@@ -91,9 +93,7 @@ class Standings:
             who = (*who, call.session, tree)
         found = present.buckets.get(who)
         if found is None:
-            if len(present.buckets) >= _CALLERS:
-                present.buckets.clear()
-            found = present.buckets[who] = budget_rules.buckets(
+            found = budget_rules.buckets(
                 present.rules.budgets,
                 call,
                 present.now,
@@ -101,6 +101,10 @@ class Standings:
                 models=present.models,
                 windows=present.windows,
             )
+            if len(present.buckets) >= _CALLERS:
+                present.buckets.clear()
+            if sum(map(len, who)) <= _LONGEST:
+                present.buckets[who] = found
         return found
 
     def _raised(self, live: Live, key: str) -> int:

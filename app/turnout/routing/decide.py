@@ -25,6 +25,8 @@ from turnout.routing.tracks import TIER_NAMES, embeds
 
 _COURSES = 1_000
 """Callers and models whose course is kept for the rest of a minute."""
+_LONGEST = 1_000
+"""Characters of their names together; both are the client's own words."""
 OVERRIDE = {"tier": "x-turnout-tier", "asked": "x-turnout-route: asked", "passthrough": "pass-through"}
 
 
@@ -78,7 +80,9 @@ def _course(call: Call, facts: Facts) -> Course | Need:
         return known
     reading = Reading(call, facts)
     course = _new_course(reading)
-    if isinstance(course, Course) and course.found.by_name and not course.matched.private and reading.by_face:
+    if isinstance(course, Need) or not course.found.by_name or course.matched.private:
+        return course
+    if reading.by_face and sum(map(len, who)) + len(outline.model) <= _LONGEST:
         if len(courses) >= _COURSES:
             courses.clear()
         courses[face] = course

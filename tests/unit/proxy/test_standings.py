@@ -123,6 +123,13 @@ def test_what_is_kept_of_a_minute_is_bounded() -> None:
     assert len(desk.standings.present(NOW_MS, desk.rules, desk.roster).buckets) <= 1_000
 
 
+def test_a_caller_with_an_endless_name_is_not_kept() -> None:
+    desk = Desk(DAY.replace("client", "project"))
+    keys = desk.keys(call(project="p" * 100_000))
+    assert desk.keys(call(project="p" * 100_000)) == keys
+    assert desk.standings.present(NOW_MS, desk.rules, desk.roster).buckets == {}
+
+
 def test_a_loop_over_a_client_counts_its_other_sessions_too() -> None:
     desk = Desk("")
     together = '[[loop]]\nscope = { client = "each" }\nturns = 5\n'

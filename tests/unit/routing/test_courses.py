@@ -205,6 +205,13 @@ def test_one_calls_signals_are_not_anothers() -> None:
     assert [one.signals["call.turns"] for one in plans if isinstance(one, Plan)] == [1, 7]
 
 
+def test_a_name_without_end_is_not_kept() -> None:
+    courses: dict[tuple[object, ...], Course] = {}
+    known = facts(rules=RULES["as asked"], courses=courses)
+    decide(call(LIKE, project="p" * 100_000), known)
+    assert courses == {}
+
+
 def test_the_courses_kept_are_bounded() -> None:
     courses: dict[tuple[object, ...], Course] = {}
     known = facts(rules=RULES["as asked"], courses=courses, standings=(Standing(DAY, "day", "ide", 0, Nanos(10**12)),))
