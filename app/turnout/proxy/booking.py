@@ -122,9 +122,7 @@ class Booking:
         row.provider, row.model = candidate.provider, candidate.model
         row.tier = step.tier or candidate.tier or state.worth.tier_of(candidate)
         row.hold, row.unpriced = step.hold, candidate.price is None
-        row.estimate = int(
-            state.estimates.expected(candidate, decided.estimate, decided.call.outline, exact=decided.exact)
-        )
+        row.estimate = int(state.estimates.expected(candidate, decided.shape) if decided.exact else decided.estimate)
         if settled is None or progress.last is None:
             return row
         seen = progress.last.seen
@@ -184,7 +182,7 @@ class Booking:
         progress.spent = Nanos(progress.spent + settled.charged)
         progress.usage = progress.usage + settled.usage if earlier else settled.usage
         if seen.status == "ok":
-            state.learn(exchange.call, candidate, settled, decided.estimate, exact=decided.exact)
+            state.learn(candidate, settled, decided)
 
     def _counted(self, exchange: Exchange, decided: Decided, attempt: Attempt) -> Counted:
         seen, output = attempt.seen, Tokens(0)

@@ -32,13 +32,13 @@ class Estimates:
         counted = await asyncio.to_thread(self._edges.count_slow, outline.texts, outline.model)
         return Tokens(counted + IMAGE * outline.images)
 
-    def expected(self, candidate: Candidate, estimate: Tokens, outline: Outline, *, exact: bool) -> Tokens:
-        """The prompt as this model's provider will likely bill it."""
-        return self._corrections.expected(candidate.name, shaped(estimate, outline)) if exact else estimate
+    def expected(self, candidate: Candidate, shape: Shape) -> Tokens:
+        """A prompt that was counted, as this model's provider will likely bill it."""
+        return self._corrections.expected(candidate.name, shape)
 
-    def holding(self, estimate: Tokens | None, outline: Outline) -> Callable[[str], Tokens] | None:
+    def holding(self, shape: Shape) -> Callable[[str], Tokens]:
         """`provider/model` -> prompt tokens to set aside there."""
-        return partial(self._corrections.held, shape=shaped(estimate, outline)) if estimate is not None else None
+        return partial(self._corrections.held, shape=shape)
 
     def told(self, outline: Outline, shape: Shape, roster: Roster) -> Tokens:
         """The answer to a client that asks for a count: as the model it names would be billed, once that is known."""
@@ -49,9 +49,9 @@ class Estimates:
             return Tokens(shape.plain + 4 * shape.turns)
         return self._corrections.expected(found.name, shape)
 
-    def billed(self, candidate: Candidate, settled: Settled, estimate: Tokens, outline: Outline) -> None:
+    def billed(self, candidate: Candidate, settled: Settled, shape: Shape) -> None:
         """Learns from what a provider billed for a prompt that was counted here."""
-        if self._corrections.observe(candidate.name, shaped(estimate, outline), int(settled.usage.prompt)):
+        if self._corrections.observe(candidate.name, shape, int(settled.usage.prompt)):
             self._edges.counted(candidate.name)
 
     def output(self, text: str) -> Tokens:
@@ -72,7 +72,8 @@ class Estimates:
         return self.output(text)
 
 
-def shaped(estimate: Tokens, outline: Outline) -> Shape:
-    """What was counted, taken apart again into what providers bill apart."""
+def shaped(estimate: Tokens | None, outline: Outline) -> Shape:
+    """What was counted, taken apart again into what providers bill apart; None: nothing was yet."""
+    estimate = estimate or Tokens(0)
     text = max(0, estimate - IMAGE * outline.images) if outline.images else estimate
     return Shape(text, outline.turns, outline.tools, outline.images)

@@ -13,13 +13,14 @@ from turnout.calls.record import CallRecord
 from turnout.calls.units import Mode, Nanos, Status, Tier, Tokens
 from turnout.calls.values import frozen
 from turnout.control.messages import Running
+from turnout.counting.corrections import Shape
 from turnout.engines.engine import Engine
 from turnout.errors import BudgetRefusal, LoopRefusal, NoEngineError, PolicyRefusal, Refusal
 from turnout.proxy.answer import Answer
 from turnout.proxy.asking import Asks
 from turnout.proxy.attribution import Session
 from turnout.proxy.books import Amount, Books, Charge
-from turnout.proxy.estimates import Estimates
+from turnout.proxy.estimates import Estimates, shaped
 from turnout.proxy.exchange import Seen
 from turnout.proxy.graders import Graders
 from turnout.proxy.health import Health
@@ -62,6 +63,8 @@ class Decided:
     estimate: Tokens
     exact: bool
     """The estimate is a count, not a byte bound."""
+    shape: Shape
+    """The estimate, taken apart into what providers bill apart."""
     grading: Grading | None
     secret: SecretVerdict | None
     standings: tuple[Standing, ...]
@@ -193,6 +196,7 @@ class State:
         # Every hold needs the count, so what can be counted here at once is, and most calls are decided in one pass.
         exact = self.edges.counts_exactly()
         estimate = self.estimates.prompt_now(call)
+        shape = shaped(estimate, call.outline)
         grading: Grading | None = None
         secret: SecretVerdict | None = None
         waited: set[str] = set()
@@ -201,7 +205,7 @@ class State:
         while True:
             if facts is None:
                 config = self.config
-                facts = self.facts(call, live, thread, estimate=estimate, grading=grading, secret=secret)
+                facts = self.facts(call, live, thread, shape, estimate=estimate, grading=grading, secret=secret)
             try:
                 outcome = decide(call, facts)
             except (BudgetRefusal, LoopRefusal) as stopped:
@@ -218,7 +222,7 @@ class State:
                     live.held_up = ""
                     counted = estimate or Tokens(0)
                     return Decided(
-                        outcome, call, live, counted, exact, grading, secret, facts.standings, thread, config
+                        outcome, call, live, counted, exact, shape, grading, secret, facts.standings, thread, config
                     )
                 refusal = outcome.refusal or BudgetRefusal(f"{outcome.waits.partition(chr(10))[0]} is used up.")
                 if outcome.waits in waited:
@@ -229,6 +233,7 @@ class State:
                 await self._ask(call, live, outcome.waits, refusal, answer)
             elif outcome is Need.TOKENS:
                 estimate, exact = await self.estimates.prompt(call), True
+                shape = shaped(estimate, call.outline)
             elif outcome is Need.GRADE:
                 graded = self.graders.at_once(call, config.rules, live.hash_of(call.outline.ask))
                 if isinstance(graded, Grading):
@@ -248,6 +253,7 @@ class State:
         call: Call,
         live: Live,
         thread: str,
+        shape: Shape,
         *,
         estimate: Tokens | None,
         grading: Grading | None,
@@ -268,7 +274,7 @@ class State:
             standings=self.standings.budgets(call, live, present),
             loops=self.standings.loops(call, live, present),
             estimate=estimate,
-            expected=self.estimates.holding(estimate, call.outline),
+            expected=self.estimates.holding(shape),
             grading=grading,
             secret=secret,
             likely_output=likely,
@@ -389,13 +395,13 @@ class State:
         self.edges.told(row)
         self.tell()
 
-    def learn(self, call: Call, candidate: Candidate, settled: Settled, estimate: Tokens, *, exact: bool) -> None:
+    def learn(self, candidate: Candidate, settled: Settled, decided: Decided) -> None:
         """From an attempt that was answered: its engine is there, how much such calls put out, how its provider counts."""
         self.health.reached(candidate.provider)
         if not settled.estimated:
-            self.learned.answered(call.client.name, candidate.name, settled.usage.produced)
-            if exact and not settled.disputed:
-                self.estimates.billed(candidate, settled, estimate, call.outline)
+            self.learned.answered(decided.call.client.name, candidate.name, settled.usage.produced)
+            if decided.exact and not settled.disputed:
+                self.estimates.billed(candidate, settled, decided.shape)
 
     def unread(self, row: CallRecord, now_ms: int) -> None:
         """A request that could not be read as a call is written down all the same: nothing was decided, held or sent."""
