@@ -12,7 +12,7 @@ from turnout.proxy.sessions import Live, Sessions
 from turnout.routing import budget as budget_rules
 from turnout.routing import loops as loop_rules
 from turnout.routing.facts import LoopStanding, Roster, Standing
-from turnout.routing.route import Course
+from turnout.routing.route import Ruled
 from turnout.routing.rules import Budget, RuleSet
 
 _CALLERS = 1_000
@@ -40,7 +40,7 @@ class Present:
     windows: dict[str, budget_rules.Window] = field(default_factory=dict)
     buckets: dict[tuple[str, ...], tuple[budget_rules.Bucket, ...]] = field(default_factory=dict)
     """By who calls, as far as budgets tell callers apart; a call falls under the buckets of the one before it."""
-    courses: dict[tuple[object, ...], Course] = field(default_factory=dict)
+    courses: dict[tuple[object, ...], Ruled] = field(default_factory=dict)
     """`Facts.courses`."""
 
 

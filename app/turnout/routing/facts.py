@@ -11,7 +11,7 @@ from turnout.calls.values import frozen
 from turnout.routing.rules import Budget, Loop, RuleSet
 
 if TYPE_CHECKING:
-    from turnout.routing.route import Course
+    from turnout.routing.route import Ruled
 
 
 @frozen
@@ -179,7 +179,7 @@ class Facts:
     """provider -> up | down | loading"""
     ask_hash: str = ""
     """`routing.conversation.ask_hash` of the ask, where the caller has it already; empty: made when it is needed."""
-    courses: "dict[tuple[object, ...], Course] | None" = field(default=None, compare=False, repr=False)
+    courses: "dict[tuple[object, ...], Ruled] | None" = field(default=None, compare=False, repr=False)
     """What `decide` may take over from earlier calls under the very same rules and roster, and adds to; None: nothing."""
 
     def knowing(self, grading: Grading | None, secret: SecretVerdict | None) -> "Facts":

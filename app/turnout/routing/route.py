@@ -72,6 +72,17 @@ class Course:
     """What was read for it."""
 
 
+@frozen
+class Ruled:
+    """What the rules say of a caller that asks for a model, whatever it says there."""
+
+    matched: Matched
+    values: Mapping[str, bool]
+    """Of the signals that were read for it."""
+    course: Course | None
+    """None: where it goes hangs on more."""
+
+
 def routed(reading: Reading, matched: Matched) -> Routed | Need:
     """Raises NoEngineError, NotFoundError or PolicyRefusal where there is no line."""
     private = matched.private

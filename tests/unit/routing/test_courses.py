@@ -15,7 +15,7 @@ from turnout.errors import TurnoutError
 from turnout.routing.decide import decide
 from turnout.routing.facts import Candidate, Facts, LoopStanding, Memory, SecretVerdict, Standing
 from turnout.routing.plan import Plan
-from turnout.routing.route import Course
+from turnout.routing.route import Ruled
 from turnout.routing.rules import Budget, Loop
 
 EMBEDDER = Candidate("openai", "embedder", Family.OPENAI, price=Price(1, 1, 1, 1, 1, 1))
@@ -144,7 +144,7 @@ def outcome(asked: Call, known: Facts) -> str:
 @settings(max_examples=300)
 @given(st.sampled_from(sorted(SETS)).flatmap(lambda text: st.lists(moments(text), min_size=1, max_size=20)))
 def test_an_earlier_calls_course_never_changes_a_decision(played: list[tuple[Call, Facts]]) -> None:
-    courses: dict[tuple[object, ...], Course] = {}
+    courses: dict[tuple[object, ...], Ruled] = {}
     for asked, known in [*played, *played]:
         assert outcome(asked, replace(known, courses=courses)) == outcome(asked, known)
 
@@ -171,7 +171,7 @@ LIKE = outline(model="mini")
 )
 @pytest.mark.parametrize("text", ["as asked", "by who calls"])
 def test_another_caller_mode_or_wish_has_its_own_course(text: str, asked: Call, changes: dict[str, Any]) -> None:
-    courses: dict[tuple[object, ...], Course] = {}
+    courses: dict[tuple[object, ...], Ruled] = {}
     known = facts(rules=RULES[text])
     decide(call(LIKE), replace(known, courses=courses))
     assert len(courses) == 1
@@ -180,7 +180,7 @@ def test_another_caller_mode_or_wish_has_its_own_course(text: str, asked: Call, 
 
 
 def test_a_call_like_the_one_before_takes_its_course_over() -> None:
-    courses: dict[tuple[object, ...], Course] = {}
+    courses: dict[tuple[object, ...], Ruled] = {}
     known = facts(rules=RULES["by who calls"], courses=courses, loops=())
     first = decide(call(outline(model="mini")), known)
     assert len(courses) == 1
@@ -190,30 +190,38 @@ def test_a_call_like_the_one_before_takes_its_course_over() -> None:
     assert again.signals["mini"] is True
 
 
-@pytest.mark.parametrize("name", ["by grade", "by what is said", "no rules"])
-def test_nothing_is_taken_over_that_hung_on_more_than_the_caller(name: str) -> None:
-    courses: dict[tuple[object, ...], Course] = {}
-    known = facts(rules=RULES[name], courses=courses, secret=SecretVerdict(False), now_ms=NOW_MS)
+def test_nothing_is_taken_over_that_hung_on_what_was_said() -> None:
+    courses: dict[tuple[object, ...], Ruled] = {}
+    known = facts(rules=RULES["by what is said"], courses=courses, secret=SecretVerdict(False), now_ms=NOW_MS)
     decide(call(outline(model="mini")), known)
     assert courses == {}
 
 
+@pytest.mark.parametrize("name", ["by grade", "no rules"])
+def test_of_a_graded_call_only_its_rule_is_taken_over(name: str) -> None:
+    courses: dict[tuple[object, ...], Ruled] = {}
+    known = facts(rules=RULES[name], courses=courses)
+    plans = [decide(call(), replace(known, grading=grading(one))) for one in (Grade.HIGH, Grade.LOW)]
+    assert [one.grade for one in plans if isinstance(one, Plan)] == [Grade.HIGH, Grade.LOW]
+    assert [one.course for one in courses.values()] == [None]
+
+
 def test_one_calls_signals_are_not_anothers() -> None:
-    courses: dict[tuple[object, ...], Course] = {}
+    courses: dict[tuple[object, ...], Ruled] = {}
     known = facts(rules=RULES["as asked"], courses=courses)
     plans = [decide(call(outline(model="mini", turns=turns)), known) for turns in (1, 7)]
     assert [one.signals["call.turns"] for one in plans if isinstance(one, Plan)] == [1, 7]
 
 
 def test_a_name_without_end_is_not_kept() -> None:
-    courses: dict[tuple[object, ...], Course] = {}
+    courses: dict[tuple[object, ...], Ruled] = {}
     known = facts(rules=RULES["as asked"], courses=courses)
     decide(call(LIKE, project="p" * 100_000), known)
     assert courses == {}
 
 
 def test_the_courses_kept_are_bounded() -> None:
-    courses: dict[tuple[object, ...], Course] = {}
+    courses: dict[tuple[object, ...], Ruled] = {}
     known = facts(rules=RULES["as asked"], courses=courses, standings=(Standing(DAY, "day", "ide", 0, Nanos(10**12)),))
     for number in range(1_500):
         decide(call(outline(model="mini"), project=f"p{number}"), known)
