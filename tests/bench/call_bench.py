@@ -66,6 +66,7 @@ scope = { session = "each" }
 turns = 1000000
 """
 GRADED = METERED.replace('route = "asked"', 'route = "grade"')
+NONCE = b"NONCE-0000000000000000"
 BATCH = 256
 """Calls timed together; the best batch is the figure that other load on the machine moves least."""
 ANSWER = orjson.dumps(
@@ -143,6 +144,18 @@ def body(size: int, number: int, *, stream: bool) -> bytes:
     messages.append({"role": "user", "content": f"Question {number}: " + filler[: min(size, 800)]})
     asked = {"model": "openai/gpt-4o-mini", "messages": messages, "max_tokens": 64}
     return orjson.dumps({**asked, "stream": True} if stream else asked)
+
+
+def parts(args: argparse.Namespace) -> tuple[bytes, bytes]:
+    """What stands before and behind the number of a call in its body."""
+    if not args.body:
+        head, _, tail = body(args.size, 7_777_777, stream=args.chunks > 0).rpartition(b"7777777")
+        return head, tail
+    asked = {**orjson.loads(Path(args.body).read_bytes()), "model": "openai/gpt-4o-mini", "stream": args.chunks > 0}
+    head, found, tail = orjson.dumps(asked).rpartition(NONCE)
+    if not found:
+        raise SystemExit(f"{args.body} has no {NONCE.decode()} in a message")
+    return head, tail
 
 
 def show(found: list[tuple[float, float, float]]) -> None:
@@ -247,7 +260,7 @@ async def run(args: argparse.Namespace) -> None:
     app = await program.start()
     made = await program.clients.add("bench", "", "")
     token = str(made["token"])
-    head, _, tail = body(args.size, 7_777_777, stream=args.chunks > 0).partition(b"7777777")
+    head, tail = parts(args)
     heads = Heads()
 
     async def call(number: int) -> None:
@@ -321,6 +334,7 @@ if __name__ == "__main__":
     reader.add_argument("--lanes", type=int, default=64)
     reader.add_argument("--size", type=int, default=1_000)
     reader.add_argument("--chunks", type=int, default=0, help="of a streamed answer; 0: one in one piece")
+    reader.add_argument("--body", default="", help=f"a chat request in a file; its last {NONCE.decode()} is the number")
     reader.add_argument("--graded", action="store_true")
     reader.add_argument("--money", action="store_true")
     reader.add_argument("--profile", action="store_true")

@@ -30,7 +30,7 @@ from turnout.proxy.head import Head
 from turnout.proxy.pipeline import Pipeline, now_ms
 from turnout.proxy.state import State
 from turnout.proxy.tokens import Tokens
-from turnout.wire import fields
+from turnout.wire import fields, resumed
 from turnout.wire.codec import codec
 
 log = logging.getLogger("turnout.app")
@@ -209,7 +209,7 @@ class App:
                 hint="Correct the base_url in turnout.toml that leads back to Turnout itself.",
             )
         body = await entry.body(self._body_limit)
-        doc, plain = fields.load_plain(body)
+        doc, plain = resumed.load(body, place.dialect)
         spoken = codec(place.dialect)
         outline = spoken.outline(doc, path_model=place.model, stream=place.stream)
         if not outline.model:

@@ -22,6 +22,10 @@ class Newest(Generic[T]):
         self._kept.move_to_end(key)
         return found[0]
 
+    def newest(self) -> list[T]:
+        """The last put first."""
+        return [value for value, _ in reversed(self._kept.values())]
+
     def put(self, key: Hashable, value: T, size: int) -> None:
         """In the place of what the key held before."""
         _, before = self._kept.pop(key, (value, 0))

@@ -19,13 +19,10 @@ from turnout.calls.units import Dialect, Family, Json, Tokens
 from turnout.calls.values import frozen
 from turnout.wire.fields import dump_text
 from turnout.wire.newest import Newest
+from turnout.wire.resumed import FRESH, STEP, MessageList, ToolList
 
 CALLS, ERRORS = 12, 6
 """How many of the newest tool calls and results an outline tells of."""
-_FRESH = 4
-"""Messages at the end of a history that the next call may send otherwise: harnesses move their cache marks along."""
-_STEP = 8
-"""A history is kept anew when it has grown by so many messages, and shorter ones are not."""
 
 
 class Gatherer:
@@ -192,8 +189,10 @@ _HISTORIES = Newest[_History](16_000_000)
 
 def gathered(dialect: Dialect, messages: list[Json], take: Callable[[Gatherer, Json, int], None]) -> Gatherer:
     """Each message through `take`, with its place, but for those that were read before. Raises what `take` raises."""
-    last = len(messages) - _FRESH
-    if last < _STEP:
+    if type(messages) is MessageList:
+        return _resumed(messages, take)
+    last = len(messages) - FRESH
+    if last < STEP:
         seen = Gatherer()
         for place, message in enumerate(messages):
             take(seen, message, place)
@@ -209,7 +208,7 @@ def gathered(dialect: Dialect, messages: list[Json], take: Callable[[Gatherer, J
         seen, done = Gatherer(), 0
     else:
         seen, done = known.seen.copy(), known.count
-    if last - done >= _STEP:
+    if last - done >= STEP:
         _taken(seen, messages, done, last, take)
         head, kept = orjson.dumps(messages[:last])[:-1], seen.copy()
         # The very strings that the token counter knows: they are in memory once, and found there without comparing them.
@@ -217,6 +216,20 @@ def gathered(dialect: Dialect, messages: list[Json], take: Callable[[Gatherer, J
         _HISTORIES.put(key, _History(head, last, kept), len(head) + kept.size)
         done = last
     return _taken(seen, messages, done, len(messages), take)
+
+
+def _resumed(messages: MessageList, take: Callable[[Gatherer, Json, int], None]) -> Gatherer:
+    """The same where the body itself was found to go on from an earlier one."""
+    history = messages.history
+    count = len(history.messages)
+    if history.read < count:
+        seen = Gatherer() if history.seen is None else history.seen.copy()
+        _taken(seen, messages, history.read, count, take)
+        seen.texts = list(map(intern, seen.texts))
+        history.seen, history.read = seen.copy(), count
+    else:
+        seen = history.seen.copy()
+    return _taken(seen, messages, count, len(messages), take)
 
 
 def _taken(
@@ -249,6 +262,17 @@ def offered(
     """All tools of a request in one; `read` tells of a single one, without its text, once it is `spelled` as it should be."""
     if not tools:
         return NO_TOOLS
+    if type(tools) is not ToolList:
+        return _offered(dialect, tools, read, spelled)
+    if tools.read is None:
+        tools.read = _offered(dialect, tools, read, spelled)
+    found: Tools = tools.read
+    return found
+
+
+def _offered(
+    dialect: Dialect, tools: list[Json], read: Callable[[Json], Tools], spelled: Callable[[Json], Json] | None
+) -> Tools:
     whole = orjson.dumps(tools)
     key = dialect, len(whole)
     known = _TOOLS.get(key)
