@@ -193,8 +193,10 @@ class Booking:
             if 0 < seen.raw_size < seen.size:
                 # Of a very long stream only the beginning is kept; the rest is taken to be like it.
                 output = Tokens(output * seen.size // seen.raw_size)
-        exact = decided.exact and not exchange.call.outline.images
-        return Counted(decided.estimate, output, exact, sound=not doubt)
+        outline = exchange.call.outline
+        exact = decided.exact and not outline.images
+        whole = not outline.server_tools and "previous_response_id" not in outline.extras
+        return Counted(decided.estimate, output, exact, whole, sound=not doubt)
 
 
 def seen_text(seen: Seen, *, streamed: bool) -> str:

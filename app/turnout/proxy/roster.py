@@ -123,7 +123,8 @@ class Named(Mapping[str, Candidate]):
             found = self._make(name)
             if found is None:
                 raise KeyError(name)
-            if len(self._listed) < 4096:
+            # A client may make up any name.
+            if len(self._listed) < 4_096 and len(name) <= 200:
                 self._listed[name] = found
         return found
 

@@ -8,6 +8,9 @@ from turnout.calls.values import frozen
 
 ABSURD = 100_000_000
 """No call has ever held so many tokens; more than this is a broken counter or a lie."""
+TIMES, UNSEEN = 3, 10_000
+"""A prompt billed at more than so many times our count and so many tokens is far from it: no two tokenizers differ by that, and no
+vendor adds so much of its own."""
 
 
 @frozen
@@ -18,6 +21,8 @@ class Counted:
     output: Tokens
     exact_prompt: bool = True
     """False: the prompt is a bound or holds images, which nobody can count; a smaller report is no reason to doubt."""
+    whole_prompt: bool = True
+    """False: the engine may have read more than was sent (its own tools' findings, a conversation it keeps)."""
     sound: bool = False
     """The report was found plausible already, and fits what came (`doubtful`)."""
 
@@ -84,7 +89,8 @@ def settle(reported: Usage | None, counted: Counted, price: Price | None, *, fin
         # Only what is missing is added: a prompt that was read from a cache stays as cheap as it was reported.
         larger = cost(reported + Usage(uncached=Tokens(unsaid), output=Tokens(untold)), rate)
         return Settled(reported, paid, Nanos(max(paid, larger)), disputed=True)
-    return Settled(reported, paid, paid)
+    most = TIMES * counted.prompt + UNSEEN if counted.exact_prompt and counted.whole_prompt else ABSURD
+    return Settled(reported, paid, paid, disputed=prompt > most)
 
 
 def _as_counted(counted: Counted, rate: Price, *, disputed: bool) -> Settled:

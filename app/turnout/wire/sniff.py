@@ -5,8 +5,7 @@ A plain chunk costs a few substring searches at C speed; only lines that hold so
 
 from dataclasses import dataclass
 
-from turnout.calls.reply import Began as BeganEvent
-from turnout.calls.reply import Ended, Event, Failed, StopReason, UsageSeen
+from turnout.calls.reply import Ended, Event, Failed, UsageSeen
 from turnout.calls.units import Dialect, Json
 from turnout.calls.usage import Usage
 from turnout.wire.codec import codec
@@ -54,13 +53,11 @@ class Sniffer:
 
     dialect: Dialect
     usage: Usage | None = None
-    stop: StopReason | None = None
     ended: bool = False
     """The dialect's own end was seen; a chat stream also counts as ended with a finish_reason and no [DONE]."""
     failed: Failed | None = None
     array: bool = False
     """Gemini's stream as a JSON array."""
-    model: str = ""
     busy_s: float = 0.0
     queue_s: float = 0.0
     service: str = ""
@@ -164,12 +161,9 @@ class Sniffer:
                 self.service = event.service or self.service
             elif isinstance(event, Ended):
                 self.ended = True
-                self.stop = event.reason
                 self.service = self.service or event.service_tier
             elif isinstance(event, Failed):
                 self.failed = event
-            elif isinstance(event, BeganEvent) and event.model:
-                self.model = event.model
 
 
 def _marked_lines(data: bytes, end: int, marks: tuple[bytes, ...]) -> list[bytes]:

@@ -45,6 +45,24 @@ def test_a_byte_bound_is_no_reason_to_doubt_a_smaller_report() -> None:
     assert booked.charged == 10 * 2_000 + 100 * 8_000
 
 
+@pytest.mark.parametrize(
+    ("reported", "counted", "disputed"),
+    [
+        (used(13_001, 100), COUNTED, True),
+        (Usage(uncached=Tokens(1_000), cache_read=Tokens(1_000_000), output=Tokens(100)), COUNTED, True),
+        (used(13_000, 100), COUNTED, False),
+        (used(1_000_000, 100), Counted(Tokens(1_000), Tokens(100), exact_prompt=False), False),
+        (used(1_000_000, 100), Counted(Tokens(1_000), Tokens(100), whole_prompt=False), False),
+    ],
+)
+def test_t19_a_prompt_far_above_our_count_is_charged_as_reported_and_flagged(
+    reported: Usage, counted: Counted, disputed: bool
+) -> None:
+    booked = settle(reported, counted, PRICE)
+    assert booked.disputed is disputed
+    assert booked.charged == booked.cost == cost(reported, PRICE)
+
+
 @given(st.builds(used, st.integers(-(10**20), 10**20), st.integers(-(10**20), 10**20)))
 def test_t19_no_report_ever_makes_spend_negative_or_absurd(reported: Usage) -> None:
     booked = settle(reported, COUNTED, PRICE)
