@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT / "app"))
 import orjson  # noqa: E402
 
 from turnout.engines.routes import Base  # noqa: E402
-from turnout.proxy.head import Heads  # noqa: E402
+from turnout.proxy.door.head import Heads  # noqa: E402
 from turnout.proxy.inforce import read_config  # noqa: E402
 from turnout.proxy.program import Program  # noqa: E402
 from turnout.settings.paths import Paths  # noqa: E402

@@ -87,7 +87,7 @@ def _configured() -> "list[dict[str, object]]":
     from turnout.counting.corrections import Corrections
     from turnout.errors import LedgerError
     from turnout.ledger.rows import usd
-    from turnout.proxy.admin import counting_row
+    from turnout.proxy.api.admin import counting_row
 
     here = world()
     corrections = Corrections()

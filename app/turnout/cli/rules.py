@@ -205,7 +205,7 @@ def _clients(here: "World") -> list[tuple[str, str, str]]:
 
 def _captured(client: str, here: "World", text: str) -> "Call":
     """A capture {method, path, headers, body}, or a bare body, whose dialect is told by its shape."""
-    from turnout.proxy.endpoints import asked
+    from turnout.proxy.door.endpoints import asked
     from turnout.wire.codec import codec
     from turnout.wire.fields import load
 

@@ -12,8 +12,8 @@ def token_for(where: Paths, client: str) -> str:
     """The kept token while it is still the client's, else a new one; the client is made when there is none."""
     from turnout.errors import BadRequestError
     from turnout.ledger.reader import Reader
-    from turnout.proxy.clients import NAME
-    from turnout.proxy.tokens import hashed
+    from turnout.proxy.api.clients import NAME
+    from turnout.proxy.door.tokens import hashed
 
     if not NAME.match(client):
         raise BadRequestError(f"{client[:64]!r} is no name for a client", hint="Letters, digits, dots, dashes.")

@@ -11,7 +11,7 @@ from turnout.settings.files import own_text, read_settings
 from turnout.settings.paths import Paths
 
 if TYPE_CHECKING:
-    from turnout.proxy.pricing import Prices
+    from turnout.proxy.money.pricing import Prices
     from turnout.routing.facts import Roster
     from turnout.routing.grade import Grader
     from turnout.routing.rules import Grades, RuleSet
@@ -47,7 +47,7 @@ class World:
 
     @cached_property
     def prices(self) -> "Prices":
-        from turnout.proxy.pricing import Prices
+        from turnout.proxy.money.pricing import Prices
 
         return Prices(lambda: self.settings, self.paths.prices)
 

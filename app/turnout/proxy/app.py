@@ -18,18 +18,18 @@ from turnout.errors import (
     UnauthorizedError,
     UnsupportedMediaError,
 )
-from turnout.proxy.answer import Answer, Headers, Message, Receive, Send
-from turnout.proxy.answers import JSON, Answers, constant
+from turnout.proxy.api.answers import JSON, Answers, constant
 from turnout.proxy.attribution import session_by
-from turnout.proxy.body import LeftError, read_body
-from turnout.proxy.endpoints import Asked, Endpoint, asked, dialect_of
+from turnout.proxy.door.answer import Answer, Headers, Message, Receive, Send
+from turnout.proxy.door.body import LeftError, read_body
+from turnout.proxy.door.endpoints import Asked, Endpoint, asked, dialect_of
+from turnout.proxy.door.gate import Gate
+from turnout.proxy.door.guard import OPEN, Door, Refused, masked, same, split_token
+from turnout.proxy.door.head import Head
+from turnout.proxy.door.tokens import Tokens
 from turnout.proxy.exchange import Exchange
-from turnout.proxy.gate import Gate
-from turnout.proxy.guard import OPEN, Door, Refused, masked, same, split_token
-from turnout.proxy.head import Head
 from turnout.proxy.pipeline import Pipeline, now_ms
 from turnout.proxy.state import State
-from turnout.proxy.tokens import Tokens
 from turnout.wire import fields, resumed
 from turnout.wire.codec import codec
 

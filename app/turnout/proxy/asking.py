@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from turnout.calls.client import Call
 from turnout.control.messages import Waiting
 from turnout.errors import LoopRefusal, Refusal
-from turnout.proxy.answer import Answer, LeftError
+from turnout.proxy.door.answer import Answer, LeftError
 from turnout.proxy.notices import Notices
 from turnout.proxy.now import now_ms
 

@@ -10,12 +10,12 @@ from turnout.calls.reply import Event
 from turnout.calls.units import Nanos, Status, Tokens
 from turnout.calls.usage import NO_TOKENS, Price, Usage, cost, service_named
 from turnout.errors import BadRequestError, Refusal, TurnoutError
+from turnout.proxy.attempt.growth import said
+from turnout.proxy.attempt.perform import Attempt
+from turnout.proxy.attempt.unsaid import without_echo
 from turnout.proxy.exchange import Exchange, Seen
-from turnout.proxy.growth import said
-from turnout.proxy.perform import Attempt
-from turnout.proxy.settling import Counted, Settled, doubtful, settle
+from turnout.proxy.money.settling import Counted, Settled, doubtful, settle
 from turnout.proxy.state import Decided, State, refused_by
-from turnout.proxy.unsaid import without_echo
 from turnout.routing.plan import Step
 from turnout.routing.tracks import EMBEDS
 from turnout.wire import fields

@@ -10,8 +10,8 @@ from turnout.calls.units import Dialect, Json, Nanos
 from turnout.calls.usage import Usage
 from turnout.engines.headers import Sender
 from turnout.ledger.rows import usd
-from turnout.proxy.answer import Answer, Headers
 from turnout.proxy.attribution import Session
+from turnout.proxy.door.answer import Answer, Headers
 from turnout.wire.dialect import Codec, ReplyContext
 
 NOTHING_SPENT = Nanos(0)

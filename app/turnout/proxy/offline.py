@@ -9,10 +9,10 @@ from turnout.errors import BadRequestError, ControlError
 from turnout.ledger.reader import Reader
 from turnout.ledger.recover import recover
 from turnout.ledger.writer import Writer
-from turnout.proxy.clients import Clients, client_rows
+from turnout.proxy.api.clients import Clients, client_rows
+from turnout.proxy.door.tokens import Tokens
 from turnout.proxy.keep import mode_json
 from turnout.proxy.now import now_ms
-from turnout.proxy.tokens import Tokens
 from turnout.settings.paths import Paths
 
 Doc = dict[str, Json]

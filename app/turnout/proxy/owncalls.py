@@ -15,8 +15,8 @@ from turnout.calls.reply import RefusalDelta, TextDelta, ToolArguments, ToolBega
 from turnout.calls.units import Dialect, Json
 from turnout.engines.headers import Sender
 from turnout.errors import BadRequestError
-from turnout.proxy.answer import Answer, Message
 from turnout.proxy.attribution import Session
+from turnout.proxy.door.answer import Answer, Message
 from turnout.proxy.exchange import Exchange
 from turnout.proxy.now import now_ms
 from turnout.wire import fields

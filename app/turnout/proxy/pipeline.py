@@ -13,17 +13,17 @@ from turnout.calls.record import CallRecord
 from turnout.calls.units import Tokens
 from turnout.errors import EngineStatusError, LedgerError, LedgerRefusal, NoEngineError, Refusal, TurnoutError
 from turnout.ledger.rows import usd
-from turnout.proxy import targets
-from turnout.proxy.answer import Headers, LeftError, header_value
+from turnout.proxy.attempt import targets
+from turnout.proxy.attempt.clock import Deadlines
+from turnout.proxy.attempt.growth import Drain, Growth
+from turnout.proxy.attempt.perform import Attempt, StoppedError, may_fall_back
+from turnout.proxy.attempt.teller import tell_failure
 from turnout.proxy.booking import Booking, Progress, seen_text
-from turnout.proxy.clock import Deadlines
+from turnout.proxy.door.answer import Headers, LeftError, header_value
 from turnout.proxy.exchange import Exchange
-from turnout.proxy.growth import Drain, Growth
 from turnout.proxy.health import OVERLOADED
 from turnout.proxy.owncalls import OwnCalls
-from turnout.proxy.perform import Attempt, StoppedError, may_fall_back
 from turnout.proxy.state import State
-from turnout.proxy.teller import tell_failure
 from turnout.routing.budget import FLOOR
 from turnout.routing.plan import Plan, Step
 

@@ -18,25 +18,25 @@ from turnout.keys.keyring import KeyRing
 from turnout.ledger.reader import Reader
 from turnout.ledger.recover import LOCK_WAIT_S, recover
 from turnout.ledger.writer import Writer
-from turnout.proxy.admin import Admin
-from turnout.proxy.answers import Answers
+from turnout.proxy.api.admin import Admin
+from turnout.proxy.api.answers import Answers
+from turnout.proxy.api.clients import Clients
+from turnout.proxy.api.nodes import Nodes
+from turnout.proxy.api.shadow import Shadows
 from turnout.proxy.app import App
-from turnout.proxy.clients import Clients
+from turnout.proxy.door.guard import Door
+from turnout.proxy.door.tokens import Tokens as ClientTokens
 from turnout.proxy.edges import Counting, Keys, Mind, Zone, engine_maker
 from turnout.proxy.enginecheck import EngineCheck
 from turnout.proxy.firstrun import first_run
-from turnout.proxy.guard import Door
 from turnout.proxy.inforce import read_again
 from turnout.proxy.keep import grading_json, grading_of, mode_of, restored, session_json
-from turnout.proxy.nodes import Nodes
+from turnout.proxy.money.pricing import Prices
 from turnout.proxy.otel import Switch
 from turnout.proxy.outside import Config, Edges
-from turnout.proxy.pricing import Prices
 from turnout.proxy.sessions import Live
-from turnout.proxy.shadow import Shadows
 from turnout.proxy.state import State
 from turnout.proxy.texts import Texts
-from turnout.proxy.tokens import Tokens as ClientTokens
 from turnout.routing.budget import ended
 from turnout.routing.calibration import Calibration
 from turnout.routing.facts import Grading

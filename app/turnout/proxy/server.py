@@ -78,7 +78,7 @@ async def _serve(paths: Paths, port: int | None, host: str | None, *, parent_std
     import uvicorn
 
     from turnout.engines.transport import Pool
-    from turnout.proxy.protocol import Limited
+    from turnout.proxy.door.protocol import Limited
 
     looker = Pool()
     steps = await first_run(paths, looker, port or 7717)

@@ -16,28 +16,28 @@ from turnout.control.messages import Running
 from turnout.counting.corrections import Shape
 from turnout.engines.engine import Engine
 from turnout.errors import BudgetRefusal, LoopRefusal, NoEngineError, PolicyRefusal, Refusal
-from turnout.proxy.answer import Answer
 from turnout.proxy.asking import Asks
 from turnout.proxy.attribution import Session
-from turnout.proxy.books import Amount, Books, Charge
-from turnout.proxy.estimates import Estimates, shaped
+from turnout.proxy.door.answer import Answer
 from turnout.proxy.exchange import Seen
 from turnout.proxy.graders import Graders
 from turnout.proxy.health import Health
 from turnout.proxy.intents import Intents
-from turnout.proxy.learned import Learned
 from turnout.proxy.meter import Meter
+from turnout.proxy.money.books import Amount, Books, Charge
+from turnout.proxy.money.estimates import Estimates, shaped
+from turnout.proxy.money.learned import Learned
+from turnout.proxy.money.settling import Settled
+from turnout.proxy.money.standings import Standings
+from turnout.proxy.money.thresholds import Thresholds
+from turnout.proxy.money.totals import Tally
+from turnout.proxy.money.worth import Worth
 from turnout.proxy.notices import Notices
 from turnout.proxy.now import now_ms
 from turnout.proxy.outside import Config, Edges
 from turnout.proxy.roster import Known, build
 from turnout.proxy.sessions import Live, Sessions
-from turnout.proxy.settling import Settled
-from turnout.proxy.standings import Standings
 from turnout.proxy.surplus import Surplus
-from turnout.proxy.thresholds import Thresholds
-from turnout.proxy.totals import Tally
-from turnout.proxy.worth import Worth
 from turnout.routing import budget as budgets
 from turnout.routing import loops, threads
 from turnout.routing.afford import rate

@@ -8,7 +8,7 @@ from turnout.calls.units import Dialect, Nanos, Tokens
 from turnout.calls.usage import Price, Usage, cost
 from turnout.proxy.booking import Progress, at_price, seen_text
 from turnout.proxy.exchange import Seen
-from turnout.proxy.settling import Settled
+from turnout.proxy.money.settling import Settled
 
 PAID = Price(2_000_000, 0, 0, 0, 8_000_000, 8_000_000)
 OTHER = Price(4_000_000, 0, 0, 0, 16_000_000, 16_000_000)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from turnout.errors import EngineTimeoutError
-from turnout.proxy.clock import Deadlines, GoneError, Limits
+from turnout.proxy.attempt.clock import Deadlines, GoneError, Limits
 
 LONG = 60.0
 

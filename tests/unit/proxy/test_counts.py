@@ -3,7 +3,7 @@
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Nanos, Status, Tier, Tokens
 from turnout.calls.usage import Usage
-from turnout.proxy.totals import Counts
+from turnout.proxy.money.totals import Counts
 
 
 def test_nothing_is_counted_before_the_first_call() -> None:

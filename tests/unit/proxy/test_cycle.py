@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import uvicorn
 
-from turnout.proxy.answer import WHOLE
-from turnout.proxy.cycle import UNREAD, lines
-from turnout.proxy.protocol import Limited
+from turnout.proxy.door.answer import WHOLE
+from turnout.proxy.door.cycle import UNREAD, lines
+from turnout.proxy.door.protocol import Limited
 
 RECEIVED = 262_144
 """Bytes that asyncio reads from a socket at once."""

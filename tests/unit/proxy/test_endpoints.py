@@ -2,7 +2,7 @@ import pytest
 
 from turnout.calls.units import Dialect
 from turnout.errors import NotFoundError
-from turnout.proxy.endpoints import Endpoint, asked, usual
+from turnout.proxy.door.endpoints import Endpoint, asked, usual
 
 
 @pytest.mark.parametrize(

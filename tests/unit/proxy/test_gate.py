@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from turnout.errors import BusyError
-from turnout.proxy.gate import Gate
+from turnout.proxy.door.gate import Gate
 
 
 async def test_t15_no_more_than_the_places_are_taken_and_the_next_gets_the_freed_one() -> None:

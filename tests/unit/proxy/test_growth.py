@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from turnout.calls.reply import TextDelta
 from turnout.calls.units import Tokens
 from turnout.calls.usage import Usage
-from turnout.proxy.growth import Gauge, Growth
+from turnout.proxy.attempt.growth import Gauge, Growth
 
 A_TOKEN = 100
 """Bytes, with its frame."""

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turnout.errors import TurnoutError
-from turnout.proxy.endpoints import asked
-from turnout.proxy.guard import OPEN, Door, guard, host_allowed, plain_path, split_token
+from turnout.proxy.door.endpoints import asked
+from turnout.proxy.door.guard import OPEN, Door, guard, host_allowed, plain_path, split_token
 
 DOOR = Door(7717, frozenset({"mybox", "mybox.lan:8080", "[fd00::1]"}), frozenset({"http://localhost:5173"}))
 HOST = [(b"host", b"127.0.0.1:7717")]

@@ -6,8 +6,8 @@ import pytest
 
 from turnout.calls.units import Dialect
 from turnout.engines.headers import HEADS, Sender
-from turnout.proxy.guard import Door
-from turnout.proxy.head import KEPT, Heads
+from turnout.proxy.door.guard import Door
+from turnout.proxy.door.head import KEPT, Heads
 
 DOOR = Door(7717)
 HEADERS = [

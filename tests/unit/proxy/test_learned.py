@@ -3,7 +3,7 @@
 import pytest
 
 from turnout.calls.units import Tokens
-from turnout.proxy.learned import Learned
+from turnout.proxy.money.learned import Learned
 
 NOTHING_YET = (Tokens(1_000), Tokens(8_192))
 

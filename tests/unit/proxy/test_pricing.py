@@ -6,7 +6,7 @@ from pathlib import Path
 
 from turnout.calls.provider import Provider
 from turnout.calls.units import Family
-from turnout.proxy.pricing import Prices
+from turnout.proxy.money.pricing import Prices
 from turnout.settings.model import PriceOverride, Settings
 
 TODAY = date(2026, 11, 24)

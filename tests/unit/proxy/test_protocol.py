@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from turnout.proxy.protocol import CONNECTIONS, Limited
+from turnout.proxy.door.protocol import CONNECTIONS, Limited
 
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from turnout.calls.units import Tokens
 from turnout.calls.usage import Price, Usage, cost
-from turnout.proxy.settling import ABSURD, Counted, doubtful, settle
+from turnout.proxy.money.settling import ABSURD, Counted, doubtful, settle
 
 PRICE = Price(2_000_000_000, 200_000_000, 2_500_000_000, 4_000_000_000, 8_000_000_000, 8_000_000_000)
 COUNTED = Counted(Tokens(1_000), Tokens(100))

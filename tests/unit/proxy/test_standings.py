@@ -8,9 +8,9 @@ import pytest
 from tests.unit.routing.scene import HAIKU, MINI, NOW_MS, OPUS, call, outline, roster, rules
 
 from turnout.calls.client import Call, Client
-from turnout.proxy.books import Books, Charge
+from turnout.proxy.money.books import Books, Charge
+from turnout.proxy.money.standings import Standings
 from turnout.proxy.sessions import Live, Sessions
-from turnout.proxy.standings import Standings
 from turnout.routing import loops
 from turnout.routing.facts import Roster, Standing
 from turnout.routing.rulefile import read_rules

@@ -1,4 +1,4 @@
-from turnout.proxy.totals import Totals
+from turnout.proxy.money.totals import Totals
 
 
 def test_what_turnout_spends_on_itself_counts_against_what_it_saves() -> None:

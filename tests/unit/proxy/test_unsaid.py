@@ -2,7 +2,7 @@
 
 import pytest
 
-from turnout.proxy.unsaid import without_echo
+from turnout.proxy.attempt.unsaid import without_echo
 
 PROMPT = "Please translate the poem of the orchid that blooms at dawn."
 

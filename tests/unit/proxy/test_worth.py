@@ -5,8 +5,8 @@ from dataclasses import replace
 from tests.unit.routing.scene import HAIKU, MINI, OPUS, roster
 
 from turnout.calls.units import Tier
+from turnout.proxy.money.worth import Worth
 from turnout.proxy.roster import Catalogue, ModelFacts
-from turnout.proxy.worth import Worth
 from turnout.routing.facts import Roster
 from turnout.settings.model import Settings
 

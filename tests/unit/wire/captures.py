@@ -8,7 +8,7 @@ from tests.support.shared import ROOT
 
 from turnout.calls.units import Dialect, Json
 from turnout.errors import TurnoutError
-from turnout.proxy.endpoints import Endpoint, asked
+from turnout.proxy.door.endpoints import Endpoint, asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from turnout.calls.reply import Began, Ended, Event, StopReason, TextDelta, ToolArguments, ToolBegan, ToolEnded
 from turnout.calls.units import Dialect
-from turnout.proxy.answer import header_value
+from turnout.proxy.door.answer import header_value
 from turnout.wire.codec import codec
 from turnout.wire.dialect import ReplyContext
 from turnout.wire.sse import Decoder

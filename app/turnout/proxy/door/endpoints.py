@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from turnout.calls.units import Dialect
 from turnout.calls.values import frozen
 from turnout.errors import MethodError, NotFoundError
-from turnout.proxy.guard import masked
+from turnout.proxy.door.guard import masked
 
 
 class Endpoint(Enum):

@@ -8,8 +8,8 @@ from turnout.calls.client import Call
 from turnout.calls.outline import Outline
 from turnout.calls.units import Tokens
 from turnout.counting.corrections import IMAGE, TRUSTED_AFTER, Shape
+from turnout.proxy.money.settling import Settled
 from turnout.proxy.outside import Edges
-from turnout.proxy.settling import Settled
 from turnout.routing.facts import Candidate, Roster
 
 SAMPLED = 20_000

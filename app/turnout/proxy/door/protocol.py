@@ -17,11 +17,11 @@ from uvicorn.protocols.utils import get_local_addr
 from uvicorn.server import ServerState
 
 from turnout.errors import BadRequestError, TurnoutError
-from turnout.proxy.answer import Headers, Message
-from turnout.proxy.cycle import Application, Cycle
-from turnout.proxy.endpoints import dialect_of
-from turnout.proxy.guard import split_token
-from turnout.proxy.head import Heads
+from turnout.proxy.door.answer import Headers, Message
+from turnout.proxy.door.cycle import Application, Cycle
+from turnout.proxy.door.endpoints import dialect_of
+from turnout.proxy.door.guard import split_token
+from turnout.proxy.door.head import Heads
 from turnout.wire.codec import codec
 
 HEAD_S = 10.0

@@ -8,9 +8,9 @@ from turnout.errors import BadRequestError, NotFoundError
 from turnout.ledger.reader import ClientRow, Reader
 from turnout.ledger.rows import rfc3339
 from turnout.ledger.writer import Writer
-from turnout.proxy import tokens as token_words
+from turnout.proxy.door import tokens as token_words
+from turnout.proxy.door.tokens import Tokens
 from turnout.proxy.now import now_ms
-from turnout.proxy.tokens import Tokens
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_. \-]{0,63}$")
 Doc = dict[str, Json]

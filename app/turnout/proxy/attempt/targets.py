@@ -3,7 +3,7 @@
 from turnout.calls.provider import Provider
 from turnout.calls.units import Family, Tokens
 from turnout.proxy.exchange import Exchange
-from turnout.proxy.learned import ROOM, SMALLEST_WINDOW, Learned
+from turnout.proxy.money.learned import ROOM, SMALLEST_WINDOW, Learned
 from turnout.routing.plan import Step
 from turnout.wire.dialect import Target
 from turnout.wire.fields import said

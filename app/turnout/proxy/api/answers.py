@@ -16,16 +16,16 @@ from turnout.control.messages import BudgetLine
 from turnout.control.schema import document
 from turnout.counting.corrections import Shape
 from turnout.errors import BadRequestError, MethodError, NotFoundError
-from turnout.proxy import listings
-from turnout.proxy.admin import Admin, money
-from turnout.proxy.answer import Answer, Headers
-from turnout.proxy.clients import Clients
-from turnout.proxy.comparing import compare, elsewhere
+from turnout.proxy.api import listings
+from turnout.proxy.api.admin import Admin, money
+from turnout.proxy.api.clients import Clients
+from turnout.proxy.api.comparing import compare, elsewhere
+from turnout.proxy.api.metrics import metrics
+from turnout.proxy.api.nodes import Nodes
+from turnout.proxy.api.shadow import Shadows
+from turnout.proxy.door.answer import Answer, Headers
+from turnout.proxy.door.endpoints import Asked, Endpoint
 from turnout.proxy.edges import Keys
-from turnout.proxy.endpoints import Asked, Endpoint
-from turnout.proxy.metrics import metrics
-from turnout.proxy.nodes import Nodes
-from turnout.proxy.shadow import Shadows
 from turnout.proxy.state import State
 from turnout.wire import fields
 from turnout.wire.codec import codec

@@ -19,7 +19,7 @@ from turnout.errors import BadRequestError, NotFoundError, TurnoutError
 from turnout.ledger.reader import Reader
 from turnout.ledger.rows import usd
 from turnout.ledger.writer import Writer
-from turnout.proxy.answer import LINES, Answer
+from turnout.proxy.door.answer import LINES, Answer
 from turnout.proxy.owncalls import OwnCalls, Told
 from turnout.proxy.state import State
 from turnout.proxy.texts import Texts

@@ -3,7 +3,7 @@
 import zlib
 
 from turnout.errors import BadRequestError, TooLargeError, TurnoutError, UnsupportedMediaError
-from turnout.proxy.answer import Receive
+from turnout.proxy.door.answer import Receive
 
 
 class LeftError(TurnoutError):

@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 
 from turnout.calls.client import Call
 from turnout.calls.units import Nanos
-from turnout.proxy.books import Books
+from turnout.proxy.money.books import Books
 from turnout.proxy.sessions import Live, Sessions
 from turnout.routing import budget as budget_rules
 from turnout.routing import loops as loop_rules

@@ -9,10 +9,10 @@ from itertools import chain
 
 from turnout.calls.units import Dialect
 from turnout.engines.headers import Sender
-from turnout.proxy.answer import Headers, Message
 from turnout.proxy.attribution import Said, said_in
-from turnout.proxy.endpoints import Asked, dialect_of, known, usual
-from turnout.proxy.guard import Door, Refused, guard, plain_path, split_token, token_of, without_key
+from turnout.proxy.door.answer import Headers, Message
+from turnout.proxy.door.endpoints import Asked, dialect_of, known, usual
+from turnout.proxy.door.guard import Door, Refused, guard, plain_path, split_token, token_of, without_key
 
 KEPT = 16_384
 """Bytes of a head that is remembered; there may be 256 connections."""

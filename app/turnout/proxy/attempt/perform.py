@@ -20,13 +20,13 @@ from turnout.errors import (
     TurnoutError,
     UpstreamError,
 )
-from turnout.proxy.answer import Headers
-from turnout.proxy.clock import Deadlines, GoneError, Limits
+from turnout.proxy.attempt.clock import Deadlines, GoneError, Limits
+from turnout.proxy.attempt.growth import Drain, Growth
+from turnout.proxy.attempt.outgoing import Outgoing, prepare
+from turnout.proxy.attempt.relay import WHOLE_LIMIT, Relay, relayed
+from turnout.proxy.attempt.teller import Teller
+from turnout.proxy.door.answer import Headers
 from turnout.proxy.exchange import Exchange, Seen
-from turnout.proxy.growth import Drain, Growth
-from turnout.proxy.outgoing import Outgoing, prepare
-from turnout.proxy.relay import WHOLE_LIMIT, Relay, relayed
-from turnout.proxy.teller import Teller
 from turnout.routing.plan import Step
 from turnout.wire import fields
 from turnout.wire.dialect import Target

@@ -7,8 +7,8 @@ import asyncio
 
 from turnout.calls.reply import Ended, Failed, StopReason
 from turnout.errors import EngineStatusError, TurnoutError
-from turnout.proxy.answer import Headers, header_value
-from turnout.proxy.clock import Limits
+from turnout.proxy.attempt.clock import Limits
+from turnout.proxy.door.answer import Headers, header_value
 from turnout.proxy.exchange import Exchange, Seen
 from turnout.wire.dialect import ReplyContext, ReplyWriter
 from turnout.wire.json_array import WholeElements

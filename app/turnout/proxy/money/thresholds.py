@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from turnout.calls.units import Json
-from turnout.proxy.books import Books
+from turnout.proxy.money.books import Books
 from turnout.proxy.notices import Notices
 from turnout.routing import budget as budgets
 from turnout.routing.facts import Standing

@@ -13,13 +13,13 @@ from turnout.engines.engine import Engine, Reply, read_whole
 from turnout.engines.headers import downstream
 from turnout.engines.ratelimits import translated
 from turnout.errors import BadRequestError, UpstreamError
-from turnout.proxy.answer import Headers
-from turnout.proxy.clock import GoneError, Limits
+from turnout.proxy.attempt.clock import GoneError, Limits
+from turnout.proxy.attempt.growth import Drain, FastGauge, Gauge, Growth, said
+from turnout.proxy.attempt.mending import Lens, Mender
+from turnout.proxy.attempt.outgoing import Outgoing
+from turnout.proxy.attempt.teller import Teller
+from turnout.proxy.door.answer import Headers
 from turnout.proxy.exchange import Exchange, Seen
-from turnout.proxy.growth import Drain, FastGauge, Gauge, Growth, said
-from turnout.proxy.mending import Lens, Mender
-from turnout.proxy.outgoing import Outgoing
-from turnout.proxy.teller import Teller
 from turnout.routing.plan import Step
 from turnout.wire import fields
 from turnout.wire.codec import codec

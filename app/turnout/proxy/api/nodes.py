@@ -15,7 +15,7 @@ from turnout.calls.units import Family, Json
 from turnout.control.messages import LocalModel, Node
 from turnout.engines import library
 from turnout.errors import BadRequestError, NotFoundError, TurnoutError, UpstreamError
-from turnout.proxy.answer import LINES, Answer
+from turnout.proxy.door.answer import LINES, Answer
 from turnout.proxy.roster import Known, Model
 from turnout.proxy.state import State
 

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.server import ServerState
 
-from turnout.proxy.answer import WHOLE, Headers, Message, Receive, Send
+from turnout.proxy.door.answer import WHOLE, Headers, Message, Receive, Send
 
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 

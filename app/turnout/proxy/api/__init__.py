@@ -1,0 +1,1 @@
+"""What is asked of the proxy itself: the control API, model lists, metrics, nodes, shadow checks, clients."""
