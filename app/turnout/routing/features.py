@@ -8,6 +8,7 @@ tokens; word classes come from one dict.
 
 import math
 import re
+import string
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -31,6 +32,7 @@ _OPTION = re.compile(r"[(\[]?[A-Ea-e1-5][.):\]][ \t]*\S")
 _NUMBERED = re.compile(r"\d{1,2}[.)][ \t]")
 _SPEAKER = re.compile(r"#?[A-Z][\w.]{0,18}#?:[ \t]")
 _LATEX = re.compile(r"\\[a-zA-Z]+|\$[^$\n]{1,80}\$|[a-z0-9)]\^[a-z0-9({]")
+_CAPITALS = string.ascii_uppercase.encode()
 _CAMEL = re.compile(r"[a-z][A-Z]")
 _LINES = 150
 _CODE_STARTS = (
@@ -177,7 +179,7 @@ def _shape(
         float(stripped.endswith((":", "："))),
         min(3.0, float(seen.count("?"))),
         sum(map(seen.count, "0123456789")) / size,
-        sum(map(str.isupper, start)) / (1 + len(start)),
+        _capitals(start) / (1 + len(start)),
         float(length < 60),
         float(length < 150),
         float(length > 1_500),
@@ -196,6 +198,12 @@ def _shape(
     )
 
 
+def _capitals(text: str) -> int:
+    if text.isascii():
+        return len(text) - len(text.encode().translate(None, _CAPITALS))
+    return sum(map(str.isupper, text))
+
+
 def _distinct(seen: str) -> float:
     parts = seen.split()
     return len(set(parts)) / (1 + len(parts))
@@ -204,7 +212,7 @@ def _distinct(seen: str) -> float:
 def _texture(tokens: list[str], sentences: int) -> tuple[float, ...]:
     """What makes one question of a kind harder than another: rare words, long sentences, numbers, negations."""
     size = 1 + len(tokens)
-    figures = [token for token in tokens if token.isdigit()]
+    figures = list(filter(str.isdigit, tokens))
     numbers = math.log1p(len(figures))
     return (
         sum(map((7).__lt__, map(len, tokens))) / size,
@@ -212,10 +220,15 @@ def _texture(tokens: list[str], sentences: int) -> tuple[float, ...]:
         numbers,
         min(12.0, float(max(map(len, figures), default=0))) / 4,
         numbers * math.log1p(len(tokens)) / 4,
-        _log(sum(map(_NEGATIONS.__contains__, tokens))),
-        10 * sum(map(_PERSONS.__contains__, tokens)) / size,
+        _log(_among(_NEGATIONS, tokens)),
+        10 * _among(_PERSONS, tokens) / size,
         10 * tokens.count(",") / size,
     )
+
+
+def _among(words: frozenset[str], tokens: list[str]) -> int:
+    """How many of the tokens are such words; most texts have none, and to say so takes half the time."""
+    return 0 if words.isdisjoint(tokens) else sum(map(words.__contains__, tokens))
 
 
 def _lines(seen: str) -> tuple[tuple[float, float, float, float], str]:

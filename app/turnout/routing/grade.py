@@ -11,7 +11,7 @@ import json
 import math
 import zlib
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from turnout.calls.units import Grade
@@ -88,6 +88,10 @@ REASONS: frozenset[str] = frozenset((*filter(None, _REASONS), _NOTHING, _UNSURE)
 """Every reason there is; a reason never holds a word of the prompt that is not here."""
 
 
+Reason = tuple[int, str, float, float, float]
+"""Of a feature with a label: its place, the label, mean, scale, and how much it speaks for a grade against the other two."""
+
+
 @dataclass(frozen=True, slots=True)
 class Weights:
     """A model as `packaging/grader/train.py` wrote it."""
@@ -105,6 +109,20 @@ class Weights:
     dense_high: tuple[float, ...]
     bias: tuple[float, float]
     temperature: float
+    reasons: tuple[tuple[Reason, ...], ...]
+    """For LOW, MEDIUM and HIGH: what can be a reason for it."""
+
+
+def _reasons(
+    means: Iterable[float], scales: Iterable[float], lows: Iterable[float], highs: Iterable[float]
+) -> tuple[tuple[Reason, ...], ...]:
+    found: tuple[list[Reason], ...] = ([], [], [])
+    for at, (label, mean, scale, low, high) in enumerate(zip(_REASONS, means, scales, lows, highs, strict=True)):
+        if label:
+            for best, speaks in enumerate((low - high / 2, 0.0 - (low + high) / 2, high - low / 2)):
+                if speaks > 0:
+                    found[best].append((at, label, mean, scale, speaks))
+    return tuple(map(tuple, found))
 
 
 def read_weights(data: bytes) -> Weights:
@@ -132,6 +150,7 @@ def read_weights(data: bytes) -> Weights:
             tuple(map(float, meta["dense_high"])),
             (float(meta["bias"][0]), float(meta["bias"][1])),
             float(meta["temperature"]),
+            _reasons(*(tuple(map(float, meta[name])) for name in ("mean", "scale", "dense_low", "dense_high"))),
         )
     except (zlib.error, ValueError, KeyError, TypeError, IndexError) as error:
         raise SettingsError(f"the grader's weights are damaged ({type(error).__name__})", hint=hint) from None
@@ -232,20 +251,14 @@ class Grader:
 
     def _reason(self, seen: Features, best: int) -> str:
         """The label of the feature that speaks most for the chosen grade against the other two."""
-        weights = self.weights
         loudest, says = 0.05, _UNSURE
-        for value, label, mean, scale, to_low, to_high in zip(
-            seen.dense, _REASONS, weights.mean, weights.scale, weights.dense_low, weights.dense_high, strict=True
-        ):
-            if not label or not value:
-                continue
-            far = max(-CLIP, min(CLIP, (value - mean) * scale))
-            if far <= 0:
-                continue
-            against = (to_high / 2, (to_low + to_high) / 2, to_low / 2)[best]
-            gain = far * ((to_low, 0.0, to_high)[best] - against)
-            if gain > loudest:
-                loudest, says = gain, label
+        dense = seen.dense
+        for at, label, mean, scale, speaks in self.weights.reasons[best]:
+            value = dense[at]
+            if value and value > mean:
+                gain = min(CLIP, (value - mean) * scale) * speaks
+                if gain > loudest:
+                    loudest, says = gain, label
         return says
 
 

@@ -77,7 +77,7 @@ class MessageList(list[Json]):
     history: History
 
 
-_KEPT = Newest[History](32_000_000)
+_KEPT = Newest[History](16_000_000)
 
 
 def load(body: bytes, dialect: Dialect) -> tuple[Json, bool]:
