@@ -60,7 +60,7 @@ def faults(schema: dict[str, Any], value: object, at: str = "$") -> list[str]:
 
 def test_i24_the_document_is_served_and_names_every_route_there_is(turnout: Turnout) -> None:
     assert ask(turnout, "GET", "/openapi.json").doc == document()
-    source = (ROOT / "app" / "turnout" / "proxy" / "answers.py").read_text()
+    source = (ROOT / "app" / "turnout" / "proxy" / "api" / "answers.py").read_text()
     in_code = {
         (method, tuple("{}" if not part.startswith('"') else part.strip('"') for part in parts.split(", ")))
         for method, parts in re.findall(r'case \("(\w+)", \[(.*?)\]\):', source)
