@@ -176,7 +176,7 @@ class Gatherer:
 
 @frozen
 class _History:
-    """The first messages of a conversation, read."""
+    """The first messages of a conversation, read: of bodies that `resumed` must parse whole, for they are not plain."""
 
     head: bytes
     """Those messages as JSON, an array that is not closed."""
@@ -210,12 +210,17 @@ def gathered(dialect: Dialect, messages: list[Json], take: Callable[[Gatherer, J
         seen, done = known.seen.copy(), known.count
     if last - done >= STEP:
         _taken(seen, messages, done, last, take)
-        head, kept = orjson.dumps(messages[:last])[:-1], seen.copy()
-        # The very strings that the token counter knows: they are in memory once, and found there without comparing them.
-        kept.texts = list(map(intern, kept.texts))
+        head, kept = orjson.dumps(messages[:last])[:-1], _to_keep(seen)
         _HISTORIES.put(key, _History(head, last, kept), len(head) + kept.size)
         done = last
     return _taken(seen, messages, done, len(messages), take)
+
+
+def _to_keep(seen: Gatherer) -> Gatherer:
+    """Its texts are the very strings that the token counter knows: in memory once, and found there without comparing them."""
+    kept = seen.copy()
+    kept.texts = list(map(intern, kept.texts))
+    return kept
 
 
 def _resumed(messages: MessageList, take: Callable[[Gatherer, Json, int], None]) -> Gatherer:
@@ -225,8 +230,7 @@ def _resumed(messages: MessageList, take: Callable[[Gatherer, Json, int], None])
     if history.read < count:
         seen = Gatherer() if history.seen is None else history.seen.copy()
         _taken(seen, messages, history.read, count, take)
-        seen.texts = list(map(intern, seen.texts))
-        history.seen, history.read = seen.copy(), count
+        history.seen, history.read = _to_keep(seen), count
     else:
         seen = history.seen.copy()
     return _taken(seen, messages, count, len(messages), take)

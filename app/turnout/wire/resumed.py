@@ -117,7 +117,6 @@ def _resumed(body: bytes, known: History, name: str) -> dict[str, Json] | None:
     except (BadRequestError, TypeError):
         return None
     doc = obj(parsed)
-    _KEPT.get(known.key)  # it is the newest now
     fresh = doc.pop(name)
     if type(fresh) is not list or (behind == b"," and not fresh):
         return None
@@ -126,8 +125,9 @@ def _resumed(body: bytes, known: History, name: str) -> dict[str, Json] | None:
     if not same:
         known.tail, known.after = rest[len(opening) + len(orjson.dumps(fresh)) - 2 :], _with_tools(doc)
     if len(fresh) - FRESH >= STEP:
-        known = _grown(known, fresh[:-FRESH])
-        fresh = fresh[-FRESH:]
+        known, fresh = _grown(known, fresh[:-FRESH]), fresh[-FRESH:]
+    # The newest now, and as large as its tail has become.
+    _KEPT.put(known.key, known, known.size)
     return _of(known, name, fresh)
 
 
@@ -144,11 +144,9 @@ def _keep(body: bytes, doc: dict[str, Json], dialect: Dialect, name: str, messag
 
 
 def _grown(known: History, more: list[Json]) -> History:
-    """In its place from now on; requests that are under way keep the shorter one."""
+    """To stand in its place; requests that are under way keep the shorter one."""
     head = b"%b,%b" % (known.head, orjson.dumps(more)[1:-1])
-    grown = replace(known, head=head, messages=[*known.messages, *more])
-    _KEPT.put(grown.key, grown, grown.size)
-    return grown
+    return replace(known, head=head, messages=[*known.messages, *more])
 
 
 def _of(known: History, name: str, fresh: list[Json]) -> dict[str, Json]:

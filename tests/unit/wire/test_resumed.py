@@ -189,6 +189,15 @@ def test_histories_are_kept_within_their_bound(kept: Newest[resumed.History]) ->
     assert 10 < len(kept.newest()) < 200
 
 
+def test_what_stands_behind_the_messages_counts_when_it_grows(kept: Newest[resumed.History]) -> None:
+    loaded(talk(20, user="x"))
+    loaded(talk(20, user="x" * 100_000))
+    (known,) = kept.newest()
+
+    assert len(known.tail) > 100_000
+    assert kept.size == known.size
+
+
 @pytest.mark.parametrize("dialect", TALKS)
 @pytest.mark.parametrize("to", TALKS)
 def test_a_translation_leaves_the_body_it_was_made_from_as_it_was(dialect: Dialect, to: Dialect) -> None:
