@@ -15,7 +15,8 @@ from turnout.calls.units import Family, Json
 from turnout.control.messages import LocalModel, Node
 from turnout.engines import library
 from turnout.errors import BadRequestError, NotFoundError, TurnoutError, UpstreamError
-from turnout.proxy.door.answer import LINES, Answer
+from turnout.proxy.api.lines import told_in_lines
+from turnout.proxy.door.answer import Answer
 from turnout.proxy.roster import Known, Model
 from turnout.proxy.state import State
 
@@ -38,29 +39,15 @@ class Nodes:
     async def pull(self, name: str, node: str, answer: Answer) -> None:
         """JSON lines {"status","completed","total"}, the last {"status": "success"} or {"error": {...}}."""
         provider, model = self._meant(name, node)
-        # From here on failures are lines: the answer has begun, as Ollama's own does.
-        await answer.start(200, LINES)
-        answer.watch()
-        telling = asyncio.current_task()
-        assert telling is not None
 
-        def left() -> None:
-            telling.cancel()
-
-        answer.on_gone(left)
-        try:
+        async def pulled() -> Json:
+            # Closing the lines ends the engine's download.
             async with aclosing(library.pull(self._state.engine(provider.name), model)) as lines:
-                last = await _tell(lines, answer)
-        except asyncio.CancelledError:
-            if not answer.gone:
-                raise
-            telling.uncancel()
-            return  # the user cancelled: closing the stream has ended the engine's download
-        except TurnoutError as error:
-            last = {"error": {"message": error.message, "hint": error.hint, "code": error.code}}
-        finally:
-            answer.on_gone(None)
-            answer.close()
+                return await _tell(lines, answer)
+
+        last = await told_in_lines(answer, pulled)
+        if last is None:
+            return
         await self._ask(provider)
         with suppress(OSError):
             await answer.finish(orjson.dumps(last) + b"\n")

@@ -15,11 +15,12 @@ from turnout.calls.client import Call, Client
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Dialect, Json, Nanos, Status, Tier
 from turnout.calls.usage import FREE, Price, cost
-from turnout.errors import BadRequestError, NotFoundError, TurnoutError
+from turnout.errors import BadRequestError, NotFoundError
 from turnout.ledger.reader import Reader
 from turnout.ledger.rows import usd
 from turnout.ledger.writer import Writer
-from turnout.proxy.door.answer import LINES, Answer
+from turnout.proxy.api.lines import told_in_lines
+from turnout.proxy.door.answer import Answer
 from turnout.proxy.owncalls import OwnCalls, Told
 from turnout.proxy.state import State
 from turnout.proxy.texts import Texts
@@ -128,32 +129,20 @@ class Shadows:
         """The same, as JSON lines: {"asking": CALL} and {"compared": {...}} for each, {} every second, the last {"done": {...}} or
         {"error"}. Who hangs up stops it: the call under way is given up, those before are in the ledger."""
         done = Done(self.plan(last=last, sample=sample, on=on), limit)
-        await answer.start(200, LINES)
-        answer.watch()
-        telling = asyncio.current_task()
-        assert telling is not None
 
-        def left() -> None:
-            telling.cancel()
+        async def asked() -> Json:
+            beat = asyncio.create_task(_beat(answer))
+            try:
+                async with aclosing(self._steps(done)) as lines:
+                    async for line in lines:
+                        await answer.write(orjson.dumps(line) + b"\n")
+            finally:
+                beat.cancel()
+            return {"done": done.json()}
 
-        answer.on_gone(left)
-        beat = asyncio.create_task(_beat(answer))
-        try:
-            async with aclosing(self._steps(done)) as lines:
-                async for line in lines:
-                    await answer.write(orjson.dumps(line) + b"\n")
-            last_line: Json = {"done": done.json()}
-        except asyncio.CancelledError:
-            if not answer.gone:
-                raise
-            telling.uncancel()
+        last_line = await told_in_lines(answer, asked)
+        if last_line is None:
             return
-        except TurnoutError as error:
-            last_line = {"error": {"message": error.message, "hint": error.hint, "code": error.code}}
-        finally:
-            beat.cancel()
-            answer.on_gone(None)
-            answer.close()
         with suppress(OSError):
             await answer.finish(orjson.dumps(last_line) + b"\n")
 
