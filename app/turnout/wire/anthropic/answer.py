@@ -45,7 +45,7 @@ REASONS = {
 
 
 def usage_of(doc: Json) -> Usage:
-    """Input is told apart from cache reads and writes already; only the 5m / 1h split is inside the writes."""
+    """Input is told apart from cache reads and writes already; only the 5m / 1h split is inside the writes, and thinking in the output."""
     prompt, read, written, output = said_ints(
         doc, "input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens"
     )
@@ -54,7 +54,9 @@ def usage_of(doc: Json) -> Usage:
         written -= hour
     else:
         hour = min(hour, 0)
-    return Usage(Tokens(prompt), Tokens(read), Tokens(written), Tokens(hour), Tokens(output), Tokens(0))
+    thought = said_int(doc, "output_tokens_details", "thinking_tokens")
+    thought = thought if 0 < thought <= output else 0
+    return Usage(Tokens(prompt), Tokens(read), Tokens(written), Tokens(hour), Tokens(output - thought), Tokens(thought))
 
 
 def usage_seen(doc: Json) -> UsageSeen:

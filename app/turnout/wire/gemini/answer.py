@@ -24,15 +24,19 @@ FINISHES = {StopReason.LENGTH: "MAX_TOKENS", StopReason.FILTER: "SAFETY"}
 
 
 def usage_of(doc: Json) -> Usage:
-    prompt, cached, by_tools, output, reasoning = said_ints(
+    """What only the total has is thinking that is not told apart; it is billed as output."""
+    prompt, cached, by_tools, output, reasoning, total = said_ints(
         doc,
         "promptTokenCount",
         "cachedContentTokenCount",
         "toolUsePromptTokenCount",
         "candidatesTokenCount",
         "thoughtsTokenCount",
+        "totalTokenCount",
     )
     prompt += max(0, by_tools)
+    if reasoning >= 0:
+        reasoning += max(0, total - prompt - output - reasoning)
     if 0 <= cached <= prompt:
         prompt -= cached
     return Usage(Tokens(prompt), Tokens(cached), output=Tokens(output), reasoning=Tokens(reasoning))

@@ -40,20 +40,33 @@ FINISHES = {
 
 
 def usage_of(doc: Json) -> Usage:
-    """Disjoint buckets: cached tokens are inside `prompt_tokens`, reasoning inside `completion_tokens`."""
+    """Disjoint buckets: cached tokens are inside `prompt_tokens`, and reasoning inside `completion_tokens` where the total says so.
+
+    xAI's and Gemini's thinking is beside the completion: only `total_tokens` has it, and it is billed as output.
+    """
     if type(doc) is not dict:
         return Usage()
-    prompt, output = said_ints(doc, "prompt_tokens", "completion_tokens")
+    prompt, output, total = said_ints(doc, "prompt_tokens", "completion_tokens", "total_tokens")
+    beyond = total - prompt - output
     inside, made = doc.get("prompt_tokens_details"), doc.get("completion_tokens_details")
     cached = written = reasoning = 0
     if inside is not None:
         cached, written = said_ints(inside, "cached_tokens", "cache_write_tokens")
-        if min(cached, written, prompt) >= 0 and cached + written <= prompt:
-            prompt -= cached + written
+    elif len(doc) > 3:
+        # Moonshot's and Databricks' places for it.
+        cached = said_int(doc, "cached_tokens") or said_int(doc, "cache_read_input_tokens")
+    if min(cached, written, prompt) >= 0 and cached + written <= prompt:
+        prompt -= cached + written
     if made is not None:
         reasoning = said_int(made, "reasoning_tokens")
-        if 0 <= reasoning <= output:
-            output -= reasoning
+    if "citation_tokens" in doc:
+        # Perplexity's deep research bills both beside the completion, and its total has neither.
+        beyond += said_int(doc, "reasoning_tokens")
+        output += said_int(doc, "citation_tokens")
+    if beyond > 0:
+        reasoning = max(reasoning, beyond)
+    elif 0 <= reasoning <= output:
+        output -= reasoning
     return Usage(Tokens(prompt), Tokens(cached), Tokens(written), Tokens(0), Tokens(output), Tokens(reasoning))
 
 
