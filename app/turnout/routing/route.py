@@ -188,13 +188,24 @@ class _Router:
                 kept = tier.value if tier is not None else line[0].candidate.name
                 return Routed(tuple(higher), f"{why}; does not fit {kept}, so {at.value}", self._walls, graded)
         if self._walls.private:
-            raise PolicyRefusal(
-                "This conversation is private and too large for every engine inside your walls, so it was not sent anywhere.",
-                hint="Shorten it, or add a sovereign model with a larger context window to tier local.",
-                private=True,
-            )
+            raise self._unfit()
         # Nothing fits: the engine's own "prompt is too long" is what makes agents compact, so the call goes where it belongs.
         return Routed(tuple(line), f"{why}; no model is known to fit", self._walls, graded)
+
+    def _unfit(self) -> PolicyRefusal:
+        """No engine inside the walls can take this private conversation: why not, and what to do."""
+        outline = self._call.outline
+        inside = [stop.candidate for tier in UPWARD for stop in tier_line(self._facts, tier, self._walls)]
+        why, less, more = "too large for", "Shorten it", "with a larger context window"
+        if outline.images and not any(one.images for one in inside):
+            why, less, more = "holds images or files that are too much for", "Leave them out", "that sees images"
+        elif outline.tools and not any(one.tools for one in inside):
+            why, less, more = "needs tools, which is too much for", "Leave them out", "that calls tools"
+        return PolicyRefusal(
+            f"This conversation is private and {why} every engine inside your walls, so it was not sent anywhere.",
+            hint=f"{less}, or add a sovereign model {more} to tier local.",
+            private=True,
+        )
 
     def _nothing(self) -> NoEngineError | PolicyRefusal:
         if self._walls.private:

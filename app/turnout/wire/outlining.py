@@ -19,7 +19,9 @@ from turnout.calls.units import Dialect, Family, Json, Tokens
 from turnout.calls.values import frozen
 from turnout.wire.fields import dump_text
 from turnout.wire.newest import Newest
+from turnout.wire.parts import split_data_url
 from turnout.wire.resumed import FRESH, STEP, MessageList, ToolList
+from turnout.wire.words import text_of_file, texts_in
 
 CALLS, ERRORS = 12, 6
 """How many of the newest tool calls and results an outline tells of."""
@@ -94,6 +96,19 @@ class Gatherer:
 
     def add_text(self, text: str) -> None:
         self.texts.append(text)
+
+    def add_other(self, part: Json) -> None:
+        """One of a kind that is not taken apart by name."""
+        self.texts += texts_in(part)
+
+    def add_file(self, data: str, media_type: str = "") -> None:
+        """Sent in the body (base64 or a data URL); empty: kept elsewhere. What is no plain text goes to engines that take images."""
+        if data.startswith("data:"):
+            media_type, data = split_data_url(data)
+        text = text_of_file(data, media_type)
+        if text:
+            self.texts.append(text)
+        self.images += not (text and media_type.startswith("text/"))
 
     def add_call(self, name: str, arguments: Json) -> None:
         text = arguments if isinstance(arguments, str) else dump_text(arguments)

@@ -1,5 +1,7 @@
+from dataclasses import replace
+
 import pytest
-from tests.unit.routing.scene import QWEN, RULES, call, facts, roster, rules
+from tests.unit.routing.scene import QWEN, RULES, call, facts, outline, roster, rules
 
 from turnout.calls.units import Tokens
 from turnout.errors import PolicyRefusal
@@ -20,3 +22,23 @@ def test_a_block_makes_nothing_private() -> None:
     with pytest.raises(PolicyRefusal) as caught:
         decide(call(), facts(rules=rules(BLOCK), roster=roster(local=(QWEN,))))
     assert not caught.value.private
+
+
+@pytest.mark.parametrize(
+    ("images", "tools", "estimate", "said"),
+    [(1, 0, 100, "holds images or files"), (0, 1, 100, "needs tools"), (0, 0, 90_000, "too large")],
+)
+def test_a_private_refusal_says_what_the_engines_inside_lack(images: int, tools: int, estimate: int, said: str) -> None:
+    plain = replace(QWEN, tools=False)
+
+    with pytest.raises(PolicyRefusal) as caught:
+        decide(
+            call(outline(images=images, tools=tools)),
+            facts(
+                rules=rules(RULES),
+                roster=roster(local=(plain,)),
+                secret=SecretVerdict(True),
+                estimate=Tokens(estimate),
+            ),
+        )
+    assert said in caught.value.message

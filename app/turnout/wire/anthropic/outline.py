@@ -102,13 +102,33 @@ def _take(seen: Gatherer, message: Json, place: int) -> None:
         elif kind == "tool_result":
             inner = block.get("content")
             if type(inner) is list:
-                seen.images += sum(1 for one in inner if said_text(one, "type") == "image")
+                for one in inner:
+                    _seldom(seen, one, said_text(one, "type"))
                 inner = "\n".join(said_text(one, "text") for one in inner)
             seen.add_result(inner if type(inner) is str else "", error=block.get("is_error") is True)
-        elif kind in ("image", "document"):
-            seen.images += 1
         elif kind in ("thinking", "redacted_thinking"):
             _thought(seen, block, redacted=kind == "redacted_thinking")
+        else:
+            _seldom(seen, block, kind)
+
+
+def _seldom(seen: Gatherer, block: Json, kind: Json) -> None:
+    """Images, documents, and what the vendor's own tools asked and found; texts are taken elsewhere."""
+    if kind == "image":
+        seen.images += 1
+    elif kind == "document":
+        source = said(block, "source")
+        form = said_text(source, "type")
+        if form == "base64":
+            seen.add_file(said_text(source, "data"), said_text(source, "media_type"))
+        elif form == "text":
+            seen.add_text(said_text(source, "data"))
+        else:
+            seen.images += 1
+            seen.add_other(said(source, "content"))
+        seen.add_other(said(block, "context"))
+    elif kind != "text":
+        seen.add_other(block)
 
 
 def _thought(seen: Gatherer, block: dict[str, Json], *, redacted: bool) -> None:

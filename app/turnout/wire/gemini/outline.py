@@ -9,6 +9,9 @@ from turnout.wire.gemini.names import camel, camel_value
 from turnout.wire.gemini.request_reader import DECLARED, config_of, declarations, system_of
 from turnout.wire.outlining import Gatherer, Tools, gathered, offered
 
+_BY_CODE = ("executableCode", "codeExecutionResult")
+"""What the vendor's own tool wrote and ran."""
+
 
 def from_above(doc: Json, path_model: str, *, stream: bool | None) -> Outline:
     given = obj(doc)
@@ -64,7 +67,9 @@ def _take(seen: Gatherer, one: Json, place: int) -> None:
             response = said(part, "functionResponse", "response")
             seen.add_result(dump(response).decode(), error=said(response, "error") is not None)
         if part.get("inlineData") is not None or part.get("fileData") is not None:
-            seen.images += 1
+            seen.add_file(said_text(part, "inlineData", "data"), said_text(part, "inlineData", "mimeType"))
+        for name in _BY_CODE:
+            seen.add_other(part.get(name))
         if "thoughtSignature" in part and said_text(part, "thoughtSignature") not in NO_SEALS:
             seen.sealed_by = Family.GEMINI
     if role == "model" and unsigned(parts):

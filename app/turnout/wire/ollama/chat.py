@@ -33,6 +33,8 @@ def _take(seen: Gatherer, one: Json, place: int) -> None:
         seen.add_result(words)
     elif role == "assistant":
         seen.add_text(words)
+        if thought := text_or(message, "thinking", path):
+            seen.add_text(thought)
         for call in items_or(message, "tool_calls", path):
             seen.add_call(said_text(call, "function", "name"), said(call, "function", "arguments"))
     else:

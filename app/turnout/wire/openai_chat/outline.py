@@ -37,6 +37,7 @@ _SELDOM = frozenset(
     )
 )
 
+_BESIDE = frozenset(("reasoning_content", "reasoning", "refusal", "function_call"))
 _ROLES = ("user", "assistant", "tool", "system", "developer", "function")
 
 
@@ -97,15 +98,45 @@ def _take(seen: Gatherer, message: Json, place: int) -> None:
         for one in words:
             seen.add_human(one)
         if type(content) is list:
-            seen.images += sum(1 for part in content if said_text(part, "type") in ("image_url", "file", "input_audio"))
+            _files(seen, content)
     elif role == "assistant":
         seen.texts += words
+        if not _BESIDE.isdisjoint(message):
+            _beside(seen, message)
         if message.get("tool_calls"):
             for call in items_or(message, "tool_calls", f"messages[{place}]"):
-                function = said(call, "function")
-                seen.add_call(said_text(function, "name"), said(function, "arguments"))
+                _called(seen, call)
     else:
         seen.add_result("\n".join(words))
+        if type(content) is list:
+            _files(seen, content)
+
+
+def _beside(seen: Gatherer, message: dict[str, Json]) -> None:
+    """What an assistant's message has beside its content: thinking, which an engine reads again, a refusal, the older tool call."""
+    seen.texts += [found for name in _BESIDE if (found := said_text(message, name))]
+    called = message.get("function_call")
+    if called is not None:
+        seen.add_call(said_text(called, "name"), said(called, "arguments"))
+
+
+def _called(seen: Gatherer, call: Json) -> None:
+    function = said(call, "function")
+    if function is not None:
+        seen.add_call(said_text(function, "name"), said(function, "arguments"))
+    else:
+        seen.add_call(said_text(call, "custom", "name"), said(call, "custom", "input"))
+
+
+def _files(seen: Gatherer, content: list[Json]) -> None:
+    for part in content:
+        kind = said_text(part, "type")
+        if kind == "file":
+            seen.add_file(said_text(part, "file", "file_data"))
+        elif kind in ("image_url", "input_audio"):
+            seen.images += 1
+        elif kind != "text":
+            seen.add_other(part)
 
 
 def _texts(content: Json, place: int) -> list[str]:

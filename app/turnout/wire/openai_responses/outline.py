@@ -9,7 +9,6 @@ from turnout.wire.fields import (
     items_or,
     obj,
     positive_or,
-    said,
     said_items,
     said_text,
     text,
@@ -19,6 +18,7 @@ from turnout.wire.fields import (
 from turnout.wire.foreign import own_item
 from turnout.wire.openai_responses.request_reader import CALLS, RESULTS
 from turnout.wire.outlining import Gatherer, Tools, gathered, offered
+from turnout.wire.words import texts_in
 
 
 def from_above(doc: Json) -> Outline:
@@ -84,17 +84,37 @@ def _take(seen: Gatherer, item: Json, place: int) -> None:
         for one in _words(content):
             add(one)
         if type(content) is list:
-            seen.images += sum(1 for part in content if said_text(part, "type") in ("input_image", "input_file"))
+            _files(seen, content)
     elif kind in CALLS or kind.endswith("_call"):
         seen.begin()
-        seen.add_call(said_text(item, "name") or kind, said(item, "arguments") or said(item, "input") or "")
+        seen.add_call(said_text(item, "name") or kind, _given(item))
     elif kind in RESULTS or kind.endswith("_call_output"):
         seen.begin()
         output = item.get("output")
-        seen.add_result(output if isinstance(output, str) else "\n".join(_words(output)))
+        if type(output) is not str:
+            _files(seen, output if type(output) is list else [output])
+        seen.add_result(output if isinstance(output, str) else "\n".join(texts_in(output)))
     elif kind == "reasoning":
-        seen.texts += [said_text(summary, "text") for summary in said_items(item, "summary")]
+        seen.texts += [said_text(part, "text") for name in ("summary", "content") for part in said_items(item, name)]
         if said_text(item, "encrypted_content"):
             seen.sealed_by = Family.OPENAI
         if own_item(item):
             seen.alien = True
+    else:
+        seen.add_other(item)
+
+
+def _given(item: dict[str, Json]) -> Json:
+    """What a call was given; of a tool of the vendor's own (a shell, a patch, a search), all that the item says."""
+    if "output" not in item and (given := item.get("arguments") or item.get("input")):
+        return given
+    return "\n".join(texts_in({key: value for key, value in item.items() if key != "name"}))
+
+
+def _files(seen: Gatherer, content: list[Json]) -> None:
+    for part in content:
+        kind = said_text(part, "type")
+        if kind == "input_file":
+            seen.add_file(said_text(part, "file_data"))
+        elif kind in ("input_image", "computer_screenshot"):
+            seen.images += 1

@@ -1,0 +1,116 @@
+"""Whatever part a text stands in, it is seen: counted before the call, and looked through for secrets."""
+
+import base64
+
+import pytest
+from tests.support.script import Doc
+
+from turnout.calls.outline import Outline
+from turnout.calls.units import Dialect
+from turnout.wire.codec import codec
+from turnout.wire.words import text_of_file, texts_in
+
+WORDS = "the words that matter"
+ENCODED = base64.b64encode(WORDS.encode()).decode()
+FILE = f"data:text/plain;base64,{ENCODED}"
+SAID = {"type": "text", "text": WORDS}
+RESULT = {"type": "search_result", "source": "here", "title": "a title", "content": [SAID]}
+BLOCKS: list[Doc] = [
+    {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": WORDS}},
+    {"type": "document", "source": {"type": "base64", "media_type": "text/plain", "data": ENCODED}},
+    {"type": "document", "source": {"type": "content", "content": [SAID]}},
+    {"type": "document", "context": WORDS, "source": {"type": "url", "url": "https://example.com/a.pdf"}},
+    {"type": "tool_result", "tool_use_id": "t", "content": [RESULT]},
+    {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "document", "source": {"type": "text", "data": WORDS}}]},
+    {"type": "mcp_tool_result", "tool_use_id": "t", "content": [SAID]},
+    {"type": "server_tool_use", "id": "t", "name": "web_search", "input": {"query": WORDS}},
+    {"type": "bash_code_execution_tool_result", "tool_use_id": "t", "content": {"stdout": WORDS, "stderr": ""}},
+    RESULT,
+]  # fmt: skip
+CHAT: list[Doc] = [
+    {"role": "user", "content": [{"type": "file", "file": {"filename": "a.txt", "file_data": FILE}}]},
+    {"role": "assistant", "content": None, "refusal": WORDS},
+    {"role": "assistant", "content": "", "reasoning_content": WORDS},
+    {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": WORDS}},
+    {"role": "assistant", "tool_calls": [{"id": "t", "type": "custom", "custom": {"name": "f", "input": WORDS}}]},
+]
+ITEMS: list[Doc] = [
+    {"type": "message", "role": "user", "content": [{"type": "input_file", "filename": "a.txt", "file_data": FILE}]},
+    {"type": "local_shell_call", "call_id": "t", "action": {"type": "exec", "command": ["echo", WORDS]}},
+    {"type": "shell_call_output", "call_id": "t", "output": [{"stdout": WORDS, "stderr": ""}]},
+    {"type": "apply_patch_call", "call_id": "t", "operation": {"type": "update_file", "diff": WORDS}},
+    {"type": "mcp_call", "name": "f", "arguments": "{}", "output": WORDS},
+    {"type": "file_search_call", "queries": ["q"], "results": [{"text": WORDS}]},
+    {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": WORDS}]},
+]
+PARTS: list[Doc] = [
+    {"inlineData": {"mimeType": "text/plain", "data": ENCODED}},
+    {"executableCode": {"language": "PYTHON", "code": WORDS}},
+    {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": WORDS}},
+]
+THOUGHT = {"role": "assistant", "content": "", "thinking": WORDS}
+BODIES: list[tuple[Dialect, Doc]] = [
+    *((Dialect.ANTHROPIC, {"messages": [{"role": "user", "content": [block]}]}) for block in BLOCKS),
+    *((Dialect.OPENAI_CHAT, {"messages": [{"role": "user", "content": "x"}, message]}) for message in CHAT),
+    *((Dialect.OPENAI_RESPONSES, {"input": [item]}) for item in ITEMS),
+    *((Dialect.GEMINI, {"contents": [{"role": "user", "parts": [part]}]}) for part in PARTS),
+    (Dialect.OLLAMA_CHAT, {"messages": [{"role": "user", "content": "x"}, THOUGHT]}),
+]
+
+
+def outlined(dialect: Dialect, body: Doc) -> Outline:
+    return codec(dialect).outline({"model": "m", "max_tokens": 9, **body}, path_model="m")
+
+
+@pytest.mark.parametrize(("dialect", "body"), BODIES)
+def test_every_text_of_a_request_is_seen(dialect: Dialect, body: Doc) -> None:
+    assert WORDS in "\n".join(outlined(dialect, body).texts)
+
+
+@pytest.mark.parametrize(("kind", "images"), [("text/plain", 0), ("application/json", 1), ("application/pdf", 1)])
+def test_a_text_file_goes_to_engines_that_see_no_images_too(kind: str, images: int) -> None:
+    block = {"type": "document", "source": {"type": "base64", "media_type": kind, "data": ENCODED}}
+    outline = outlined(Dialect.ANTHROPIC, {"messages": [{"role": "user", "content": [block]}]})
+
+    assert (outline.images, WORDS in outline.texts) == (images, kind != "application/pdf")
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "computer_call_output", "call_id": "t", "output": {"type": "computer_screenshot", "image_url": "u"}},
+        {"type": "function_call_output", "call_id": "t", "output": [{"type": "input_image", "image_url": "u"}]},
+    ],
+)
+def test_an_image_that_a_tool_gave_is_an_image(item: Doc) -> None:
+    assert outlined(Dialect.OPENAI_RESPONSES, {"input": [item]}).images == 1
+
+
+def test_two_commands_of_a_vendors_own_shell_are_two_calls_to_the_loop_guard() -> None:
+    items = [{"type": "local_shell_call", "call_id": "t", "action": {"command": [one]}} for one in ("ls", "pwd")]
+    first, second = outlined(Dialect.OPENAI_RESPONSES, {"input": items}).last_tool_calls
+
+    assert first != second
+
+
+def test_what_is_encoded_is_no_text() -> None:
+    part: Doc = {
+        "type": "x",
+        "id": "1",
+        "data": ENCODED,
+        "encrypted_content": ENCODED,
+        "url": FILE,
+        "deep": [{"said": WORDS}],
+    }
+
+    assert texts_in(part) == [WORDS]
+    assert [
+        text_of_file(ENCODED, "text/plain"),
+        text_of_file(ENCODED, "text/csv"),
+        text_of_file("AAD/", "application/zip"),
+    ] == [
+        WORDS,
+        WORDS,
+        "",
+    ]
+    assert text_of_file(ENCODED, "application/pdf") == ""
