@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Status
 from turnout.ledger.many import ForMany, marks
-from turnout.ledger.rows import ATTEMPT, COLUMNS, INSERT, Value, attempt_values, dumped, storable, values
+from turnout.ledger.rows import ATTEMPT, COLUMNS, INSERT, Value, attempt_values, held_text, storable, values
 
 _SUMMED = (
     "calls",
@@ -46,7 +46,7 @@ _ATTEMPTS = ForMany("INSERT OR REPLACE INTO attempts VALUES {}", marks(17))
 def write_hold(db: sqlite3.Connection, record: CallRecord, number: int | None = None) -> None:
     """A hold of the same number, that of the step of a plan before, is replaced; None: the next one that is free. A transaction of its
     own where none is open."""
-    _execute(db, _HOLD, (number, record.id, record.at_ms, record.hold, packed(record)))
+    _execute(db, _HOLD, (number, record.id, record.at_ms, record.hold, held_text(record)))
 
 
 def write_holds(db: sqlite3.Connection, holds: Mapping[int, CallRecord]) -> None:
@@ -166,11 +166,6 @@ def local_day(at_ms: int) -> str:
     """The user's own day, as the machine's zone has it: a summer-time day of 23 hours is one day."""
     t = time.localtime(at_ms / 1000)
     return f"{t.tm_year:04d}-{t.tm_mon:02d}-{t.tm_mday:02d}"
-
-
-def packed(record: CallRecord) -> str:
-    """A record without its attempts as JSON: what `recover` needs if we never come back to it."""
-    return dumped(values(record))
 
 
 def _execute(db: sqlite3.Connection, sql: str, row: tuple[Value, ...]) -> sqlite3.Cursor:

@@ -18,7 +18,7 @@ from turnout.calls.record import Attempt, CallRecord
 from turnout.calls.units import Json, Nanos, Status, Tokens
 from turnout.errors import LedgerError
 from turnout.ledger import bodies
-from turnout.ledger.rows import COLUMNS, Value, attempt_of, record_of
+from turnout.ledger.rows import COLUMNS, Value, attempt_of, held_of, record_of
 from turnout.ledger.schema import VERSION, NewerLedgerError
 from turnout.ledger.spans import Spans, day_of, hours, spans_of
 
@@ -201,7 +201,7 @@ class Reader:
             attempts = _attempts(db, ids)
             found = [record_of(row, attempts.get(str(row[0]), ())) for row in rows]
             if before is None and where is None and not skip:
-                held = [record_of(tuple(orjson.loads(text))) for (text,) in db.execute("SELECT record FROM holds")]
+                held = [held_of(text) for (text,) in db.execute("SELECT record FROM holds")]
                 found = sorted([*found, *held], key=lambda r: (r.at_ms, r.id), reverse=True)[:last]
             return found
 
@@ -260,7 +260,7 @@ class Reader:
             if exact:
                 return record_of(exact[0], _attempts(db, [exact[0][0]]).get(str(exact[0][0]), ()))
             held = db.execute("SELECT record FROM holds WHERE id=?", (id_,)).fetchone()
-            return record_of(tuple(orjson.loads(held[0]))) if held is not None else None
+            return held_of(held[0]) if held is not None else None
 
     def said(self, call: str) -> dict[str, Json]:
         """What was kept of a call's texts: request, answer, shadow; empty where none are."""

@@ -20,7 +20,7 @@ from turnout.calls.units import Nanos, Status
 from turnout.errors import LedgerError
 from turnout.ledger import blocks
 from turnout.ledger.entries import write_settled
-from turnout.ledger.rows import record_of, usd
+from turnout.ledger.rows import held_of, usd
 from turnout.ledger.schema import VERSION, connect
 from turnout.ledger.snapshot import LIVE_MS, Known, Snapshot, read_snapshot, spill_path, spilled
 
@@ -134,7 +134,7 @@ def _charge_holds(db: sqlite3.Connection, found: Recovery) -> None:
     rows = db.execute("SELECT id, at_ms, nanos, record FROM holds").fetchall()
     for id_, at_ms, nanos, text in rows:
         try:
-            record = record_of(tuple(orjson.loads(text)))
+            record = held_of(text)
         except (ValueError, TypeError):
             record = CallRecord(id=str(id_), at_ms=int(at_ms))  # of an older version: the money is what counts
         write_settled(

@@ -110,6 +110,8 @@ ALTER TABLE numbered_holds RENAME TO holds;
 """
 """The writer numbers holds itself. Without an index of their ids a hold's commit writes one page in place of two (12.4 us before, 8.0
 after), and what ends it finds it at once; the few that are there at a time are searched by id quickly enough."""
+_EIGHTH = ""
+"""A hold's record holds what is known of a call under way, no longer a whole row; those written as one are read all the same."""
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_ledger", _FIRST),
     ("0002_days_and_blocks", _SECOND),
@@ -118,6 +120,7 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("0005_filters", _FIFTH),
     ("0006_graded_by", _SIXTH),
     ("0007_numbered_holds", _SEVENTH),
+    ("0008_short_holds", _EIGHTH),
 )
 VERSION = len(STEPS)
 """`PRAGMA user_version` of a ledger this code reads; a larger one is from a newer Turnout and is not touched."""

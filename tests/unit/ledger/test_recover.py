@@ -15,9 +15,9 @@ from turnout.calls.record import CallRecord
 from turnout.calls.units import Status
 from turnout.errors import LedgerError
 from turnout.ledger import blocks
-from turnout.ledger.entries import packed
 from turnout.ledger.reader import Reader
 from turnout.ledger.recover import NOTE, recover
+from turnout.ledger.rows import dumped, values
 from turnout.ledger.schema import STEPS, VERSION, connect, migrations
 from turnout.ledger.snapshot import snapshot_path
 from turnout.ledger.writer import Writer
@@ -70,7 +70,7 @@ def test_i23_holds_of_the_version_before_holds_had_numbers_are_charged(tmp_path:
     db = sqlite3.connect(path, isolation_level=None)
     migrations(STEPS[:6]).apply(Database(db))
     for number in (1, 2):
-        row = (held(number).id, NOW, held(number).hold, packed(held(number)))
+        row = (held(number).id, NOW, held(number).hold, dumped(values(held(number))))
         db.execute("INSERT INTO holds VALUES (?,?,?,?)", row)
     db.close()
     path.chmod(0o600)

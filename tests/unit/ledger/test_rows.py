@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.ledger.made import AT_MS, held, settled
+from tests.unit.ledger.made import AT_MS, DAY, held, settled
 
-from turnout.calls.units import Nanos
-from turnout.ledger.rows import COLUMNS, rfc3339, row_json, usd, values
+from turnout.calls.units import Nanos, Tier, Tokens
+from turnout.calls.usage import Usage
+from turnout.ledger.rows import COLUMNS, dumped, held_of, held_text, rfc3339, row_json, usd, values
 
 SURFACE = [
     "id",
@@ -69,6 +70,22 @@ def test_dollars_are_exact_to_the_nano_and_never_in_exponents(nanos: int) -> Non
     assert re.fullmatch(r"-?\d+(\.\d{0,8}[1-9])?", text)
     assert int(whole) * 10**9 + int(part.ljust(9, "0") or 0) == abs(nanos)
     assert text.startswith("-") == (nanos < 0)
+
+
+def test_a_hold_says_all_that_is_known_of_a_call_under_way() -> None:
+    record = held(
+        1, usage=Usage(Tokens(900), output=Tokens(60)), estimated=True, unpriced=True, graded_by="cache", note="n"
+    )
+    assert held_of(held_text(record)) == record
+
+
+def test_a_hold_that_was_written_as_a_whole_row_is_read() -> None:
+    assert held_of(dumped(values(held(1)))) == held(1)
+
+
+def test_a_hold_of_half_a_character_keeps_the_rest() -> None:
+    found = held_of(held_text(held(1, asked_model="gpt\ud800", signals={"tokens": 2**70})))
+    assert (found.asked_model, found.tier, found.buckets) == ("gpt?", Tier.HIGH, (DAY,))
 
 
 def test_a_row_of_the_ledger_has_a_value_for_every_column() -> None:
