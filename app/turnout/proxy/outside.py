@@ -1,7 +1,7 @@
 """What the state is given: the settings and rules in force, and the outside as functions."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from turnout.calls.client import Call
@@ -27,9 +27,10 @@ class Config:
     rules_error: str = ""
     settings_error: str = ""
 
-    @property
-    def hash(self) -> str:
-        return f"{self.settings.hash}.{self.rules.hash}"
+    hash: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hash", f"{self.settings.hash}.{self.rules.hash}")
 
 
 @dataclass(slots=True)

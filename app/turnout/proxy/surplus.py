@@ -15,26 +15,27 @@ class Surplus:
     def __init__(self) -> None:
         self._seconds: deque[list[int]] = deque()
         """[second, calls offered in it, attempts beyond them]"""
+        self._present = [-1, 0, 0]
 
     def offered(self, now_s: float) -> None:
-        self._at(now_s)[1] += 1
+        present = self._present
+        if present[0] != int(now_s):
+            present = self._begun(int(now_s))
+        present[1] += 1
 
     def take(self, now_s: float) -> bool:
         """Whether one more attempt may be made; it counts then."""
-        present = self._at(now_s)
+        present = self._present if self._present[0] == int(now_s) else self._begun(int(now_s))
         calls = sum(one[1] for one in self._seconds)
         if sum(one[2] for one in self._seconds) >= max(LEAST, calls // SHARE):
             return False
         present[2] += 1
         return True
 
-    def _at(self, now_s: float) -> list[int]:
-        second = int(now_s)
-        if self._seconds and self._seconds[-1][0] == second:
-            # What was too old went when this second began.
-            return self._seconds[-1]
+    def _begun(self, second: int) -> list[int]:
+        """A second, and what is too old by then gone."""
         while self._seconds and self._seconds[0][0] <= second - WITHIN_S:
             self._seconds.popleft()
-        present = [second, 0, 0]
-        self._seconds.append(present)
-        return present
+        self._present = [second, 0, 0]
+        self._seconds.append(self._present)
+        return self._present

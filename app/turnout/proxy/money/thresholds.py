@@ -10,6 +10,7 @@ from turnout.routing.facts import Standing
 
 THRESHOLDS = (95, 80, 50)
 """Percent of a budget at which people are told."""
+_LEAST = THRESHOLDS[-1]
 
 
 class Thresholds:
@@ -23,12 +24,13 @@ class Thresholds:
         books = self._books
         for standing in standings:
             key, budget = standing.key, standing.budget
-            limit = budget.limit + books.added.get(key, 0)
-            if key not in keys or limit <= 0:
+            if key not in keys:
                 continue
-            used = books.settled.get(key, 0) + books.lost.get(key, 0)
-            known, told = self.told.get(key, (limit, 0))
-            if known == limit and used * 100 < limit * THRESHOLDS[-1]:
+            limit, used = budget.limit, books.settled.get(key, 0)
+            if books.added or books.lost:
+                limit, used = limit + books.added.get(key, 0), used + books.lost.get(key, 0)
+            known, told = self.told.get(key) or (limit, 0)
+            if limit <= 0 or (known == limit and used * 100 < limit * _LEAST):
                 continue
             reached = next((percent for percent in THRESHOLDS if used * 100 >= limit * percent), 0)
             if reached > told:
