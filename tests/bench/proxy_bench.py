@@ -1,22 +1,32 @@
-"""The proxy as a client sees it, against the upstream asked directly, in one run: `python tests/bench/proxy_bench.py`.
+"""The proxy as a client sees it, against the upstream asked directly and a bare relay, in one run: `python tests/bench/proxy_bench.py`.
 
 Needs Go and the load generator of the reference material beside the checkout (`../shared/bench`); mock and load generator are
 pinned to one core, Turnout to another. Everything is on: guard, token, loop guard, rules, a dollar budget, holds on disk,
 prices, token counts, ledger. `--rules graded` grades every request; `--translate` speaks Anthropic to an OpenAI upstream;
-`--only RE` picks scenarios, `--scale` stretches them.
+`--only RE` picks scenarios, `--scale` stretches them. `bare` is `bare_relay.py`, pinned where Turnout is: how many times its cost a call
+takes is told at the end, for the machine's own speed moves by half within minutes.
 """
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = ROOT.parent / "shared" / "bench"
 PORT = 7719
+BARE_PORT = 7720
+UPSTREAM = "127.0.0.1:9100"
+ADDED = ("lat_p50_us", "ttft_p50_us", "chunk_delay_p50_us")
+"""Figures of which what `direct` takes is taken off."""
+RATES = ("rps", "chunks_per_s")
+CPU = "gw_cpu_us_per_req"
 SETTINGS = """
 [server]
 port = {port}
@@ -62,13 +72,48 @@ def turnout(home: Path, *args: str) -> str:
     return done.stdout
 
 
+def target(name: str, port: int, api: str, key: str, env: dict[str, str], command: list[str]) -> dict[str, object]:
+    """One gateway, as the load generator's suite file has it; on a core of its own."""
+    pinned = ["taskset", "-c", "0"] if shutil.which("taskset") else []
+    return {
+        "name": name,
+        "base_url": f"http://127.0.0.1:{port}/v1",
+        "api": api,
+        "model": "openai/gpt-4o-mini",
+        "key": key,
+        "env": [f"{variable}={value}" for variable, value in env.items()],
+        "spawn": " ".join([*pinned, sys.executable, *command]),
+    }
+
+
+def ratios(results: list[dict[str, Any]]) -> str:
+    """Of the medians of all rounds: how many times what a bare relay adds or takes; of a rate, what share of a bare relay's."""
+    values: dict[tuple[str, str, str], list[float]] = {}
+    for run in results:
+        for scenario in run.get("results") or []:
+            for metric in (*ADDED, *RATES, CPU):
+                if scenario.get(metric):
+                    values.setdefault((run["target"], scenario["scenario"], metric), []).append(scenario[metric])
+    found = {key: median(several) for key, several in values.items()}
+    lines = ["| scenario | figure | direct | bare | Turnout | Turnout to bare |", "|---|---|---:|---:|---:|---:|"]
+    for (name, scenario, metric), ours in found.items():
+        bare = found.get(("bare", scenario, metric))
+        if name != "turnout" or bare is None:
+            continue
+        asked = found.get(("direct", scenario, metric), 0.0)
+        off = asked if metric in ADDED else 0.0
+        ratio = (ours - off) / (bare - off) if bare > off else float("nan")
+        lines.append(f"| {scenario} | {metric} | {asked:.0f} | {bare - off:.0f} | {ours - off:.0f} | {ratio:.2f} |")
+    return "\n".join(lines)
+
+
 def main() -> int:
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("--rules", choices=("metered", "graded"), default="metered")
     reader.add_argument("--translate", action="store_true")
     reader.add_argument("--only", default="")
-    reader.add_argument("--rounds", default="3")
-    reader.add_argument("--scale", default="1")
+    reader.add_argument("--rounds", type=int, default=3)
+    reader.add_argument("--scale", type=float, default=1)
     args = reader.parse_args()
     if not BENCH.is_dir() or shutil.which("go") is None:
         print(f"needs Go and {BENCH.name}/ of the reference material beside the checkout")
@@ -83,18 +128,29 @@ def main() -> int:
     for name in ("turnout.toml", "rules.toml"):
         (home / name).chmod(0o600)
     token = next(word for word in turnout(home, "client", "add", "bench").split() if word.startswith("tn-"))
-    pinned = ["taskset", "-c"] if shutil.which("taskset") else []
-    serve = [*(pinned and [*pinned, "0"]), sys.executable, "-m", "turnout", "serve", "--port", str(PORT)]
-    command = [
-        *(pinned and [*pinned, "1"]),
-        *("./llmbench", "run", "-name", "turnout", "-base-url", f"http://127.0.0.1:{PORT}/v1"),
-        *("-model", "openai/gpt-4o-mini", "-key", token, "-spawn", " ".join(serve)),
-        *("-env", f"TURNOUT_HOME={home}", "-env", f"PYTHONPATH={ROOT / 'app'}"),
-        *("-rounds", args.rounds, "-scale", args.scale),
-        *(("-only", args.only) if args.only else ()),
-        *(("-api", "anthropic") if args.translate else ()),
-    ]
-    code = subprocess.run(command, cwd=source, check=False).returncode
+    api = "anthropic" if args.translate else "openai"
+    app = {"PYTHONPATH": str(ROOT / "app")}
+    relay = [str(Path(__file__).with_name("bare_relay.py")), str(BARE_PORT), f"http://{UPSTREAM}"]
+    serve = ["-m", "turnout", "serve", "--port", str(PORT)]
+    suite = {
+        "mock": UPSTREAM,
+        "rounds": args.rounds,
+        "scale": args.scale,
+        "only": args.only,
+        "targets": [
+            {"name": "direct", "base_url": f"http://{UPSTREAM}/v1", "api": api, "model": "gpt-4o-mini"},
+            target("bare", BARE_PORT, api, "", app, relay),
+            target("turnout", PORT, api, token, app | {"TURNOUT_HOME": str(home)}, serve),
+        ],
+    }
+    (source / "suite.json").write_text(json.dumps(suite))
+    pinned = ["taskset", "-c", "1"] if shutil.which("taskset") else []
+    code = subprocess.run([*pinned, "./llmbench", "suite"], cwd=source, check=False).returncode
+    if code == 0:
+        code = subprocess.run(["./llmbench", "report", "results.json"], cwd=source, check=False).returncode
+        print(
+            f"\n### Turnout beside a bare relay, us and per second\n\n{ratios(json.loads((source / 'results.json').read_text()))}"
+        )
     shutil.rmtree(home, ignore_errors=True)
     return code
 

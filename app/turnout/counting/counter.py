@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 NOW_LIMIT = 24_000
 """Characters of new text counted on the event loop (some 2 ms); more goes to a thread."""
-_KEPT_CHARACTERS = 40_000_000
+_KEPT_CHARACTERS = 16_000_000
+"""Some eighty conversations of 200 KB; in memory a text takes one to four bytes a character."""
 _PIECE = 16_000
 """Longer texts are counted in pieces: one run of 200 KB without a break takes the tokenizer minutes, for it merges pairwise."""
 _PATTERN = "|".join(
@@ -44,12 +45,15 @@ def load_encoding() -> "tiktoken.Encoding":
 
     with gzip.open(resource("encodings", "o200k_base.tiktoken.gz")) as file:
         ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in file)}
-    return tiktoken.Encoding(
+    encoding = tiktoken.Encoding(
         name="o200k_base",
         pat_str=_PATTERN,
         mergeable_ranks=ranks,
         special_tokens={"<|endoftext|>": 199_999, "<|endofprompt|>": 200_018},
     )
+    # It counts with the copies its compiled core has made; this one, 24 MB, it would keep only to be copied or pickled itself.
+    ranks.clear()
+    return encoding
 
 
 class Counter:

@@ -33,6 +33,8 @@ from turnout.routing.secrets import NewTextMemo, SecretScanner, scan_new
 log = logging.getLogger("turnout.edges")
 KEY_AGAIN_S = 30.0
 """A key that was missing or locked is asked for again after this long."""
+COUNTED_AFTER_S = 0.3
+"""From the first call to the tokenizer's being loaded: half a second of work that would else be in that call's way."""
 
 
 class Keys:
@@ -160,7 +162,6 @@ class Counting:
 
     def now(self, texts: tuple[str, ...], model: str) -> Tokens | None:
         if not self.counter.ready:
-            # The first use may hold on a byte bound: loading takes half a second, and nobody waits for it.
             self._load()
             return bytes_bound(texts)
         return self.counter.count_now(texts)
@@ -171,7 +172,8 @@ class Counting:
     def _load(self) -> None:
         if not self._loading:
             self._loading = True
-            asyncio.get_running_loop().run_in_executor(None, self.counter.warm)
+            loop = asyncio.get_running_loop()
+            loop.call_later(COUNTED_AFTER_S, loop.run_in_executor, None, self.counter.warm)
 
 
 def engine_maker(sends: Sends, keys: Keys, embedded: Embedded) -> Callable[[Provider], Engine]:
