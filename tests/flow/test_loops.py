@@ -16,6 +16,10 @@ from tests.support.scene import four_vendors
 from tests.support.script import Script
 from tests.support.shared import shared
 
+from turnout.calls.units import Dialect, Json
+from turnout.wire.codec import codec
+from turnout.wire.dialect import Target
+
 REQUESTS = int(os.environ.get("TURNOUT_RUNAWAY", "300"))
 """Of the trace's 2,327; all of them take a minute."""
 RULES = '[[rule]]\nname = "as asked"\nwhen = "true"\nroute = "high"\n'
@@ -161,3 +165,27 @@ def test_the_same_request_again_and_again_is_a_loop(engine: Engine, serve: Serve
     assert "the same request" in message
     turnout.cli("session", "allow", "s1")
     assert step(turnout, 0, "s1").status == 200
+
+
+@pytest.mark.parametrize("dialect", [Dialect.OPENAI_CHAT, Dialect.ANTHROPIC, Dialect.OPENAI_RESPONSES])
+def test_a_session_stopped_for_its_tool_calls_goes_on_with_a_new_ask(
+    dialect: Dialect, engine: Engine, serve: Serve
+) -> None:
+    """The calls before it stay in the history for good."""
+    turnout = serve(settings=four_vendors(engine.url), rules=RULES)
+    path = {Dialect.ANTHROPIC: "/v1/messages", Dialect.OPENAI_RESPONSES: "/v1/responses"}.get(dialect)
+    messages: list[Json] = [{"role": "user", "content": "Mend the parser."}]
+
+    def called(times: int) -> int:
+        for _ in range(times):
+            id_ = f"t{len(messages)}"
+            named: Json = {"id": id_, "type": "function", "function": {"name": "read", "arguments": "{}"}}
+            messages.append({"role": "assistant", "content": None, "tool_calls": [named]})
+            messages.append({"role": "tool", "tool_call_id": id_, "content": f"as of {id_}"})
+        request = codec(Dialect.OPENAI_CHAT).read_request({"model": "auto", "messages": messages})
+        body = codec(dialect).write_request(request, Target("auto", max_output=99)).body
+        return turnout.ask("POST", path or "/v1/chat/completions", body, headers={"x-session-id": "s1"}).status
+
+    assert [called(11), called(1), called(1)] == [200, 400, 400]
+    messages.append({"role": "user", "content": "Now explain how tides come about, with the moon and the sun."})
+    assert [called(0), called(1), called(10), called(1)] == [200, 200, 200, 400]

@@ -8,6 +8,8 @@ from dataclasses import field
 from turnout.calls.units import Dialect, Family, Housekeeping, Tokens
 from turnout.calls.values import frozen
 
+CALLS_KEPT = 12
+
 
 @frozen
 class Outline:
@@ -36,7 +38,9 @@ class Outline:
     tools: int = 0
     tool_names: tuple[str, ...] = ()
     last_tool_calls: tuple[str, ...] = ()
-    """`name arguments` of the last (at most 12) tool calls in the history, oldest first: the loop guard compares them."""
+    """`name arguments` of the last (at most CALLS_KEPT) tool calls in the history, oldest first: the loop guard compares them."""
+    tool_call_turns: tuple[int, ...] = ()
+    """Which message of the history each of them stands in, from 1 to `turns`: the guard forgets those before a new ask."""
     tool_errors: int = 0
     """Error results among the last 6 tool results."""
     images: int = 0

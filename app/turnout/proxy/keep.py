@@ -49,6 +49,8 @@ def _loop_json(loop: LoopState | None) -> Json:
     return {
         "turns": loop.turns,
         "tools": loop.tool_run,
+        "call_turn": loop.call_turn,
+        "ask_turn": loop.ask_turn,
         "asks": [[one.size, *one.hashes] for one in sketched(loop)],
         "mark": loop.ask_mark,
         "system": loop.system_mark,
@@ -72,6 +74,8 @@ def _loop_of(doc: Json, client: str) -> LoopState | None:
     return LoopState(
         turns=max(0, said_int(doc, "turns")),
         tool_run=max(0, said_int(doc, "tools")),
+        call_turn=max(0, said_int(doc, "call_turn")),
+        ask_turn=max(0, said_int(doc, "ask_turn")),
         asks=tuple(Sketch(array("I", row[1:]), row[0]) for row in rows if row),
         ask_mark=said_int(doc, "mark"),
         system_mark=said_int(doc, "system"),

@@ -7,20 +7,24 @@ it went. The caller keeps the state with the session and never looks inside.
 A state is its session's own and is changed in place (a new one for each of the two changes a call makes took 1,700 of its
 interpreter instructions; in place 300: call_bench --steps). It reads no clock and knows nothing but what it is given.
 
-What counts as a step: a call that is no retry (`x-stainless-retry-count`, or the body that just failed, sent again within
-seconds), no side request of the client's own and no token count. A truly new ask starts everything anew; an ask near-identical
-to an earlier one of the session is a nudge (2,327 of them in 132 s were seen from one agent) and starts nothing.
+What counts as a step: a call that is no retry (a body that came before, with `x-stainless-retry-count` or within seconds of its
+failure), no side request of the client's own and no token count. A truly new ask starts everything anew, tool calls that stand
+before it in the history included; an ask near-identical to an earlier one of the session is a nudge (2,327 of them in 132 s were
+seen from one agent) and starts nothing.
 
 The same request counts once it has been answered and comes again: a hundred copies at the same time are a fan-out, no loop.
 In a session that we only derived (the client named none), calls that stand on the very same history with another last
-message are separate questions, an evaluation say, and not one agent's steps.
+message are separate questions, an evaluation say, and not one agent's steps. In any session a conversation that is opened again
+after minutes without a call is a job by the clock, and starts anew: an agent does not pause.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from zlib import crc32
 
 from turnout.calls.client import Call
+from turnout.calls.outline import CALLS_KEPT, Outline
 from turnout.calls.units import Dialect, Housekeeping, Nanos
 from turnout.calls.values import frozen
 from turnout.errors import LoopRefusal
@@ -35,6 +39,8 @@ RETRY_WITHIN_MS = 30_000
 """Clients' own retries after a failure come within seconds; agents' steps carry another body."""
 INHERITS_WITHIN_MS = 600_000
 SIDE_WITHIN_MS = 60_000
+PAUSE_MS = 300_000
+"""Without a call, after which a session's opening request is asked anew: a check every ten minutes was refused at its fifth."""
 LONG_RUN = 50
 """Turns without a new ask from which a run is watched across a compaction of its conversation."""
 _ASKS_KEPT = 8
@@ -67,7 +73,12 @@ class LoopState:
     """Whether it brought a truly new ask."""
     body: str = ""
     tool_run: int = 0
+    """Tool calls since the last truly new ask that go round, up to the newest one."""
     last_tool_call: str = ""
+    call_turn: int = 0
+    """Where in the history that one stands (`Outline.tool_call_turns`)."""
+    ask_turn: int = 0
+    """Where the last truly new ask stands; 0: behind nothing that is sent now."""
     asks: tuple[Sketch, ...] = ()
     unsketched: str = ""
     """The session's first ask, as long as nothing had to be compared with it: most sessions have no other (40 us)."""
@@ -81,6 +92,7 @@ class LoopState:
     """What the session had spent when the last truly new ask came."""
     system_mark: int = 0
     at_ms: int = 0
+    """When its last call came, or ended."""
     refused_at_ms: int = 0
     client: str = ""
 
@@ -89,24 +101,25 @@ def observe(state: LoopState | None, call: Call, now_ms: int, *, spent: Nanos = 
     """The state with this call in it. `spent` is what the session has cost so far."""
     if state is None:
         state = LoopState(client=call.client.name)
+    elif now_ms - state.at_ms > PAUSE_MS and call.outline.turns <= 1 and not state.refused_at_ms:
+        _start_anew(state, spent)
     state.at_ms, state.step, state.new, state.body = now_ms, False, False, ""
     if not is_work(call):
         return state
     body = state.body = call.body_hash
-    repeat = state.bodies.get(body) if body else None
-    if call.retry > 0 or (repeat is not None and _is_no_step(repeat, now_ms)):
-        return state
     outline = call.outline
+    repeat = state.bodies.get(body) if body else None
+    if repeat is not None and (call.retry > 0 or _is_no_step(repeat, now_ms)):
+        return state
     shape = outline.turns, sum(map(len, outline.texts)) - len(outline.ask)
     if repeat is None and _is_sibling(state, call, shape):
         _begin(state, body)
         return state
-    state.tool_run = _tool_run(state, call) if outline.last_tool_calls else 0
     _take_ask(state, call, spent)
+    _take_tool_calls(state, outline)
     _begin(state, body)
     state.turns += 1
     state.step = True
-    state.last_tool_call = outline.last_tool_calls[-1] if outline.last_tool_calls else ""
     state.shape = shape
     _count_step(state.minute, now_ms // 1000)
     state.system_mark = _mark(outline.system)
@@ -130,6 +143,7 @@ def refused(state: LoopState, now_ms: int) -> LoopState:
 
 def concluded(state: LoopState, body_hash: str, *, ok: bool, now_ms: int) -> LoopState:
     """The call with this body ended; `ok`: it was answered."""
+    state.at_ms = now_ms
     if not body_hash:
         return state
     bodies = state.bodies
@@ -339,8 +353,13 @@ def _take_ask(state: LoopState, call: Call, spent: Nanos) -> None:
         asks = (*before, shown)[-_ASKS_KEPT:]
     state.asks = asks
     state.new = True
-    state.turns, state.bodies, state.refused_at_ms = 0, {}, 0
-    state.spent_before = spent
+    _start_anew(state, spent)
+    state.refused_at_ms, state.tool_run = 0, 0
+    state.ask_turn = call.outline.turns if call.outline.ask_is_last else 0
+
+
+def _start_anew(state: LoopState, spent: Nanos) -> None:
+    state.turns, state.bodies, state.spent_before = 0, {}, spent
 
 
 def sketched(state: LoopState) -> tuple[Sketch, ...]:
@@ -366,17 +385,27 @@ def _count_step(minute: dict[int, int], second: int) -> None:
     minute[second] = minute.get(second, 0) + 1
 
 
-def _tool_run(before: LoopState, call: Call) -> int:
-    """Calls (one at least) at the end of the history that go round: one repeated, or the same two or three in turn three times.
+def _take_tool_calls(state: LoopState, outline: Outline) -> None:
+    """Those since the last truly new ask. The outline keeps the last few; a longer run of one call is carried on from the state."""
+    if outline.turns < state.ask_turn or (outline.turns == state.ask_turn and not outline.ask_is_last):
+        state.ask_turn = 0  # the client has cut its history: what stands there now is what came last
+    calls, turns = outline.last_tool_calls, outline.tool_call_turns
+    if state.ask_turn:
+        calls = calls[bisect_right(turns, state.ask_turn) :]
+    if not calls:
+        state.tool_run, state.last_tool_call = 0, ""
+        return
+    run = _run(calls)
+    if run == CALLS_KEPT and state.last_tool_call == calls[-1] and state.tool_run >= run:
+        run = state.tool_run + (1 if turns[-1] > state.call_turn else 0)
+    state.tool_run, state.last_tool_call, state.call_turn = run, calls[-1], turns[-1]
 
-    The outline keeps the last 12; a longer run of one call is carried on from the state.
-    """
-    calls = call.outline.last_tool_calls
+
+def _run(calls: tuple[str, ...]) -> int:
+    """Calls (one at least) at the end of the history that go round: one repeated, or the same two or three in turn three times."""
     run = 1
     while run < len(calls) and calls[-run - 1] == calls[-1]:
         run += 1
-    if run == len(calls) and before.last_tool_call == calls[-1] and before.tool_run >= run:
-        return before.tool_run + (0 if call.body_hash and call.body_hash in before.bodies else 1)
     for period in (2, 3):
         rounds = 1
         while calls[-period * (rounds + 1) : -period * rounds] == calls[-period:] and period * (rounds + 1) <= len(

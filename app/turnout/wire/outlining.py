@@ -14,7 +14,7 @@ import orjson
 
 from turnout.calls.ask import asks_in, peel
 from turnout.calls.housekeeping import recognise
-from turnout.calls.outline import Outline
+from turnout.calls.outline import CALLS_KEPT, Outline
 from turnout.calls.units import Dialect, Family, Json, Tokens
 from turnout.calls.values import frozen
 from turnout.wire.fields import dump_text
@@ -23,14 +23,15 @@ from turnout.wire.parts import split_data_url
 from turnout.wire.resumed import FRESH, STEP, MessageList, ToolList
 from turnout.wire.words import text_of_file, texts_in
 
-CALLS, ERRORS = 12, 6
-"""How many of the newest tool calls and results an outline tells of."""
+ERRORS = 6
+"""How many of the newest tool results an outline tells of."""
 
 
 class Gatherer:
     """Fed message by message in order; `outline` closes it."""
 
     __slots__ = (
+        "_call_turns",
         "_calls",
         "_errors",
         "_humans",
@@ -58,13 +59,15 @@ class Gatherer:
         self._words: dict[int, str] = {}
         """The same, peeled; empty where a harness wrote all of it."""
         self._calls: list[str] = []
+        self._call_turns: list[int] = []
         self._errors: list[bool] = []
 
     def copy(self) -> "Gatherer":
         self._peel()
         made = Gatherer()
         made.texts, made.system, made._words = self.texts[:], self.system[:], self._words.copy()
-        made._calls, made._errors = self._calls[-CALLS:], self._errors[-ERRORS:]
+        made._calls, made._call_turns = self._calls[-CALLS_KEPT:], self._call_turns[-CALLS_KEPT:]
+        made._errors = self._errors[-ERRORS:]
         made.turns, made.images = self.turns, self.images
         made.cache_marks, made.sealed_by, made.alien = self.cache_marks, self.sealed_by, self.alien
         return made
@@ -114,6 +117,7 @@ class Gatherer:
         text = arguments if isinstance(arguments, str) else dump_text(arguments)
         self.texts.append(text)
         self._calls.append(f"{name} {text}")
+        self._call_turns.append(self.turns)
 
     def add_result(self, text: str, *, error: bool = False) -> None:
         if text:
@@ -162,7 +166,8 @@ class Gatherer:
             texts=(*self.texts, *offered.texts),
             tools=len(offered.names) + len(offered.server),
             tool_names=offered.names,
-            last_tool_calls=tuple(self._calls[-CALLS:]),
+            last_tool_calls=tuple(self._calls[-CALLS_KEPT:]),
+            tool_call_turns=tuple(self._call_turns[-CALLS_KEPT:]),
             tool_errors=sum(self._errors[-ERRORS:]),
             images=self.images,
             thinking=thinking,

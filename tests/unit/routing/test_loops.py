@@ -119,16 +119,76 @@ def test_the_same_tool_call_in_a_row_is_counted_beyond_the_outlines_window() -> 
     admitted = []
     for n in range(1, 25):
         calls = ("read_file {}",) * min(n, 12)
-        of = outline(ASK, ask_is_last=False, turns=2 * n, last_tool_calls=calls)
+        stand = tuple(range(2 * (n - len(calls)) + 2, 2 * n + 1, 2))
+        of = outline(ASK, ask_is_last=False, turns=2 * n, last_tool_calls=calls, tool_call_turns=stand)
         admitted.append(guard.admits(call(of, body_hash=f"b{n}"), NOW_MS + n * 1000))
     assert admitted.index(False) == 19
 
 
 def test_two_tool_calls_in_turn_go_round_too() -> None:
-    of = outline(ASK, ask_is_last=False, last_tool_calls=("edit a", "test") * 6)
+    stand = tuple(range(2, 26, 2))
+    of = outline(ASK, ask_is_last=False, turns=25, last_tool_calls=("edit a", "test") * 6, tool_call_turns=stand)
     assert loops.observe(None, call(of), NOW_MS).tool_run == 12
-    healthy = outline(ASK, ask_is_last=False, last_tool_calls=tuple(f"edit {n}" for n in range(12)))
+    healthy = replace(of, last_tool_calls=tuple(f"edit {n}" for n in range(12)))
     assert loops.observe(None, call(healthy), NOW_MS).tool_run == 1
+
+
+def test_tool_calls_before_a_new_ask_are_none_of_its_loop() -> None:
+    """Also where a person goes on asking, and no tool is called any more; each text's answer is a message of its own."""
+    guard = Guard(Loop(turns=None, same_request=None, same_tool_call=12, per_minute=None))
+    words = ("parser", "kettle", "railway", "harbour", "violin", "glacier", "lantern", "orchard", "compass", "saddle")
+    asks = [f"tell me of the {one} and what it is good for in {one} lands by the {one}" for one in (*words, *words[:4])]
+    for n, ask in enumerate(asks):
+        of = outline(ask, turns=5 + 2 * n, last_tool_calls=("read {}",), tool_call_turns=(2,))
+        assert guard.admits(call(of, body_hash=f"b{n}"), NOW_MS + n * 1000)
+    assert guard.states["s1"].tool_run <= 1
+
+
+def test_a_new_ask_lets_a_session_go_on_that_was_stopped_for_its_tool_calls() -> None:
+    guard = Guard(Loop(turns=None, same_request=None, same_tool_call=12, per_minute=None))
+    same, other = ("read {}",) * 12, "now write the documents for what is there"
+    stand = tuple(range(2, 26, 2))
+    stuck = outline(ASK, ask_is_last=False, turns=25, last_tool_calls=same, tool_call_turns=stand)
+    assert not guard.admits(call(stuck, body_hash="b0"), NOW_MS)
+    asked = outline(other, turns=27, last_tool_calls=same, tool_call_turns=stand)
+    assert guard.admits(call(asked, body_hash="b1"), NOW_MS + 1_000)
+    for n in range(12):
+        stand = (*stand[1:], 28 + 2 * n)
+        step = outline(other, ask_is_last=False, turns=29 + 2 * n, last_tool_calls=same, tool_call_turns=stand)
+        assert guard.admits(call(step, body_hash=f"c{n}"), NOW_MS + 2_000 + n) is (n < 11)
+
+
+def test_a_client_that_cuts_its_history_is_still_seen_calling_the_same_tool() -> None:
+    guard = Guard(Loop(turns=None, same_request=None, same_tool_call=12, per_minute=None))
+    assert guard.admits(call(outline(ASK, turns=20), body_hash="b"), NOW_MS)
+    for n in range(1, 14):
+        stand = tuple(range(21 - 2 * min(n, 10), 20, 2))
+        of = outline(ASK, ask_is_last=False, turns=20, last_tool_calls=("read {}",) * len(stand), tool_call_turns=stand)
+        assert guard.admits(call(of, body_hash=f"b{n}"), NOW_MS + n * 1000)
+    assert guard.states["s1"].tool_run == 10
+
+
+def test_a_header_alone_makes_no_retry() -> None:
+    """A client that says so of every request would never be stopped."""
+    guard = Guard(Loop(turns=5))
+    admitted = [guard.admits(replace(turn(n), retry=1), NOW_MS + n * 1000) for n in range(8)]
+    assert admitted == [True] * 5 + [False] * 3
+
+
+@pytest.mark.parametrize("pause_s", [301, 600, 3_000])
+def test_a_job_by_the_clock_is_no_loop(pause_s: int) -> None:
+    guard = Guard(Loop(turns=5, usd=Nanos(1_000)))
+    asked = call(outline(ASK, turns=1), body_hash="same")
+    assert all(guard.admits(asked, NOW_MS + n * pause_s * 1000, cost=300) for n in range(40))
+
+
+def test_a_pause_does_not_free_a_run_that_was_stopped_nor_one_that_goes_on() -> None:
+    guard = Guard(Loop(turns=3))
+    for n in range(5):
+        guard.admits(turn(n), NOW_MS + n * 1000)
+    assert not guard.admits(call(outline(ASK, turns=1), body_hash="new"), NOW_MS + 900_000)
+    slow = Guard(Loop(turns=3))
+    assert [slow.admits(turn(n + 1), NOW_MS + n * 900_000) for n in range(5)] == [True] * 3 + [False] * 2
 
 
 def test_velocity_counts_a_minute_and_recovers() -> None:
