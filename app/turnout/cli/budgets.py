@@ -208,7 +208,7 @@ def sessions(as_json: AsJson = False) -> None:
         return
     cells = []
     for row in rows:
-        state = "waiting" if row.get("waiting") else str(row.get("stopped") or "live")
+        state = "waiting" if row.get("waiting") else _why_stopped(str(row.get("stopped") or "")) or "live"
         spent = dollars(str(row.get("spent_usd", "0")))
         cells.append(
             [
@@ -217,10 +217,16 @@ def sessions(as_json: AsJson = False) -> None:
                 str(row.get("turns", "")),
                 spent,
                 short(str(row.get("model", "")), 40),
-                short(state, 50),
+                short(state, 70),
             ]
         )
     say(*table(("session", "client", "turns", "spent", "model", "state"), cells, right=(2, 3)))
+
+
+def _why_stopped(said: str) -> str:
+    """A refusal's sentence without what the column says already."""
+    head, mark, why = said.partition("The loop guard stopped this session: ")
+    return f"stopped: {why.rstrip('.')}" if mark and not head else said
 
 
 @session.command("allow")
@@ -240,7 +246,8 @@ def allow(
     if as_json:
         say_json(answer)
     else:
-        say(f"{id_} may go on.")
+        more = f" for {dollars(usd)} more" if usd else f" for {turns} turns more" if turns else ""
+        say(f"{id_} may go on{more}{'; its limit in dollars stays' if turns else ''}.")
 
 
 @session.command("stop")

@@ -81,7 +81,7 @@ def dollars(text: str) -> str:
     value = float(text or 0)
     if value == 0:
         return "$0.00"
-    digits = 2 if abs(value) >= 0.1 else 4 if abs(value) >= 0.001 else 6
+    digits = next((digits for least, digits in ((0.1, 2), (0.001, 4), (0.00001, 6)) if abs(value) >= least), 9)
     return f"-${-value:.{digits}f}" if value < 0 else f"${value:.{digits}f}"
 
 
