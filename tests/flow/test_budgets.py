@@ -57,6 +57,26 @@ def test_credits_left_fall_call_by_call_by_what_each_cost(engine: Engine, serve:
     assert line["renews_at"].endswith("Z")
 
 
+def test_budgets_and_their_credit_are_told_in_lines(engine: Engine, serve: Serve) -> None:
+    engine.say(Script(tokens=Tokens(1_000, 100)))
+    rules = (
+        BY_MODEL + budget('client = "each"', "usd = 1.00") + budget('project = "each"', "tokens = 9000", name="much")
+    )
+    turnout = serve(settings=four_vendors(engine.url), rules=rules)
+    turnout.row(turnout.chat(model="openai/scripted", max_tokens=1_000, headers={"x-turnout-project": "engine"}))
+
+    listed = turnout.cli("budget", "list").splitlines()[1:]
+    raised = turnout.cli("budget", "credit", "client:tester", "--add", "0.50").splitlines()
+
+    assert [line.split()[:7] for line in listed] == [
+        ["cap", "client", "tester", "day", "$0.0028", "$0.00", "$1.00"],
+        ["much", "project", "engine", "day", "1100", "0", "7900"],
+    ]
+    assert "engine 100%" in listed[0]
+    assert raised[0] == "$0.50 added to client:tester."
+    assert raised[1].endswith(": $1.50 left")
+
+
 @pytest.mark.parametrize(
     ("limit", "admitted"),
     [("credits = 2.5", 3), ("calls = 3", 3), ("tokens = 3500", 3)],

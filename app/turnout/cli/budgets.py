@@ -123,28 +123,35 @@ def budgets(as_json: AsJson = False) -> None:
         say("No budget was touched yet. Budgets stand in rules.toml: `turnout rules path`.")
         return
 
-    def amount(row: dict[str, object], key: str) -> str:
-        text = str(row.get(key, ""))
-        return dollars(text) if row.get("unit") == "usd" else text
-
-    def told(who: list[Share]) -> str:
-        said = [f"{short(one.name, 24)} {one.share:.0%}" for one in who[:4]]
-        return ", ".join(said) + (f" and {len(who) - 4} more" if len(who) > 4 else "")
-
     head = ("budget", "of", "per", "used", "held", "left", "limit", "who", "waiting", "key")
     cells = [
         [
             str(row.get("budget", "")),
             f"{row.get('scope', '')} {row.get('who', '')}".strip(),
             str(row.get("per", "")),
-            *(amount(row, key) for key in ("used", "held", "left", "limit")),
-            told(who),
+            *(_amount(row, key) for key in ("used", "held", "left", "limit")),
+            _told(who),
             str(row.get("waiting") or ""),
             str(row.get("key", "")),
         ]
         for row, who in zip(rows, used, strict=True)
     ]
     say(*table(head, cells, right=(3, 4, 5, 6)))
+
+
+def _amount(row: dict[str, object], key: str) -> str:
+    text = str(row.get(key, ""))
+    return dollars(text) if row.get("unit") == "usd" else text
+
+
+def _told(who: "list[Share]") -> str:
+    said = [f"{short(one.name, 24)} {one.share:.0%}" for one in who[:4]]
+    return ", ".join(said) + (f" and {len(who) - 4} more" if len(who) > 4 else "")
+
+
+def _left(row: dict[str, object]) -> str:
+    unit = "" if row.get("unit") == "usd" else f" {row.get('unit')}"
+    return f"{row['key']}: {_amount(row, 'left')}{unit} left"
 
 
 @budget.command("credit")
@@ -163,7 +170,9 @@ def credit(
         if as_json:
             say_json(answer)
         else:
-            say(f"{dollars(add)} added to {scope}.")
+            raised = answer.get("keys")
+            keys = raised if isinstance(raised, list) else []
+            say(f"{dollars(add)} added to {scope}.", *(_left(row) for row in client.budgets() if row["key"] in keys))
         return
     names = ("key", "budget")
     rows = [
@@ -177,9 +186,7 @@ def credit(
     if as_json:
         say_json({"budgets": [amounts(row) for row in rows]})
         return
-    for row in rows:
-        left = dollars(str(row["left"])) if row.get("unit") == "usd" else f"{row['left']} {row.get('unit')}"
-        say(f"{row['key']}: {left} left")
+    say(*(_left(row) for row in rows))
 
 
 @budget.command("release")

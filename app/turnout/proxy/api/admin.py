@@ -349,4 +349,7 @@ def money(text: str) -> Nanos:
         raise BadRequestError(f"{str(text)[:20]!r} is no amount of dollars", hint="Write it like 2.50.") from None
     if not value.is_finite() or not 0 <= value <= 1_000_000:
         raise BadRequestError("the amount must be between 0 and 1,000,000 dollars")
-    return Nanos(int(value * 1_000_000_000))
+    nanos = value * 1_000_000_000
+    if nanos % 1:
+        raise BadRequestError(f"{text[:20]!r} is finer than a billionth of a dollar", hint="Write it like 2.50.")
+    return Nanos(int(nanos))
