@@ -39,6 +39,15 @@ def test_what_is_missing_of_the_output_is_added_and_a_cached_prompt_stays_cheap(
     assert booked.charged == cost(reported, PRICE) + 95 * 8_000
 
 
+@pytest.mark.parametrize(("reported", "lacking"), [(used(40, 0), 9 * 8_000), (used(0, 9), 40 * 2_000)])
+def test_t19_a_figure_that_is_zero_for_what_came_is_doubted_however_little_that_was(
+    reported: Usage, lacking: int
+) -> None:
+    booked = settle(reported, Counted(Tokens(40), Tokens(9)), PRICE)
+    assert booked.disputed
+    assert booked.charged == cost(reported, PRICE) + lacking
+
+
 def test_a_byte_bound_is_no_reason_to_doubt_a_smaller_report() -> None:
     booked = settle(used(10, 100), Counted(Tokens(1_000), Tokens(0), exact_prompt=False), PRICE)
     assert not booked.disputed
@@ -80,6 +89,8 @@ def test_t19_no_report_ever_makes_spend_negative_or_absurd(reported: Usage) -> N
         (used(5, 1), 25_000, True, True),
         (used(5, 100), 500, False, False),
         (used(5, 1), 5_000, False, True),
+        (used(5, 1), 1_600, False, True),
+        (used(5, 1), 900, False, False),
     ],
 )
 def test_output_is_counted_here_when_the_report_does_not_fit_what_came(

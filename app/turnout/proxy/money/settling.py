@@ -63,7 +63,7 @@ def doubtful(reported: Usage | None, size: int, *, streamed: bool) -> bool:
     if reported is None or not plausible(reported):
         return True
     produced = reported.output + reported.reasoning
-    return produced == 0 or size > 4_096 + produced * (600 if streamed else 16)
+    return produced == 0 or size > (4_096 + produced * 600 if streamed else 1_024 + produced * 16)
 
 
 def settle(reported: Usage | None, counted: Counted, price: Price | None, *, final: bool = True) -> Settled:
@@ -81,16 +81,20 @@ def settle(reported: Usage | None, counted: Counted, price: Price | None, *, fin
     if prompt == 0 and counted.prompt > 0 and produced == 0 and counted.output > 0:
         return _as_counted(counted, rate, disputed=True)
     paid = cost(reported, rate)
-    unsaid = counted.prompt - prompt if counted.exact_prompt and counted.prompt >= 64 else 0
-    unsaid = unsaid if unsaid > prompt else 0
-    untold = counted.output - produced if counted.output >= 64 else 0
-    untold = untold if untold > produced else 0
+    unsaid = _missing(counted.prompt, prompt) if counted.exact_prompt else 0
+    untold = _missing(counted.output, produced)
     if unsaid or untold:
         # Only what is missing is added: a prompt that was read from a cache stays as cheap as it was reported.
         larger = cost(reported + Usage(uncached=Tokens(unsaid), output=Tokens(untold)), rate)
         return Settled(reported, paid, Nanos(max(paid, larger)), disputed=True)
     most = TIMES * counted.prompt + UNSEEN if counted.exact_prompt and counted.whole_prompt else ABSURD
     return Settled(reported, paid, paid, disputed=prompt > most)
+
+
+def _missing(counted: int, told: int) -> int:
+    """What a figure lacks of our count, when that is more than tokenizers differ by. Of few tokens only none at all says something."""
+    lacking = counted - told
+    return lacking if lacking > told and (counted >= 64 or not told) else 0
 
 
 def _as_counted(counted: Counted, rate: Price, *, disputed: bool) -> Settled:

@@ -47,7 +47,8 @@ def usage_of(doc: Json) -> Usage:
     if type(doc) is not dict:
         return Usage()
     prompt, output, total = said_ints(doc, "prompt_tokens", "completion_tokens", "total_tokens")
-    beyond = total - prompt - output
+    # A lone total says nothing of what is in it.
+    beyond = total - prompt - output if prompt and "completion_tokens" in doc else 0
     inside, made = doc.get("prompt_tokens_details"), doc.get("completion_tokens_details")
     cached = written = reasoning = 0
     if inside is not None:
