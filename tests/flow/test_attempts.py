@@ -96,6 +96,7 @@ def test_i07_what_an_engine_may_have_billed_is_sent_to_no_other(
     assert len(engine.calls) == 1
     assert len(row.attempts) == 1
     assert row.status is Status.FAILED
+    assert row.error == row.attempts[0].error != ""
     if not row.attempts[0].status.startswith("status_"):
         # The prompt was read, so it was billed: it is charged from our own count.
         assert row.cost > 0

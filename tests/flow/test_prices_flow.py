@@ -81,6 +81,8 @@ def test_an_unknown_cloud_model_is_unpriced_and_never_free(engine: Engine, turno
     row = turnout.row(turnout.chat(model=model, max_tokens=500))
     assert row.unpriced
     assert row.cost > 0
+    # Nothing is known to be saved or lost by it: the sum of what was saved must not fall by a guess.
+    assert row.baseline == row.cost
     assert "unpriced" in turnout.cli("calls", "--last", "1")
 
 

@@ -37,10 +37,12 @@ class Progress:
     settled: Settled | None = None
     """Of the last attempt."""
     spent: Nanos = Nanos(0)
-    """By all attempts, like `usage`."""
+    """By all attempts, like what follows."""
     usage: Usage = NO_TOKENS
+    estimated: bool = False
+    disputed: bool = False
     baseline: Nanos | None = None
-    """What the asked model would have cost, with its cache reads, once that is known of `usage`; None: not yet, or it has no price."""
+    """What the asked model would have cost, with its cache reads; None: not yet known, or it has no price."""
     price: Price | None = None
     """That the only attempt was billed at; None: there were more, or none was billed."""
     error: TurnoutError | None = None
@@ -116,6 +118,9 @@ class Booking:
             row.error, row.code = _written(exchange, error.message), error.code
             if isinstance(error, Refusal) and progress.decided is None:
                 row.reason, row.rule = error.message[:300], refused_by(error)
+        elif row.status is Status.FAILED and row.attempts:
+            # It was told inside the stream that had begun.
+            row.error = row.attempts[-1].error
         if step is None or progress.decided is None:
             return row
         candidate, decided = step.candidate, progress.decided
@@ -126,13 +131,14 @@ class Booking:
         if settled is None or progress.last is None:
             return row
         seen = progress.last.seen
-        row.cost, row.disputed = progress.spent, settled.disputed
-        row.estimated = settled.estimated and seen.status in BILLED
+        row.cost, row.disputed, row.estimated = progress.spent, progress.disputed, progress.estimated
         if exchange.own:
             # A call of our own would not have been made at all.
             row.overhead = progress.spent
         else:
-            row.baseline = self.baseline(progress) or Nanos(0)
+            baseline = self.baseline(progress)
+            # Where there is no price to compare with, nothing is known to be saved or lost.
+            row.baseline = progress.spent if baseline is None else baseline
             fast = state.worth.fast_price()
             row.all_fast = at_price(fast, progress) if fast is not None else Nanos(0)
         if candidate.sovereign:
@@ -181,6 +187,10 @@ class Booking:
         progress.price = price if not earlier else None
         progress.spent = Nanos(progress.spent + settled.charged)
         progress.usage = progress.usage + settled.usage if earlier else settled.usage
+        if settled.estimated:
+            progress.estimated = True
+        if settled.disputed:
+            progress.disputed = True
         if seen.status == "ok":
             state.learn(candidate, settled, decided)
 
@@ -218,10 +228,12 @@ def seen_text(seen: Seen, *, streamed: bool) -> str:
 
 
 def at_price(price: Price, progress: Progress) -> Nanos:
-    """What all that was used would have cost at this price: known where it is the one that was paid."""
-    if price is progress.price and progress.settled is not None:
-        return progress.settled.cost
-    return cost(progress.usage, price)
+    """What the last attempt would have cost at this price, for another model would not have failed before it: known where it is the
+    one that was paid."""
+    settled = progress.settled
+    if settled is None:
+        return Nanos(0)
+    return settled.cost if price is progress.price else cost(settled.usage, price)
 
 
 def _written(exchange: Exchange, said: str) -> str:
