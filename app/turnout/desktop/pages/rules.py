@@ -17,15 +17,14 @@ from turnout.desktop import text as words
 from turnout.desktop.commands import Doc
 from turnout.desktop.desk import Desk
 from turnout.desktop.models import rulesdoc
-from turnout.desktop.models.merge import merged
-from turnout.desktop.models.preview import Preview, edited, preview, tried
+from turnout.desktop.models.ruledraft import Came, RuleDraft
 from turnout.desktop.models.rulesfile import read_rules_text, save_rules_text
 from turnout.desktop.pages.page import Page
 from turnout.desktop.pages.ruleform import RuleForm
 from turnout.desktop.pages.rulelist import RuleList
-from turnout.desktop.pages.rulepreview import PreviewCard, TryCard
 from turnout.desktop.pages.rulesignals import SignalsCard
 from turnout.desktop.pages.ruletext import RuleText
+from turnout.desktop.pages.ruletrials import RuleTrials
 from turnout.desktop.text import tr
 from turnout.desktop.theme import px
 from turnout.desktop.widgets import (
@@ -45,15 +44,9 @@ from turnout.desktop.widgets import (
     row,
     section,
 )
-from turnout.errors import SettingsError, TurnoutError
+from turnout.errors import TurnoutError
 from turnout.routing.rulefile import Checked, check_rules
-from turnout.settings.atomic import replace_file
 from turnout.settings.files import read_settings
-
-LAST = 500
-"""Calls the preview replays: about a second of work."""
-KEPT = 200
-"""Steps of undo."""
 
 
 class Rules(Page):
@@ -65,17 +58,11 @@ class Rules(Page):
         self.save = Button(tr("Save"), look="main", tip="Ctrl+S")
         super().__init__(desk, self.state, None, self.undo, self.redo, self.view, self.save)
         self._path: Path = desk.places.rules
-        self._saved = ""
-        self._draft = ""
-        self._past: list[str] = []
-        self._future: list[str] = []
+        self.draft = RuleDraft()
         self._checked = Checked(None)
         self._current = 0
         self._models: Sequence[str] = ()
-        self._theirs: str | None = None
-        self._in_force: Preview | None = None
-        """The saved rules' replay, which an edit is compared with; None: to be asked for."""
-        self._replayed: Preview | None = None
+        self.trials = RuleTrials(desk, self, self.draft, self.failed)
         self._build()
         self.view.chosen.connect(self._view_chosen)
         self.undo.clicked.connect(self.go_back)
@@ -88,7 +75,7 @@ class Rules(Page):
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(450)
-        self._rest.timeout.connect(self._ask_preview)
+        self._rest.timeout.connect(self.trials.again)
         self._watch = QFileSystemWatcher(self)
         self._watch.fileChanged.connect(lambda _: self._look())
         self._watch.directoryChanged.connect(lambda _: self._look())
@@ -150,10 +137,8 @@ class Rules(Page):
         self.stack = QStackedWidget()
         self.stack.addWidget(Scroll(inside))
         self.stack.addWidget(text_card)
-        self.preview = PreviewCard()
+        self.preview, self.try_card = self.trials.preview, self.trials.try_card
         self.preview.opened.connect(lambda call: self.desk.act("open", f"calls/{call}"))
-        self.try_card = TryCard()
-        self.try_card.asked.connect(self._try)
         right = QWidget()
         right.setObjectName("clear")
         right.setLayout(column(self.preview, self.try_card, None, spacing=14))
@@ -200,88 +185,77 @@ class Rules(Page):
     def _read(self, found: str) -> None:
         if str(self._path) not in self._watch.files():
             self._watch.addPath(str(self._path))  # a file that was replaced is another one to the watcher
-        if found == self._saved:
+        if found == self.draft.saved:
             return
         self._flush()
-        if self.dirty and found != self._draft:
-            both = merged(self._saved, self._draft, found)
-            if both is None:
-                self._theirs = found
-                self.note.ask(
-                    tr(
-                        "rules.toml was changed outside, where you changed it too. Your draft is kept until you decide."
-                    ),
-                    (tr("Take the file"), self._take_theirs),
-                    (tr("Keep my draft"), self._keep_mine),
-                )
-                return
-            self._saved, self._theirs, self._in_force = found, None, None
-            self._set(both)
-            self.note.say(tr("rules.toml was changed outside: that change and your draft are both here now."), "info")
+        before = self.draft.text
+        came = self.draft.file_reads(found)
+        if came is Came.CLASH:
+            self.note.ask(
+                tr("rules.toml was changed outside, where you changed it too. Your draft is kept until you decide."),
+                (tr("Take the file"), self._take_theirs),
+                (tr("Keep my draft"), self._keep_mine),
+            )
             return
-        first = not self._saved and not self._draft
-        self._saved, self._theirs, self._in_force = found, None, None
-        self._set(found, remember=not first)
+        self.trials.forget()
+        self._became(before)
+        if came is Came.MERGED:
+            self.note.say(tr("rules.toml was changed outside: that change and your draft are both here now."), "info")
 
     def _take_theirs(self) -> None:
-        if self._theirs is not None:
-            self._saved, theirs, self._theirs = self._theirs, self._theirs, None
+        if self.draft.theirs is not None:
+            before = self.draft.text
+            self.draft.take_theirs()
             self.note.say("")
-            self._set(theirs)
+            self._became(before)
 
     def _keep_mine(self) -> None:
-        """Saving writes the draft then; what stood in the file is one step back in the history."""
-        if self._theirs is not None:
-            self._saved, self._theirs, self._in_force = self._theirs, None, None
-            self._past = [*self._past[-KEPT + 1 :], self._saved]
+        if self.draft.keep_mine():
+            self.trials.forget()
             self.note.say(tr("Your draft is kept. Saving replaces the file; Undo shows what stood there."), "info")
             self._show_state()
             self._rest.start()
 
-    @property
-    def dirty(self) -> bool:
-        return self._draft != self._saved
-
     # -- the draft
 
-    def _set(self, draft: str, *, remember: bool = True) -> None:
-        if draft == self._draft:
-            self._show()
-            return
-        if remember:
-            self._past = [*self._past[-KEPT + 1 :], self._draft]
-            self._future.clear()
-        self._draft = draft
+    def _set(self, draft: str) -> None:
+        before = self.draft.text
+        self.draft.set(draft)
+        self._became(before)
+
+    def _became(self, before: str) -> None:
+        """Shown; checked and tried out when it is not what it was."""
         self._show()
-        self._check()
+        if self.draft.text != before:
+            self._check()
 
     def go_back(self) -> None:
         self._flush()
-        if self._past:
-            self._future.append(self._draft)
-            self._set(self._past.pop(), remember=False)
+        before = self.draft.text
+        self.draft.go_back()
+        self._became(before)
 
     def go_forward(self) -> None:
         self._flush()
-        if self._future:
-            self._past.append(self._draft)
-            self._set(self._future.pop(), remember=False)
+        before = self.draft.text
+        self.draft.go_forward()
+        self._became(before)
 
     def add_rule(self) -> None:
         self.form.flush()
-        self._current, row = rulesdoc.fresh(self._draft, tr("a new rule"))
-        self._set(rulesdoc.added(self._draft, self._current, row))
+        self._current, row = rulesdoc.fresh(self.draft.text, tr("a new rule"))
+        self._set(rulesdoc.added(self.draft.text, self._current, row))
         self.form.focus_name()
 
     def _moved(self, start: int, end: int) -> None:
         self.form.flush()
         self._current = end
-        self._set(rulesdoc.moved(self._draft, start, end))
+        self._set(rulesdoc.moved(self.draft.text, start, end))
 
     def _removed(self, index: int) -> None:
         self.form.flush()
         self._current = max(0, index - 1)
-        self._set(rulesdoc.removed(self._draft, index))
+        self._set(rulesdoc.removed(self.draft.text, index))
 
     def _chosen(self, index: int) -> None:
         self.form.flush()
@@ -290,14 +264,14 @@ class Rules(Page):
 
     def _form_changed(self, fields: object) -> None:
         if isinstance(fields, dict):
-            self._set(rulesdoc.changed(self._draft, self._current, fields))
+            self._set(rulesdoc.changed(self.draft.text, self._current, fields))
 
     def _text_edited(self, draft: str) -> None:
         self._set(draft)
 
     def _signal_wanted(self, name: str, definition: str) -> None:
         try:
-            draft = rulesdoc.with_signal(self._draft, name, definition)
+            draft = rulesdoc.with_signal(self.draft.text, name, definition)
         except ValueError:
             self.signals.judge(good=False)
             return
@@ -307,8 +281,8 @@ class Rules(Page):
     # -- showing
 
     def _show(self) -> None:
-        rows = rulesdoc.rules(self._draft)
-        wrong = [rulesdoc.rule_at(self._draft, error.line) for error in self._checked.errors]
+        rows = rulesdoc.rules(self.draft.text)
+        wrong = [rulesdoc.rule_at(self.draft.text, error.line) for error in self._checked.errors]
         self._current = min(self._current, max(0, len(rows) - 1))
         self.list.show_rules(rows, wrong, self._current)
         self.list.setVisible(bool(rows))
@@ -316,26 +290,26 @@ class Rules(Page):
         # The list shows every rule up to ten; the page scrolls, not a box within it.
         self.list.setFixedHeight(px(52) * min(max(len(rows), 1), 10) + px(6))
         self.editor.setVisible(bool(rows))
-        self.text.show_text(self._draft)
+        self.text.show_text(self.draft.text)
         self._show_form()
         self._show_signals()
         self._show_state()
 
     def _show_form(self) -> None:
-        rows = rulesdoc.rules(self._draft)
+        rows = rulesdoc.rules(self.draft.text)
         if not rows:
             return
-        self.form.set_choices(self._models, [one.name for one in rulesdoc.signals(self._draft)])
+        self.form.set_choices(self._models, [one.name for one in rulesdoc.signals(self.draft.text)])
         self.form.show_rule(rows[self._current])
         messages: dict[str, str] = {}
         for error in self._checked.errors:
-            if rulesdoc.rule_at(self._draft, error.line) != self._current:
+            if rulesdoc.rule_at(self.draft.text, error.line) != self._current:
                 continue
-            messages.setdefault(_key_at(self._draft, error.line), words.one_line(f"{error.bare} {error.hint}", 300))
+            messages.setdefault(_key_at(self.draft.text, error.line), words.one_line(f"{error.bare} {error.hint}", 300))
         self.form.show_wrong(messages)
 
     def _show_signals(self) -> None:
-        found = rulesdoc.signals(self._draft)
+        found = rulesdoc.signals(self.draft.text)
         self.text.set_words([*(one.name for one in found), "and", "or", "not", "true"])
         self.signals.show_signals(found)
 
@@ -343,13 +317,13 @@ class Rules(Page):
         errors = len(self._checked.errors)
         if errors:
             repill(self.state, words.plural(errors, "{n} error", "{n} errors"), "bad")
-        elif self.dirty:
+        elif self.draft.dirty:
             repill(self.state, tr("Not saved"), "warn")
         else:
             repill(self.state, tr("In force"), "good")
-        self.save.setEnabled(self.dirty and not errors)
-        self.undo.setEnabled(bool(self._past))
-        self.redo.setEnabled(bool(self._future))
+        self.save.setEnabled(self.draft.dirty and not errors)
+        self.undo.setEnabled(self.draft.can_go_back)
+        self.redo.setEnabled(self.draft.can_go_forward)
 
     def _flush(self) -> None:
         """What is typed and not yet taken over, is."""
@@ -365,7 +339,7 @@ class Rules(Page):
     # -- checking and trying
 
     def _check(self) -> None:
-        draft = self._draft
+        draft = self.draft.text
         self.desk.pool.run(
             lambda: check_rules(draft, (), self._path.name),
             lambda got: self._judged(got, draft),
@@ -375,9 +349,10 @@ class Rules(Page):
         self._rest.start()
 
     def _judged(self, checked: Checked, draft: str) -> None:
-        if draft != self._draft:
+        if draft != self.draft.text:
             return
         self._checked = checked
+        self.trials.broken = bool(checked.errors)
         self.text.show_errors(checked.errors)
         clear(self.errors)
         clear(self.form_errors)
@@ -396,7 +371,7 @@ class Rules(Page):
 
     def _go_to(self, line: int) -> None:
         """To the rule that holds the line; what stands in none is shown in the text."""
-        at = rulesdoc.rule_at(self._draft, line)
+        at = rulesdoc.rule_at(self.draft.text, line)
         if at >= 0:
             self._current = at
             self._show()
@@ -405,99 +380,16 @@ class Rules(Page):
         self._view_chosen("text")
         self.text.go_to(line)
 
-    def _ask_preview(self) -> None:
-        if self._checked.errors:
-            self.preview.say(tr("There is something to mend first."))
-            return
-        self.preview.wait()
-        self._replay(self._draft, self._previewed)
-        if self.dirty and self._in_force is None:
-            self._replay(self._saved, self._replayed_in_force)
-        self.try_card.again()
-
-    def _replay(self, rules: str, done: Callable[[Preview], None]) -> None:
-        which = "draft" if rules == self._draft else "saved"
-
-        def ask(path: Path) -> None:
-            self.desk.commands.ask(
-                ["rules", "replay", "--last", str(LAST), "--rules", str(path)],
-                lambda doc: self._if_still(which, rules, doc, done),
-                lambda error: self.preview.say(words.one_line(error.said, 300)),
-                key=f"replay-{which}",
-                owner=self,
-            )
-
-        self._with_file(f"{which}-rules.toml", rules, ask)
-
-    def _if_still(self, which: str, rules: str, doc: Doc, done: Callable[[Preview], None]) -> None:
-        if rules == (self._draft if which == "draft" else self._saved):
-            done(preview(doc))
-
-    def _replayed_in_force(self, found: Preview) -> None:
-        self._in_force = found
-        self._show_preview()
-
-    def _previewed(self, found: Preview) -> None:
-        self._replayed = found
-        if not self.dirty:
-            self._in_force = found
-        self._show_preview()
-
-    def _show_preview(self) -> None:
-        found = self._replayed
-        if found is None:
-            return
-        if not found.calls:
-            self.preview.say(tr("There are no calls yet to compare with."))
-        elif not found.replayed:
-            self.preview.say(tr("None of the last calls can be judged: no text is kept, and they were never graded."))
-        elif not self.dirty:
-            self.preview.show_preview(found)
-        elif self._in_force is not None:
-            self.preview.show_preview(edited(found, self._in_force))
-
     def ledger_changed(self) -> None:
-        self._in_force = None  # other calls are the last ones now
-
-    def _try(self, prompt: str) -> None:
-        if self._checked.errors:
-            self.try_card.say(tr("There is something to mend first."))
-            return
-        self.try_card.say(tr("Asking…"))
-
-        def ask(path: Path) -> None:
-            # Through stdin: a prompt in the arguments would stand in the process list.
-            self.desk.commands.ask(
-                ["rules", "explain", "-", "--rules", str(path)],
-                lambda doc: self.try_card.show_tried(tried(doc)),
-                lambda error: self.try_card.say(words.one_line(error.said, 300)),
-                stdin=prompt,
-                key="explain",
-                owner=self,
-            )
-
-        self._with_file("try-rules.toml", self._draft, ask)
-
-    def _with_file(self, name: str, rules: str, then: Callable[[Path], None]) -> None:
-        """Commands read rules from a file; it is written in the pool."""
-        path = self.desk.places.run / name
-
-        def write() -> Path:
-            try:
-                replace_file(path, rules.encode())
-            except OSError as error:
-                raise SettingsError(f"cannot be written: {error.strerror}", file=name) from error
-            return path
-
-        self.desk.pool.run(write, then, self.failed, owner=self)
+        self.trials.forget()
 
     # -- saving
 
     def save_draft(self) -> None:
         self._flush()
-        if not self.dirty:
+        if not self.draft.dirty:
             return
-        draft, base, path = self._draft, self._saved, self._path
+        draft, base, path = self.draft.text, self.draft.saved, self._path
         self.save.setEnabled(False)
         self.desk.pool.run(
             lambda: save_rules_text(path, draft, base),
@@ -515,10 +407,9 @@ class Rules(Page):
             self._read(there)
             self._show_state()
             return
-        self._saved = draft
-        self._in_force = self._replayed
+        self.draft.saved = draft
         self._show_state()
-        self._show_preview()
+        self.trials.saved()
         self.note.say(tr("Saved. The next call is decided by these rules."), "good")
         self.desk.pool.run(
             lambda: self.desk.link.client().reload(), lambda _: self.desk.feed.hurry(), lambda _: None, owner=self
@@ -528,7 +419,7 @@ class Rules(Page):
         )
 
     def _probed(self, draft: str, doc: Doc) -> None:
-        if self._theirs is not None or self._saved != draft:
+        if self.draft.theirs is not None or self.draft.saved != draft:
             return  # the file changed meanwhile: what is said about that matters more
         broken = [str(one) for one in doc.get("probes_failed", ())]
         if broken:
