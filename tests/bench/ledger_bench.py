@@ -25,8 +25,9 @@ from pathlib import Path
 from turnout.calls.record import Attempt, CallRecord
 from turnout.calls.units import Grade, Nanos, Status, Tier, Tokens
 from turnout.calls.usage import Usage
+from turnout.ledger.callfilter import CallFilter
 from turnout.ledger.entries import write_settled
-from turnout.ledger.reader import CallFilter, Reader
+from turnout.ledger.reader import Reader
 from turnout.ledger.schema import connect
 from turnout.ledger.writer import Writer
 

@@ -8,7 +8,7 @@ from turnout.calls.units import Grade, Nanos, Status, Tier
 from turnout.calls.usage import FREE, cost
 from turnout.cli.output import clock, dollars, short, table
 from turnout.errors import SettingsError
-from turnout.ledger.reader import CallFilter
+from turnout.ledger.callfilter import CallFilter
 from turnout.ledger.rows import rfc3339, usd
 from turnout.routing.conversation import Graded, by_difficulty
 from turnout.routing.rules import Grades

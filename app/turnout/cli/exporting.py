@@ -66,7 +66,7 @@ def export(
 
 def _pages(reader: "Reader", since_ms: int, until_ms: int) -> "Iterator[CallRecord]":
     """Newest first as the index has them: short reads, so that a long export never holds up a checkpoint."""
-    from turnout.ledger.reader import CallFilter
+    from turnout.ledger.callfilter import CallFilter
 
     where = CallFilter(since_ms=since_ms, until_ms=until_ms)
     before: tuple[int, str] | None = None

@@ -193,7 +193,8 @@ def _from_ledger(here: "World") -> "tuple[list[Label], dict[str, int]]":
     what a cheap one had done), side-by-side checks, what the user said of a cheap answer to a dear call (`audit verdict`),
     and what the newest calls tell by themselves (`routing.ownlabels`)."""
     from turnout.calls.units import Tier
-    from turnout.ledger.reader import CallFilter, Reader
+    from turnout.ledger.callfilter import CallFilter
+    from turnout.ledger.reader import Reader
     from turnout.routing.calibration import Label
     from turnout.routing.ownlabels import own_labels
 

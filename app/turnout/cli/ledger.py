@@ -21,7 +21,8 @@ def register(app: typer.Typer) -> None:
 
 def _records(last: int, **where: str) -> "list[CallRecord]":
     from turnout.cli.reach import own_paths
-    from turnout.ledger.reader import CallFilter, Reader
+    from turnout.ledger.callfilter import CallFilter
+    from turnout.ledger.reader import Reader
 
     reader = Reader(own_paths().ledger)
     try:

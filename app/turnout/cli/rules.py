@@ -309,7 +309,8 @@ def replay(
     """What rules would have done to past calls, next to a random routing of the same cost."""
     from turnout.calls.units import Tier
     from turnout.cli.world import world
-    from turnout.ledger.reader import CallFilter, Reader
+    from turnout.ledger.callfilter import CallFilter
+    from turnout.ledger.reader import Reader
     from turnout.proxy.edges import Zone
     from turnout.routing.replay import replay as replayed
 

@@ -12,7 +12,8 @@ from turnout.calls.record import CallRecord
 from turnout.calls.units import Status, Tier
 
 if TYPE_CHECKING:  # the reader loads orjson and sqlite3 when the first question comes, not when the tray starts
-    from turnout.ledger.reader import CallFilter, DayStack, SpendRow
+    from turnout.ledger.callfilter import CallFilter
+    from turnout.ledger.reader import DayStack, SpendRow
 
 DIMENSIONS = ("tier", "model", "client", "developer", "department", "project")
 """What spend can be split by."""
@@ -221,7 +222,7 @@ def fits(search: Search, call: CallRecord) -> bool:
 
 
 def _filter(search: Search) -> "CallFilter":
-    from turnout.ledger.reader import CallFilter
+    from turnout.ledger.callfilter import CallFilter
 
     return CallFilter(
         text=search.text,

@@ -15,34 +15,19 @@ from pathlib import Path
 import orjson
 
 from turnout.calls.record import Attempt, CallRecord
-from turnout.calls.units import Json, Nanos, Status, Tokens
+from turnout.calls.units import Json, Nanos, Tokens
 from turnout.errors import LedgerError
 from turnout.ledger import bodies
+from turnout.ledger.callfilter import CallFilter
 from turnout.ledger.rows import COLUMNS, Value, attempt_of, held_of, record_of
 from turnout.ledger.schema import VERSION, NewerLedgerError
 from turnout.ledger.spans import Spans, day_of, hours, spans_of
 
 _ALL = ", ".join(COLUMNS)
-_UNUSUAL = frozenset(status.value for status in Status if status is not Status.SETTLED)
 _ROUGHLY = 200_000
 """From so many calls on, their number is told by their row ids: counting ten million takes 0.4 s, and 7 s from a cold disk."""
 FULL_NAME = "provider/model"
 BY = ("tier", "model", "provider", "client", "developer", "department", "project")
-
-
-@dataclass(frozen=True, slots=True)
-class CallFilter:
-    """Empty fields do not filter; `text` looks into client, model, rule, reason, session and project."""
-
-    text: str = ""
-    tier: str = ""
-    client: str = ""
-    status: str = ""
-    """One, or several with commas between."""
-    session: str = ""
-    model: str = ""
-    since_ms: int = 0
-    until_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -180,7 +165,7 @@ class Reader:
 
         `skip` passes over that many more, by the index alone: how a table jumps into the middle of a million rows.
         """
-        clauses, values = _where(where or CallFilter())
+        clauses, values = (where or CallFilter()).clauses()
         if before is not None:
             clauses.append("(at_ms < ? OR (at_ms = ? AND id < ?))")
             values += [before[0], before[0], before[1]]
@@ -277,7 +262,7 @@ class Reader:
 
     def count(self, where: CallFilter | None = None, ceiling: tuple[int, str] | None = None) -> int:
         """How many calls, from `ceiling` (at_ms, id; included) downwards where there is one."""
-        clauses, values = _where(where or CallFilter())
+        clauses, values = (where or CallFilter()).clauses()
         if ceiling is not None:
             clauses.append("(at_ms, id) <= (?, ?)")
             values += ceiling
@@ -459,34 +444,6 @@ def _column(by: str) -> str:
     if by not in BY:
         raise ValueError(f"{by!r} is no dimension")
     return by
-
-
-def _where(where: CallFilter) -> tuple[list[str], list[Value]]:
-    clauses: list[str] = []
-    values: list[Value] = []
-    if where.status in _UNUSUAL:
-        # A literal of our own, not a parameter: only so does SQLite see that the partial index holds them all.
-        clauses.append(f"status = '{where.status}' AND status <> 'settled'")
-    elif where.status:
-        some = where.status.split(",")
-        clauses.append(f"status IN ({','.join('?' * len(some))})")
-        values += some
-    for name in ("tier", "client", "session", "model"):
-        if getattr(where, name):
-            clauses.append(f"{name} = ?")
-            values.append(getattr(where, name))
-    if where.since_ms:
-        clauses.append("at_ms >= ?")
-        values.append(where.since_ms)
-    if where.until_ms:
-        clauses.append("at_ms < ?")
-        values.append(where.until_ms)
-    if where.text:
-        like = "%" + where.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        names = ("client", "model", "asked_model", "rule", "reason", "session", "project", "id")
-        clauses.append("(" + " OR ".join(f"{name} LIKE ? ESCAPE '\\'" for name in names) + ")")
-        values += [like] * len(names)
-    return clauses, values
 
 
 def _attempts(db: sqlite3.Connection, ids: list[Value]) -> dict[str, tuple[Attempt, ...]]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from tests.unit.ledger.made import DAY
 
-from turnout.ledger.reader import CallFilter, Reader
+from turnout.ledger.callfilter import CallFilter
+from turnout.ledger.reader import Reader
 from turnout.ledger.recover import recover
 
 KILLS = int(os.environ.get("TURNOUT_KILLS", "12"))

@@ -12,8 +12,9 @@ from tests.unit.ledger.made import AT_MS, held, settled
 
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Nanos, Status, Tier
+from turnout.ledger.callfilter import CallFilter
 from turnout.ledger.entries import write_hold, write_settled
-from turnout.ledger.reader import CallFilter, Reader, _where
+from turnout.ledger.reader import Reader
 from turnout.ledger.schema import connect
 from turnout.ledger.writer import Writer
 
@@ -284,7 +285,7 @@ def test_a_rare_status_is_found_by_an_index_of_its_own(tmp_path: Path, status: s
     db = connect(tmp_path / "ledger.db")
     for number in range(50):
         write_settled(db, settled(number, status=Status(status) if number == 7 else Status.SETTLED))
-    clauses, values = _where(CallFilter(status=status))
+    clauses, values = CallFilter(status=status).clauses()
     plan = db.execute(
         f"EXPLAIN QUERY PLAN SELECT id FROM calls WHERE {' AND '.join(clauses)} ORDER BY at_ms DESC, id DESC LIMIT 100",
         values,
@@ -303,7 +304,7 @@ def test_a_rare_status_is_found_by_an_index_of_its_own(tmp_path: Path, status: s
 def test_a_filter_by_tier_or_client_reads_its_index_in_order(tmp_path: Path, name: str) -> None:
     db = connect(tmp_path / "ledger.db")
     wanted: dict[str, Any] = {name: "high"}
-    clauses, values = _where(CallFilter(**wanted))
+    clauses, values = CallFilter(**wanted).clauses()
     sql = f"SELECT id FROM calls WHERE {' AND '.join(clauses)} ORDER BY at_ms DESC, id DESC LIMIT 100"
     plan = str(db.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall())
     db.close()
