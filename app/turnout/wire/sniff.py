@@ -3,15 +3,19 @@
 A plain chunk costs a few substring searches at C speed; only lines that hold something of note are parsed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from turnout.calls.reply import Ended, Event, Failed, UsageSeen
 from turnout.calls.units import Dialect, Json
 from turnout.calls.usage import Usage
+from turnout.wire.anthropic import answer as anthropic
 from turnout.wire.codec import codec
 from turnout.wire.dialect import ReplyReader
 from turnout.wire.fields import event_json
 from turnout.wire.json_array import ArrayDecoder, Overflow
+from turnout.wire.openai_chat import answer as chat
+from turnout.wire.openai_responses import answer as responses
 from turnout.wire.sse import BOM
 
 _MARKS: dict[Dialect, tuple[bytes, ...]] = {
@@ -184,8 +188,16 @@ def sniffer(dialect: Dialect, *, array: bool = False) -> Sniffer:
     return Sniffer(dialect, array=array)
 
 
-def sniff_whole(dialect: Dialect, doc: Json) -> Sniffer:
-    """The same of an unstreamed answer."""
-    found = Sniffer(dialect)
-    found._take(codec(dialect).read_reply(doc))
-    return found
+_ENDINGS: dict[Dialect, Callable[[Json], list[Event]]] = {
+    Dialect.OPENAI_CHAT: chat.ending,
+    Dialect.OPENAI_RESPONSES: responses.ending,
+    Dialect.ANTHROPIC: anthropic.ending,
+}
+
+
+def ending(dialect: Dialect, doc: Json) -> list[Event]:
+    """Of an unstreamed answer all that is no output: usage and end, or why it is none."""
+    read = _ENDINGS.get(dialect)
+    if read is not None:
+        return read(doc)
+    return [event for event in codec(dialect).read_reply(doc) if isinstance(event, UsageSeen | Ended | Failed)]

@@ -118,9 +118,12 @@ class FastGauge:
         return await self._gauge.holds(events)
 
 
+_TEXTS = (TextDelta, ThinkingDelta, RefusalDelta)
+
+
 def said(event: Event) -> str:
     """What of this event is billed as output."""
-    if isinstance(event, TextDelta | ThinkingDelta | RefusalDelta):
+    if isinstance(event, _TEXTS):
         return event.text
     if isinstance(event, ToolArguments):
         return event.fragment

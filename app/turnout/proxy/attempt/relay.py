@@ -27,7 +27,7 @@ from turnout.wire.dialect import Codec, ReplyReader, ReplyWriter
 from turnout.wire.json_array import WholeElements
 from turnout.wire.offered import Offered
 from turnout.wire.repair import ToolRepair
-from turnout.wire.sniff import Sniffer, sniff_whole, sniffer
+from turnout.wire.sniff import Sniffer, ending, sniffer
 from turnout.wire.splice import UsageStrip, WholeLines
 
 WHOLE_LIMIT = 64_000_000
@@ -255,9 +255,7 @@ class Relay:
 
     def _note(self, event: Event) -> None:
         seen = self._seen
-        if text := said(event):
-            seen.text.append(text)
-        elif isinstance(event, UsageSeen):
+        if isinstance(event, UsageSeen):
             seen.reported = event.usage
             seen.busy_s, seen.queue_s = event.busy_s, event.queue_s
             seen.service = event.service or seen.service
@@ -266,6 +264,8 @@ class Relay:
             seen.service = seen.service or event.service_tier
         elif isinstance(event, Failed):
             seen.failed, seen.status, seen.error = event, "broken", event.message
+        elif text := said(event):
+            seen.text.append(text)
 
     async def _whole_to_stream(self, outgoing: Outgoing, reply: Reply) -> None:
         """Plain JSON to a streaming client breaks eight of ten clients, so it is told as a stream."""
@@ -303,7 +303,8 @@ class Relay:
                 raise UpstreamError(
                     f"{self._engine.provider.name} answered with something that is not JSON ({len(body)} bytes)."
                 ) from error
-            self._sniffed(sniff_whole(outgoing.dialect, doc))
+            for event in ending(outgoing.dialect, doc):
+                self._note(event)
             if self._seen.failed is not None:
                 raise UpstreamError(f"{self._engine.provider.name}: {self._seen.failed.message}")
             self._seen.raw, self._seen.raw_size = [body], len(body)

@@ -77,10 +77,9 @@ def usage_json(usage: Usage) -> dict[str, Json]:
 
 
 def read(doc: Json) -> list[Event]:
-    # Ollama answers an empty message with `content: null`.
-    if said_text(doc, "type") == "error" or (said(doc, "content") is None and said_text(doc, "type") != "message"):
-        message = said_text(doc, "error", "message") or "the engine answered without content"
-        return [Failed(message, said_text(doc, "error", "type") or "api_error")]
+    end = ending(doc)
+    if isinstance(end[0], Failed):
+        return end
     found: list[Event] = [Began(said_text(doc, "id"), said_text(doc, "model"))]
     index = 0
     for block in said_items(doc, "content"):
@@ -101,10 +100,19 @@ def read(doc: Json) -> list[Event]:
             index += 1
         else:
             found.append(ForeignEvent(Dialect.ANTHROPIC, kind, block))
-    found.append(usage_seen(said(doc, "usage")))
-    reason = STOPS.get(said_text(doc, "stop_reason"), StopReason.END)
-    found.append(Ended(reason, said_text(doc, "stop_sequence"), said_text(doc, "usage", "service_tier")))
-    return found
+    return found + end
+
+
+def ending(doc: Json) -> list[Event]:
+    """The answer but for its output: usage and end, else why it is no answer."""
+    kind = said_text(doc, "type")
+    # Ollama answers an empty message with `content: null`.
+    if kind == "error" or (kind != "message" and said(doc, "content") is None):
+        message = said_text(doc, "error", "message") or "the engine answered without content"
+        return [Failed(message, said_text(doc, "error", "type") or "api_error")]
+    usage = said(doc, "usage")
+    stop, sequence = said_texts(doc, "stop_reason", "stop_sequence")
+    return [usage_seen(usage), Ended(STOPS.get(stop, StopReason.END), sequence, said_text(usage, "service_tier"))]
 
 
 def reason_told(reason: StopReason, *, refused: bool) -> str:

@@ -19,7 +19,7 @@ from turnout.calls.units import Json, Tokens
 from turnout.calls.usage import Usage
 from turnout.wire.blocks import gathered
 from turnout.wire.dialect import ReplyContext
-from turnout.wire.fields import dump, said, said_int, said_ints, said_items, said_text, said_texts
+from turnout.wire.fields import counted, dump, said, said_int, said_ints, said_items, said_text, said_texts
 from turnout.wire.parts import flat_name, made_id, split_flat_name
 
 STOPS = {
@@ -46,9 +46,9 @@ def usage_of(doc: Json) -> Usage:
     """
     if type(doc) is not dict:
         return Usage()
-    prompt, output, total = said_ints(doc, "prompt_tokens", "completion_tokens", "total_tokens")
+    prompt, output = counted(doc.get("prompt_tokens")), counted(doc.get("completion_tokens"))
     # A lone total says nothing of what is in it.
-    beyond = total - prompt - output if prompt and "completion_tokens" in doc else 0
+    beyond = counted(doc.get("total_tokens")) - prompt - output if prompt and "completion_tokens" in doc else 0
     inside, made = doc.get("prompt_tokens_details"), doc.get("completion_tokens_details")
     cached = written = reasoning = 0
     if inside is not None:
@@ -91,48 +91,37 @@ def usage_json(usage: Usage) -> dict[str, Json]:
 
 
 def read(doc: Json) -> list[Event]:
-    choices = said_items(doc, "choices")
-    choice = choices[0] if choices else None
-    if choice is None and said(doc, "error") is not None:
-        return [Failed(error_text(doc))]
-    message = choice.get("message") if type(choice) is dict else None
-    if type(doc) is not dict or type(choice) is not dict or type(message) is not dict:
-        return [Failed("the answer holds no choices[0].message")]
-    id_, model, service = said_texts(doc, "id", "model", "service_tier")
-    content, finish = message.get("content"), choice.get("finish_reason")
-    usage = doc.get("usage")
-    found: list[Event] = [Began(id_, model, max(0, said_int(doc.get("created"))))]
-    calls: list[Json] = []
-    if _MORE.isdisjoint(message) and type(content) is str:
-        # Most answers are a text and no more.
-        if content:
-            found.append(TextDelta(content))
-    else:
-        calls = said_items(message, "tool_calls")
-        found += _pieces(message, calls, id_)
-    if usage is not None:
-        found.append(UsageSeen(usage_of(usage)))
-    reason = STOPS.get(finish, StopReason.END) if type(finish) is str else StopReason.END
-    # Some local servers say `stop` beside tool calls; agents then end their turn.
-    if calls and reason is StopReason.END:
-        reason = StopReason.TOOLS
-    found.append(Ended(reason, service_tier=service))
-    return found
-
-
-_MORE = frozenset(("reasoning_content", "reasoning", "refusal", "tool_calls"))
-
-
-def _pieces(message: dict[str, Json], calls: list[Json], answer: str) -> list[Event]:
-    found = thought_of(message)
-    content, refusal = message.get("content"), said_text(message, "refusal")
+    end = ending(doc)
+    if isinstance(end[0], Failed):
+        return end
+    id_, model = said_texts(doc, "id", "model")
+    message = said(said_items(doc, "choices")[0], "message")
+    content, refusal = said(message, "content"), said_text(message, "refusal")
     words = [content] if isinstance(content, str) else [said_text(part, "text") for part in said_items(content)]
+    found: list[Event] = [Began(id_, model, max(0, said_int(doc, "created"))), *thought_of(message)]
     found += [TextDelta(one) for one in words if one]
     if refusal:
         found.append(RefusalDelta(refusal))
-    for index, call in enumerate(calls):
-        found += _whole_call(index, call, answer)
-    return found
+    for index, call in enumerate(said_items(message, "tool_calls")):
+        found += _whole_call(index, call, id_)
+    return found + end
+
+
+def ending(doc: Json) -> list[Event]:
+    """The answer but for its output: usage, if it is told, and the end; else why it is no answer."""
+    choices = doc.get("choices") if type(doc) is dict else None
+    choice = choices[0] if type(choices) is list and choices else None
+    message = choice.get("message") if type(choice) is dict else None
+    if type(doc) is not dict or type(choice) is not dict or type(message) is not dict:
+        told = choice is None and said(doc, "error") is not None
+        return [Failed(error_text(doc) if told else "the answer holds no choices[0].message")]
+    finish, usage, service = choice.get("finish_reason"), doc.get("usage"), doc.get("service_tier")
+    reason = STOPS.get(finish, StopReason.END) if type(finish) is str else StopReason.END
+    # Some local servers say `stop` beside tool calls; agents then end their turn.
+    if reason is StopReason.END and "tool_calls" in message and said_items(message, "tool_calls"):
+        reason = StopReason.TOOLS
+    ended = Ended(reason, "", service if type(service) is str else "")
+    return [ended] if usage is None else [UsageSeen(usage_of(usage)), ended]
 
 
 def thought_of(message: Json) -> list[Event]:

@@ -50,6 +50,9 @@ def usage_json(usage: Usage) -> dict[str, Json]:
     }
 
 
+_CALLS = ("function_call", "custom_tool_call")
+
+
 def _read_output(output: list[Json]) -> list[Event]:
     """The items of a whole response as events."""
     found: list[Event] = []
@@ -63,7 +66,7 @@ def _read_output(output: list[Json]) -> list[Event]:
                     found.append(TextDelta(words))
                 if refusal:
                     found.append(RefusalDelta(refusal))
-        elif kind in ("function_call", "custom_tool_call"):
+        elif kind in _CALLS:
             found.append(call_began(calls, item))
             found += [
                 ToolArguments(calls, said_text(item, "input" if kind == "custom_tool_call" else "arguments")),
@@ -98,13 +101,19 @@ def call_began(index: int, item: Json) -> ToolBegan:
 
 
 def read(doc: Json) -> list[Event]:
+    end = ending(doc)
+    if isinstance(end[0], Failed):
+        return end
+    return [Began(said_text(doc, "id"), said_text(doc, "model")), *_read_output(said_items(doc, "output")), *end]
+
+
+def ending(doc: Json) -> list[Event]:
+    """The answer but for its output: usage, if it is told, and the end; else why it is no answer."""
     if said(doc, "output") is None or said(doc, "error") is not None:
         return [Failed(said_text(doc, "error", "message") or "the engine's answer holds no output")]
-    found: list[Event] = [Began(said_text(doc, "id"), said_text(doc, "model"))]
-    found += _read_output(said_items(doc, "output"))
-    if said(doc, "usage") is not None:
-        found.append(UsageSeen(usage_of(said(doc, "usage"))))
-    return [*found, ended(doc, called=any(isinstance(event, ToolBegan) for event in found))]
+    usage = said(doc, "usage")
+    end = ended(doc, called=any(said_text(item, "type") in _CALLS for item in said_items(doc, "output")))
+    return [end] if usage is None else [UsageSeen(usage_of(usage)), end]
 
 
 def ended(response: Json, *, called: bool) -> Ended:
