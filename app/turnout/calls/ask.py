@@ -188,6 +188,9 @@ class Asks:
     """The number of the message that the newest one is in; 0: there is none."""
 
 
+NO_ASKS = Asks()
+
+
 def peel(text: str) -> str:
     """The person's words, stripped; "" when a harness wrote all of it.
 
@@ -232,6 +235,9 @@ def asks_in(words: Mapping[int, str], tools: Collection[str] = ()) -> Asks:
     What a harness says in the person's place does not count: a reminder set right behind the ask, and a long text that
     comes again and again, word for word (a client was seen to send one 2,327 times in 132 s).
     """
+    if len(words) == 1:
+        [(turn, ask)] = words.items()
+        return Asks(ask, ask, 1, turn) if ask else NO_ASKS
     human = list(compress(words, words.values()))
     said: set[str] = set()
     # Three of a kind are two less in a set; one less where it holds an empty one.
@@ -242,7 +248,7 @@ def asks_in(words: Mapping[int, str], tools: Collection[str] = ()) -> Asks:
         said.update(words[turn] for turn in human if words.get(turn - 1))
     if said:
         human = [turn for turn in human if words[turn] not in said]
-    return Asks(words[human[-1]], words[human[0]], len(human), human[-1]) if human else Asks()
+    return Asks(words[human[-1]], words[human[0]], len(human), human[-1]) if human else NO_ASKS
 
 
 def _without_blocks(text: str) -> str:

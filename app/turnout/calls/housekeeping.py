@@ -17,6 +17,7 @@ _GIANT = 65_536
 """Characters. Cline's summarise call was one text of 117,957 under a system line of 96."""
 _ONE_LINE = 400
 
+_COMPLETING = frozenset((Dialect.OPENAI_COMPLETIONS, Dialect.OLLAMA_GENERATE))
 _FIM_MARKS = (
     "<|fim_prefix|>",
     "<|fim_begin|>",
@@ -173,7 +174,7 @@ def _said(head: str) -> frozenset[str]:
 
 def recognise(outline: Outline) -> Housekeeping | None:
     """What kind of side request this is; None: a person's or an agent's own work."""
-    if _completes_code(outline):
+    if outline.dialect in _COMPLETING and _completes_code(outline):
         return Housekeeping.FIM
     ask = _said(outline.ask[:_HEAD])
     if "summary" in ask:
@@ -206,8 +207,6 @@ def _toolless(outline: Outline, ask: frozenset[str], system: frozenset[str]) -> 
 
 def _completes_code(outline: Outline) -> bool:
     """A prompt with a suffix, or fill-in-the-middle marks: an editor completing at the cursor."""
-    if outline.dialect not in (Dialect.OPENAI_COMPLETIONS, Dialect.OLLAMA_GENERATE):
-        return False
     if outline.extras.get("suffix"):
         return True
     prompt = outline.ask or (outline.texts[0] if outline.texts else "")
@@ -219,8 +218,12 @@ def _is_title(outline: Outline) -> bool:
     if outline.schema and outline.ask[:_HEAD].lower().startswith("<session>"):
         return True
     # opencode puts the instruction in a user part before the ask, where `peel` has taken it away.
-    heard = f"{outline.ask[:_HEAD]}\n{outline.system[:_HEAD]}"
-    return any("title" in _said(head) for text in outline.texts[:6] if (head := text[:200]) not in heard)
+    ask, system = outline.ask[:_HEAD], outline.system[:_HEAD]
+    for text in outline.texts[:6]:
+        head = text[:200]
+        if head not in ask and head not in system and "title" in _said(head):
+            return True
+    return False
 
 
 def _is_gemini_router(outline: Outline) -> bool:
@@ -236,9 +239,9 @@ def _is_gemini_router(outline: Outline) -> bool:
 def _is_giant(outline: Outline) -> bool:
     """A whole conversation pasted as one text under a one-line system prompt and an output cap: compaction."""
     return (
-        outline.asks == 1
+        len(outline.ask) >= _GIANT
+        and outline.asks == 1
         and outline.turns <= 2
-        and len(outline.ask) >= _GIANT
         and 0 < len(outline.system) <= _ONE_LINE
         and outline.max_output is not None
         and outline.stream

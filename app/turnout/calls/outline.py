@@ -17,10 +17,7 @@ class Outline:
     model: str
     """The name the client asked for, as it wrote it."""
     stream: bool = False
-    include_usage: bool = False
     max_output: Tokens | None = None
-    choices: int = 1
-    """Answers asked for at once (`n`, `candidateCount`): each may be as long as `max_output`."""
     ask: str = ""
     """The newest human text with harness blocks peeled (`calls.ask`); never tool output, system or assistant text."""
     asks: int = 0
@@ -35,6 +32,13 @@ class Outline:
     """Messages in the history."""
     texts: tuple[str, ...] = ()
     """Every text that is billed as input (system, messages, tool results, tool definitions as JSON), for counting."""
+    alien: bool = True
+    """The history may hold what an engine of this dialect would not take from another one (`wire.foreign` looks)."""
+
+    # What most requests do not say.
+    include_usage: bool = False
+    choices: int = 1
+    """Answers asked for at once (`n`, `candidateCount`): each may be as long as `max_output`."""
     tools: int = 0
     tool_names: tuple[str, ...] = ()
     last_tool_calls: tuple[str, ...] = ()
@@ -50,8 +54,6 @@ class Outline:
     """Tier of service asked for that has a price of its own (`calls.usage.SERVICES`); empty: the standard one."""
     sealed_by: Family | None = None
     """Whose signed or encrypted thinking stands in the history; the conversation is pinned there."""
-    alien: bool = True
-    """The history may hold what an engine of this dialect would not take from another one (`wire.foreign` looks)."""
     cache_marks: int = 0
     housekeeping: Housekeeping | None = None
     schema: bool = False

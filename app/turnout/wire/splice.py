@@ -80,9 +80,10 @@ def _plain_place(body: bytes, top: dict[str, Json], key: str, *, known: bool = F
 
 def place_in_plain(top: dict[str, Json], key: str) -> tuple[int, int]:
     """The same in what orjson writes for `top`."""
-    before = dict(islice(top.items(), list(top).index(key)))
-    # Of the members before it both braces go, and an opening one and a comma come; of none, its closing brace goes.
-    start = (len(orjson.dumps(before)) if before else 1) + len(orjson.dumps(key)) + 1
+    start = len(orjson.dumps(key)) + 2
+    if next(iter(top)) != key:
+        # Of the members before it both braces go, and an opening one and a comma come; of none, its closing brace goes.
+        start += len(orjson.dumps(dict(islice(top.items(), list(top).index(key))))) - 1
     return start, start + len(orjson.dumps(top[key]))
 
 

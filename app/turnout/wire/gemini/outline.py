@@ -31,7 +31,7 @@ def from_above(doc: Json, path_model: str, *, stream: bool | None) -> Outline:
         stream=bool(stream),
         include_usage=True,
         max_output=positive_or(config, "maxOutputTokens", "generationConfig"),
-        choices=positive_or(config, "candidateCount", "generationConfig"),
+        choices=positive_or(config, "candidateCount", "generationConfig") or 1,
         tools=offered(Dialect.GEMINI, items_or(given, "tools"), _tool, camel_value),
         thinking=thinking is not None and said(thinking, "thinkingBudget") != 0,
         effort=said_text(thinking, "thinkingLevel").lower(),

@@ -1,27 +1,11 @@
 """A chat request seen from above."""
 
-from typing import TypedDict
-
 from turnout.calls.outline import Outline
 from turnout.calls.units import Dialect, Json
 from turnout.calls.usage import service_named
 from turnout.errors import BadRequestError
 from turnout.wire.fields import dump, flag_or, items, items_or, obj, positive_or, said, said_text, text, text_or, wrong
 from turnout.wire.outlining import NO_TOOLS, Gatherer, Tools, gathered, offered
-
-
-class _Seldom(TypedDict, total=False):
-    """What most requests do not say, as `Gatherer.outline` takes it."""
-
-    include_usage: bool
-    choices: int | None
-    tools: Tools
-    thinking: bool
-    effort: str
-    service: str
-    schema: bool
-    session: str
-
 
 _SELDOM = frozenset(
     (
@@ -46,31 +30,20 @@ def from_above(doc: Json) -> Outline:
     seen = gathered(Dialect.OPENAI_CHAT, items(body.get("messages"), "messages"), _take)
     if not seen.turns and not seen.system:
         raise BadRequestError("must hold at least one message", path="messages")
-    # One look for all of them: nine of fifteen accessors less for a plain request.
-    more = _Seldom() if _SELDOM.isdisjoint(body) else _seldom(body)
+    model, stream = text_or(body, "model"), bool(flag_or(body, "stream"))
+    limit = positive_or(body, "max_completion_tokens") or positive_or(body, "max_tokens")
+    if _SELDOM.isdisjoint(body):
+        # One look for all of them: nine of fifteen accessors less for a plain request.
+        return seen.outline(Dialect.OPENAI_CHAT, model, stream=stream, max_output=limit)
+    effort = text_or(body, "reasoning_effort") or said_text(body.get("reasoning"), "effort")
     return seen.outline(
         Dialect.OPENAI_CHAT,
-        text_or(body, "model"),
-        stream=bool(flag_or(body, "stream")),
-        max_output=positive_or(body, "max_completion_tokens") or positive_or(body, "max_tokens"),
-        **more,
-    )
-
-
-def _seldom(body: dict[str, Json]) -> _Seldom:
-    tools = offered(Dialect.OPENAI_CHAT, items_or(body, "tools"), _tool)
-    functions = items_or(body, "functions")
-    if functions:
-        tools = Tools(
-            (*tools.names, *(said_text(one, "name") for one in functions)),
-            tools.server,
-            (*tools.texts, *(dump(one).decode() for one in functions)),
-        )
-    effort = text_or(body, "reasoning_effort") or said_text(body.get("reasoning"), "effort")
-    return _Seldom(
+        model,
+        stream=stream,
+        max_output=limit,
+        tools=_tools(body),
         include_usage=said(body.get("stream_options"), "include_usage") is True,
-        choices=positive_or(body, "n"),
-        tools=tools,
+        choices=positive_or(body, "n") or 1,
         thinking=effort not in ("", "none"),
         effort=effort,
         service=service_named(text_or(body, "service_tier")),
@@ -79,20 +52,36 @@ def _seldom(body: dict[str, Json]) -> _Seldom:
     )
 
 
+def _tools(body: dict[str, Json]) -> Tools:
+    tools = offered(Dialect.OPENAI_CHAT, items_or(body, "tools"), _tool)
+    functions = items_or(body, "functions")
+    if functions:
+        tools = Tools(
+            (*tools.names, *(said_text(one, "name") for one in functions)),
+            tools.server,
+            (*tools.texts, *(dump(one).decode() for one in functions)),
+        )
+    return tools
+
+
 def _take(seen: Gatherer, message: Json, place: int) -> None:
     if type(message) is not dict:
         raise wrong(f"messages[{place}]", "an object", message)
     role, content = message.get("role"), message.get("content")
+    if role == "user" and type(content) is str and content:
+        # Most of what is new in a call.
+        seen.turns += 1
+        seen.add_human(content)
+        return
     if role not in _ROLES:
         role = text(message, "role", f"messages[{place}]")
         raise BadRequestError(
             f"must be system, developer, user, assistant or tool, not {role[:40]!r}", path=f"messages[{place}].role"
         )
-    # Most of a long history are a role and one text.
-    words = [content] if type(content) is str and content else _texts(content, place)
     if role in ("system", "developer"):
-        seen.add_system("\n".join(words))
+        seen.add_system(content if type(content) is str else "\n".join(_texts(content, place)))
         return
+    words = [content] if type(content) is str and content else _texts(content, place)
     seen.turns += 1
     if role == "user":
         for one in words:
