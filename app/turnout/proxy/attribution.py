@@ -73,7 +73,9 @@ def session_of(client: str, headers: Mapping[str, str], outline: Outline) -> Ses
 
 
 def session_by(client: str, said: Said, outline: Outline) -> Session:
-    id_ = said.id or _clean(_in_body(outline))
+    id_ = said.id
+    if not id_ and outline.session:
+        id_ = _clean(_in_body(outline))
     if not id_:
         told = "\0".join((client, outline.system, outline.first_ask, "")).encode("utf-8", "surrogatepass")
         return Session("s-" + hashlib.blake2b(told, digest_size=9).hexdigest(), derived=True, below=said.below)
@@ -88,9 +90,7 @@ def session_by(client: str, said: Said, outline: Outline) -> Session:
 
 def _in_body(outline: Outline) -> str:
     """`prompt_cache_key` is an agent's session id, but in many programs one word for all their calls: that names nothing."""
-    if outline.session and (outline.dialect is Dialect.ANTHROPIC or _MADE.search(outline.session)):
-        return outline.session
-    return ""
+    return outline.session if outline.dialect is Dialect.ANTHROPIC or _MADE.search(outline.session) else ""
 
 
 def _clean(text: str) -> str:

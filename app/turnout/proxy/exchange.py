@@ -1,7 +1,6 @@
 """What passes between client and engine in one call, and what was seen of it: the values `perform` works on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from turnout.calls.client import Call
 from turnout.calls.reply import Failed
@@ -15,45 +14,50 @@ from turnout.proxy.door.answer import Answer, Headers
 from turnout.wire.dialect import Codec, ReplyContext
 
 NOTHING_SPENT = Nanos(0)
+_NATIVE = frozenset((Dialect.OLLAMA_CHAT, Dialect.OLLAMA_GENERATE))
 
 
-@dataclass(slots=True)
 class Exchange:
-    """One client request, as it came, and the client's side of the answer."""
+    """One client request, as it came, and the client's side of the answer. What few requests have is the class's own at first."""
 
-    call: Call
-    codec: Codec
-    body: bytes
-    doc: Json
-    sender: Sender
-    """The client's headers; `engines.headers` decides which cross."""
-    answer: Answer
-    session: Session
     plain: bool = False
     """The body is known to be exactly what orjson writes for it (`fields.load_plain`)."""
     query: str = ""
     path_model: str = ""
-    stream: bool = False
     hop: int = 1
     array: bool = False
     """Gemini: the stream is a JSON array, not SSE."""
     legacy: bool = False
     own: str = ""
     """What for, where Turnout itself asks (`owncalls`); empty: a client does."""
-    route_headers: Headers = field(default_factory=list)
-    """`x-turnout-*` of the plan; sent with the status line."""
-    credit_left: Callable[[Nanos], Nanos | None] = lambda spent: None
+    route_headers: Headers
+    """`x-turnout-*` of the plan; sent with the status line. Until there is one, none."""
+    credit_left: Callable[[Nanos], Nanos | None] | None = None
     """Under the tightest dollar budget of the step at hand, once this call has cost so much; None: there is none."""
     _request: Request | None = None
 
-    @property
-    def heard(self) -> Dialect:
-        return self.call.outline.dialect
+    def __init__(
+        self,
+        call: Call,
+        codec: Codec,
+        body: bytes,
+        doc: Json,
+        sender: Sender,
+        answer: Answer,
+        session: Session,
+        *,
+        stream: bool = False,
+    ) -> None:
+        """`sender`: the client's headers; `engines.headers` decides which cross."""
+        self.call, self.codec, self.body, self.doc = call, codec, body, doc
+        self.sender, self.answer, self.session, self.stream = sender, answer, session, stream
+        self.heard: Dialect = call.outline.dialect
+        self.route_headers = []
 
     @property
     def native(self) -> bool:
         """The client speaks Ollama's own API."""
-        return self.heard in (Dialect.OLLAMA_CHAT, Dialect.OLLAMA_GENERATE)
+        return self.heard in _NATIVE
 
     @property
     def only_loads(self) -> bool:
@@ -63,7 +67,7 @@ class Exchange:
 
     def plan_headers(self, spent: Nanos = NOTHING_SPENT) -> Headers:
         """`route_headers` and, under a dollar budget, the credit that is left once this call has cost so much."""
-        left = self.credit_left(spent)
+        left = self.credit_left(spent) if self.credit_left is not None else None
         if left is None:
             return self.route_headers
         return [*self.route_headers, (b"x-turnout-credit-usd", usd(left).encode())]

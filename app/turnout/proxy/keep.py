@@ -109,7 +109,8 @@ def restored(id_: str, doc: Json) -> Live:
         calls=said_int(doc, "calls"),
         thread=said_text(doc, "thread"),
     )
-    live = Live(id_, said_text(doc, "client"), said_text(doc, "parent"), memory, last_at_ms=said_int(doc, "at"))
+    live = Live(id_, said_text(doc, "client"), said_text(doc, "parent"), last_at_ms=said_int(doc, "at"))
+    live.memory = memory
     live.spent = Nanos(max(0, said_int(doc, "spent")))
     live.stopped = said_text(doc, "stopped")
     live.loop = _loop_of(said(doc, "loop"), live.client)

@@ -112,23 +112,14 @@ class OwnCalls:
             retry=0,
             body_hash="",
         )
-        return Exchange(
-            call=call,
-            codec=spoken,
-            body=body,
-            doc=doc,
-            sender=Sender([(b"content-type", b"application/json")]),
-            answer=answer,
-            session=session,
-            path_model=path_model,
-            own=f"{purpose} of {of.id}",
-        )
+        sender = Sender([(b"content-type", b"application/json")])
+        exchange = Exchange(call, spoken, body, doc, sender, answer, session)
+        exchange.path_model, exchange.own = path_model, f"{purpose} of {of.id}"
+        return exchange
 
 
 class _Kept(Answer):
     """An answer that nobody but us reads."""
-
-    __slots__ = ("_hang_up", "body", "model")
 
     def __init__(self) -> None:
         super().__init__(self._take, self._watched)

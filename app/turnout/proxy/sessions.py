@@ -1,7 +1,6 @@
 """What is remembered of conversations between their calls, bounded: the oldest are forgotten (the ledger keeps theirs)."""
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
 
 from turnout.calls.units import Nanos
 from turnout.proxy.attribution import SILENCE_MS, Session
@@ -12,18 +11,13 @@ from turnout.routing.loops import LoopState
 KEPT = 5_000
 
 
-@dataclass(slots=True)
 class Live:
-    """One session; `routing.loops` keeps its own counters in `loop`."""
+    """One session; `routing.loops` keeps its own counters in `loop`. Its values at the start are the class's own: most are short."""
 
-    id: str
-    client: str
-    parent: str = ""
-    memory: Memory = field(default_factory=Memory)
+    memory: Memory = Memory()
     loop: LoopState | None = None
     spent: Nanos = Nanos(0)
     calls: int = 0
-    last_at_ms: int = 0
     stopped: str = ""
     """Why the user or the loop guard stopped it; empty: it runs."""
     held_up: str = ""
@@ -34,12 +28,15 @@ class Live:
     """As of its last call: a loop may be over all sessions of one of these."""
     allowed_turns: int = 0
     allowed_usd: Nanos = Nanos(0)
-    raised: dict[str, int] = field(default_factory=dict)
-    """Budget bucket -> what the user lets this session have over the budget's limit, in the budget's unit."""
-    short: dict[str, int] = field(default_factory=dict)
-    """Budget bucket that asks -> what the last call that it held up lacked: what letting it go on must raise it by at least."""
     asked: tuple[int, str] = (0, "")
     """The newest ask's own `hash`, which nobody outside can aim at, and its `ask_hash`."""
+
+    def __init__(self, id_: str, client: str, parent: str = "", *, last_at_ms: int = 0) -> None:
+        self.id, self.client, self.parent, self.last_at_ms = id_, client, parent, last_at_ms
+        self.raised: dict[str, int] = {}
+        """Budget bucket -> what the user lets this session have over the budget's limit, in the budget's unit."""
+        self.short: dict[str, int] = {}
+        """Budget bucket that asks -> what the last call that it held up lacked: what letting it go on must raise it by at least."""
 
     def hash_of(self, ask: str) -> str:
         """`ask_hash`, made anew only for another ask than the call before brought: the steps of a tool loop all bring the same one
@@ -98,7 +95,7 @@ class Sessions:
         return ""
 
     def _now(self, id_: str) -> str:
-        generation = self._generation.get(id_, 0)
+        generation = self._generation.get(id_)
         return f"{id_}~{generation}" if generation else id_
 
     def find(self, id_: str) -> Live | None:

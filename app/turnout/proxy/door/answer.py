@@ -34,17 +34,13 @@ class LeftError(TurnoutError):
 class Answer:
     """`started` is true from the status line on, `produced` from the first byte that is output and not a keep-alive."""
 
-    __slots__ = ("_notice", "_on_gone", "_send", "done", "gone", "produced", "started", "status")
+    started = produced = done = gone = False
+    status = 0
+    _on_gone: Callable[[], None] | None = None
 
     def __init__(self, send: Send, notice: Notice) -> None:
         self._send = send
         self._notice = notice
-        self._on_gone: Callable[[], None] | None = None
-        self.started = False
-        self.produced = False
-        self.done = False
-        self.gone = False
-        self.status = 0
 
     def watch(self) -> None:
         """Begin to notice a client that hangs up; only after its body was read."""

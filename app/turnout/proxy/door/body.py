@@ -17,19 +17,22 @@ async def read_body(receive: Receive, length: bytes, encoding: bytes, limit: int
     """`length` and `encoding` as the headers have them. Raises TooLargeError, UnsupportedMediaError, BadRequestError or LeftError."""
     if length.isdigit() and int(length) > limit:
         raise _too_large(limit)
+    body, more = b"", True
     parts: list[bytes] = []
-    size, more = 0, True
+    size = 0
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise LeftError("The client left before its request was complete.")
-        parts.append(message["body"])
-        size += len(message["body"])
+        body, more = message["body"], message["more_body"]
+        size += len(body)
         if size > limit:
             raise _too_large(limit)
-        more = message["more_body"]
-    body = b"".join(parts)
-    return body if encoding in (b"", b"identity") else decoded(body, encoding, limit)
+        if more or parts:
+            parts.append(body)
+    if parts:
+        body = b"".join(parts)
+    return body if not encoding or encoding == b"identity" else decoded(body, encoding, limit)
 
 
 def _too_large(limit: int) -> TooLargeError:

@@ -11,8 +11,9 @@ from turnout.calls.units import Dialect
 from turnout.engines.headers import Sender
 from turnout.proxy.attribution import Said, said_in
 from turnout.proxy.door.answer import Headers, Message
-from turnout.proxy.door.endpoints import Asked, dialect_of, known, usual
+from turnout.proxy.door.endpoints import Asked, Endpoint, dialect_of, known, usual
 from turnout.proxy.door.guard import Door, Refused, guard, plain_path, split_token, token_of, without_key
+from turnout.proxy.door.tokens import hashed
 
 KEPT = 16_384
 """Bytes of a head that is remembered; there may be 256 connections."""
@@ -32,10 +33,12 @@ class Head:
     path: str = ""
     query: bytes = b""
     token: str = ""
+    token_hash: bytes = b""
+    """Empty where there is no token."""
     dialect: Dialect = Dialect.OPENAI_CHAT
     """In which errors about this path are told."""
-    place: Asked | None = None
-    """None: `endpoints.asked` says what is wrong with the path."""
+    calls: Asked | None = None
+    """The model call that is asked for; None: something else is, or nothing that there is (`endpoints.asked` says)."""
     names: dict[str, str] = field(default_factory=dict)
     """The headers as text, without credentials."""
     said: Said = Said()
@@ -85,6 +88,8 @@ def _read(method: str, target: bytes, raw_path: bytes, query: bytes, headers: He
     if whole is None or (in_path and plain_path(path.encode("latin-1")) is None):
         return Head(method, target, headers, door, _NO_PATH)
     path = usual(path)
+    place = known(method, path)
+    token = token_of(headers, query, in_path)
     names = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers if name not in _CREDENTIALS}
     return Head(
         method,
@@ -94,9 +99,10 @@ def _read(method: str, target: bytes, raw_path: bytes, query: bytes, headers: He
         None,
         path,
         query,
-        token_of(headers, query, in_path),
+        token,
+        hashed(token) if token else b"",
         dialect_of(path),
-        known(method, path),
+        place if place is not None and place.endpoint is Endpoint.CALL else None,
         names,
         said_in(names),
         any(name == b"x-turnout-hop" and value.strip(b"0 ") for name, value in headers),

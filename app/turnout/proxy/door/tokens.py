@@ -34,8 +34,9 @@ class Tokens:
             del self._clients[key]
         return bool(gone)
 
-    def find(self, token: str) -> Client | None:
-        return self._clients.get(hashed(token)) if token else None
+    def find(self, token_hash: bytes) -> Client | None:
+        """`token_hash` is `hashed`'s."""
+        return self._clients.get(token_hash)
 
     def named(self, name: str) -> Client | None:
         return next((client for client in self._clients.values() if client.name == name), None)
