@@ -104,6 +104,9 @@ class Whole:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield ANSWER
 
+    async def whole(self, limit: int) -> bytes:
+        return ANSWER
+
     async def aclose(self) -> None:
         pass
 
@@ -121,6 +124,9 @@ class Chunks:
         for _ in range(self._count):
             yield CHUNK
         yield LAST
+
+    async def whole(self, limit: int) -> bytes:
+        return CHUNK * self._count + LAST
 
     async def aclose(self) -> None:
         pass

@@ -152,7 +152,7 @@ def _heard(status: int, body: bytes, headers: list[tuple[bytes, bytes]], origin:
 
 
 def _is_turnout(headers: list[tuple[bytes, bytes]]) -> bool:
-    return any(name.lower() == b"x-turnout" for name, _ in headers)
+    return any(name == b"x-turnout" for name, _ in headers)
 
 
 def _json(body: bytes, origin: str) -> dict[str, Json]:

@@ -19,8 +19,13 @@ class Reply(Protocol):
 
     status: int
     headers: Headers
+    """Lower-case names."""
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def whole(self, limit: int) -> bytes:
+        """All of the body, in place of iterating. Raises UpstreamError past `limit` bytes: an engine never fills our memory."""
+        ...
 
     async def aclose(self) -> None:
         """Gives the connection back if the body was read to its end, else closes the socket at once."""
@@ -146,28 +151,16 @@ async def fetch(
         async with asyncio.timeout(timeout_s):
             reply = await sends.send(base, request_head(method, base, target, headers), body, timeout_s)
             try:
-                return reply.status, await read_whole(reply, limit), reply.headers
+                return reply.status, await reply.whole(limit), reply.headers
             finally:
                 await reply.aclose()
     except TimeoutError as error:
         raise UpstreamError(f"{base.origin} did not answer within {timeout_s:g} s.") from error
 
 
-async def read_whole(reply: Reply, limit: int) -> bytes:
-    """Raises UpstreamError past `limit` bytes: an engine never fills our memory."""
-    parts: list[bytes] = []
-    size = 0
-    async for chunk in reply:
-        size += len(chunk)
-        if size > limit:
-            raise UpstreamError(f"The engine's answer is larger than {limit // 1_000_000} MB.")
-        parts.append(chunk)
-    return b"".join(parts)
-
-
 def status_error(provider: str, status: int, message: str, headers: Headers) -> EngineStatusError:
     """The engine's own error, shortened; its advice on when to try again is kept."""
-    retry = next((value for name, value in headers if name.lower() == b"retry-after"), b"")
+    retry = next((value for name, value in headers if name == b"retry-after"), b"")
     try:
         retry_after_s = float(retry) if retry else None
     except ValueError:

@@ -138,9 +138,6 @@ def upstream(
 
 
 def downstream(engine: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """What of the engine's answer the client is told beside status, type and body: rate limits, ids, retry advice."""
-    return [
-        (name, value)
-        for given, value in engine
-        if (name := given.lower()) in _RELAYED_NAMES or name.startswith(_RELAYED)
-    ]
+    """What of the engine's answer (lower-case names) the client is told beside status, type and body: rate limits, ids, retry
+    advice."""
+    return [header for header in engine if header[0] in _RELAYED_NAMES or header[0].startswith(_RELAYED)]

@@ -222,7 +222,7 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         # A trailer: what the caller has read of the headers stays what it was.
         if self._head is not None:
-            self.headers.append((name, value))
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
@@ -241,8 +241,8 @@ class Connection(asyncio.Protocol):
 
     def _until_eof(self) -> bool:
         """No length and not chunked: the end of the connection is the end of the body."""
-        names = {name.lower(): value.lower() for name, value in self.headers}
-        return b"content-length" not in names and b"chunked" not in names.get(b"transfer-encoding", b"")
+        names = dict(self.headers)
+        return b"content-length" not in names and b"chunked" not in names.get(b"transfer-encoding", b"").lower()
 
     def on_body(self, data: bytes) -> None:
         self._pieces.append(data)
@@ -279,6 +279,22 @@ class EngineReply:
             if connection.complete:
                 raise StopAsyncIteration
             await connection.coming()
+        return data
+
+    async def whole(self, limit: int) -> bytes:
+        connection = self._connection
+        data = connection.take() if connection is not None else b""
+        size = len(data)
+        if connection is not None and not connection.complete:
+            parts = [data]
+            async for more in self:
+                parts.append(more)
+                size += len(more)
+                if size > limit:
+                    break
+            data = b"".join(parts)
+        if size > limit:
+            raise UpstreamError(f"The engine's answer is larger than {limit // 1_000_000} MB.")
         return data
 
     async def aclose(self) -> None:

@@ -6,11 +6,11 @@
 import asyncio
 import logging
 import time
-from functools import partial
+from functools import lru_cache, partial
 
 from turnout.calls.client import Call
 from turnout.calls.record import CallRecord
-from turnout.calls.units import Tokens
+from turnout.calls.units import Tier, Tokens
 from turnout.errors import EngineStatusError, LedgerError, LedgerRefusal, NoEngineError, Refusal, TurnoutError
 from turnout.ledger.rows import usd
 from turnout.proxy.attempt import targets
@@ -154,15 +154,14 @@ class Pipeline:
     def _whole_headers(self, progress: Progress, attempt: Attempt, kind: bytes) -> Headers:
         """Of an answer in one piece: with its cost, and what is left now that this is known."""
         spent, baseline, teller = progress.spent, self._booking.baseline(progress), attempt.teller
-        headers = [
+        return [
             (b"content-type", kind),
             (b"x-turnout-cost-usd", usd(spent).encode()),
             (b"x-turnout-saved-usd", usd(baseline - spent if baseline is not None else 0).encode()),
+            *teller.headers,
+            *teller.exchange.plan_headers(spent),
+            *teller.dropped_header(),
         ]
-        headers += teller.headers
-        headers += teller.exchange.plan_headers(spent)
-        headers += teller.dropped_header()
-        return headers
 
     def _growth(self, exchange: Exchange, progress: Progress, step: Step) -> Growth | None:
         """For a stream whose client set no limit, under a budget that what is held for it counts in."""
@@ -239,16 +238,21 @@ def error_answer(exchange: Exchange, error: TurnoutError) -> tuple[int, Headers,
     return status, headers, body if body is not None else exchange.codec.write_error(error)
 
 
+@lru_cache(maxsize=256)
+def _way(tier: Tier | None, model: str, rule: str, reason: str) -> tuple[tuple[bytes, bytes], ...]:
+    """Remembered, for most calls go one of few ways."""
+    return (
+        (b"x-turnout-tier", tier.value.encode() if tier is not None else b"none"),
+        (b"x-turnout-model", header_value(model)),
+        (b"x-turnout-rule", header_value(rule)),
+        (b"x-turnout-reason", header_value(reason)),
+    )
+
+
 def route_headers(call: Call, plan: Plan, step: Step, failed: TurnoutError | None = None) -> Headers:
     """The step at hand; a fallback after a slow stream's early headers is only in the ledger. `failed`: the step before it."""
     reason = plan.reason if failed is None else f"{plan.reason}; fell back: {failed.message}"
-    headers: Headers = [
-        (b"x-turnout-call", call.id.encode()),
-        (b"x-turnout-tier", step.tier.value.encode() if step.tier is not None else b"none"),
-        (b"x-turnout-model", header_value(step.candidate.name)),
-        (b"x-turnout-rule", header_value(plan.rule)),
-        (b"x-turnout-reason", header_value(reason)),
-    ]
+    headers: Headers = [(b"x-turnout-call", call.id.encode()), *_way(step.tier, step.candidate.name, plan.rule, reason)]
     if plan.grade is not None:
         headers.append((b"x-turnout-grade", plan.grade.value.encode()))
     if step.max_output is not None:

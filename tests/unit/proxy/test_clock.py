@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from turnout.calls.provider import Provider
+from turnout.calls.units import Family
 from turnout.errors import EngineTimeoutError
 from turnout.proxy.attempt.clock import Deadlines, GoneError, Limits
 
@@ -13,7 +15,8 @@ LONG = 60.0
 
 
 def limits(deadlines: Deadlines, *, first: float = LONG, idle: float = LONG, total: float = LONG) -> Limits:
-    return Limits(deadlines, first_byte_s=first, idle_s=idle, total_s=total, who="engine")
+    provider = Provider("engine", Family.OPENAI, "", first_byte_s=first, idle_s=idle, total_s=total)
+    return Limits(deadlines, provider)
 
 
 async def ended(one: Limits, act: Callable[[], None] = lambda: None, beats: int = 0) -> tuple[float, str]:

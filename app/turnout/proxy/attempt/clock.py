@@ -4,6 +4,7 @@ import asyncio
 from time import monotonic
 from types import TracebackType
 
+from turnout.calls.provider import Provider
 from turnout.errors import EngineTimeoutError
 
 
@@ -48,35 +49,22 @@ class Deadlines:
 class Limits:
     """`with Limits(...)`: raises EngineTimeoutError when the engine is late, GoneError when the client left first."""
 
-    __slots__ = (
-        "_cancelling",
-        "_deadlines",
-        "_first_byte_s",
-        "_gone_until",
-        "_heard",
-        "_idle_s",
-        "_late",
-        "_started",
-        "_task",
-        "_total_s",
-        "_who",
-    )
+    _heard = 0.0
+    """When something last came; 0: nothing did."""
+    _gone_until = 0.0
+    """Until when a call without a client goes on; 0: its client is there."""
+    _late = False
 
-    def __init__(self, deadlines: Deadlines, *, first_byte_s: float, idle_s: float, total_s: float, who: str) -> None:
-        self._deadlines = deadlines
-        self._first_byte_s, self._idle_s, self._total_s, self._who = first_byte_s, idle_s, total_s, who
+    def __init__(self, deadlines: Deadlines, provider: Provider) -> None:
+        """`provider` says how much time its engine has."""
+        self._deadlines, self._provider = deadlines, provider
         self._started = monotonic()
-        self._heard = 0.0
-        """When something last came; 0: nothing did."""
-        self._gone_until = 0.0
-        """Until when a call without a client goes on; 0: its client is there."""
-        self._late = False
 
     def __enter__(self) -> "Limits":
         task = asyncio.current_task()
         assert task is not None
         self._task, self._cancelling = task, task.cancelling()
-        self._deadlines.watch(self, self._started + min(self._first_byte_s, self._total_s))
+        self._deadlines.watch(self, self._started + min(self._provider.first_byte_s, self._provider.total_s))
         return self
 
     def __exit__(
@@ -88,7 +76,7 @@ class Limits:
             if self._gone_until:
                 raise GoneError from error
             raise EngineTimeoutError(
-                f"{self._who} gave nothing for too long ({self.elapsed_s():.0f} s in all).",
+                f"{self._provider.name} gave nothing for too long ({self.elapsed_s():.0f} s in all).",
                 hint=f"Raise `{self._setting()}` of this provider in turnout.toml if it needs longer.",
             ) from error
 
@@ -100,19 +88,20 @@ class Limits:
         now = monotonic()
         if not self._heard:
             # Idle may be over before the first byte's time would have been.
-            self._deadlines.look_by(now + self._idle_s)
+            self._deadlines.look_by(now + self._provider.idle_s)
         self._heard = now
 
     def deadline(self) -> float:
         """The next moment that is too late."""
         if self._gone_until:
             return self._gone_until
-        next_byte = self._heard + self._idle_s if self._heard else self._started + self._first_byte_s
-        return min(next_byte, self._started + self._total_s)
+        limits = self._provider
+        next_byte = self._heard + limits.idle_s if self._heard else self._started + limits.first_byte_s
+        return min(next_byte, self._started + limits.total_s)
 
     def _setting(self) -> str:
         """Which one the deadline is of."""
-        if self.deadline() == self._started + self._total_s:
+        if self.deadline() == self._started + self._provider.total_s:
             return "total_s"
         return "idle_s" if self._heard else "first_byte_s"
 

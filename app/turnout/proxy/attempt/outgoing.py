@@ -1,9 +1,9 @@
 """A request made ready for one engine: the client's own bytes with its model's name in, or written anew in another dialect."""
 
-from turnout.calls.request import Written
 from turnout.calls.units import Dialect
 from turnout.calls.values import frozen
 from turnout.engines.engine import Engine
+from turnout.engines.routes import PROMPT_LIKE
 from turnout.errors import NoEngineError
 from turnout.proxy.exchange import Exchange
 from turnout.routing.plan import Step
@@ -23,14 +23,17 @@ class Outgoing:
     dialect: Dialect
     body: bytes
     fast: bool
-    written: Written
+    dropped: tuple[str, ...] = ()
+    path: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    """These three as `Written` has them."""
     strip_usage: bool = False
 
 
 def prepare(exchange: Exchange, step: Step, engine: Engine, target: Target) -> Outgoing:
     """Raises NoEngineError when this provider cannot serve what was asked (embeddings at Anthropic)."""
     heard = exchange.heard
-    spoken = engine.spoken(heard, hole=_has_hole(exchange))
+    spoken = engine.spoken(heard, hole=heard in PROMPT_LIKE and _has_hole(exchange))
     if spoken is None:
         raise NoEngineError(
             f"{engine.provider.name} has no endpoint for {heard.value}.",
@@ -39,7 +42,7 @@ def prepare(exchange: Exchange, step: Step, engine: Engine, target: Target) -> O
     if spoken is heard and not exchange.legacy:
         return _passed_through(exchange, step, target)
     written = codec(spoken).write_request(exchange.request(), target)
-    return Outgoing(spoken, written.body, False, written)
+    return Outgoing(spoken, written.body, False, written.dropped, written.path, written.headers)
 
 
 def _passed_through(exchange: Exchange, step: Step, target: Target) -> Outgoing:
@@ -73,7 +76,7 @@ def _passed_through(exchange: Exchange, step: Step, target: Target) -> Outgoing:
             body = with_window(body, doc, int(target.num_ctx or 0))
         if strip:
             body = with_include_usage(body, doc)
-    return Outgoing(heard, body, True, Written(body, gone, path=path), strip)
+    return Outgoing(heard, body, True, gone, path, strip_usage=strip)
 
 
 def _has_hole(exchange: Exchange) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from turnout.calls.units import Dialect, Family
-from turnout.engines.engine import Engine, Reply, read_whole, said_in_error, status_error
+from turnout.engines.engine import Engine, Reply, said_in_error, status_error
 from turnout.errors import (
     BadRequestError,
     EngineStatusError,
@@ -73,15 +73,8 @@ class Attempt:
 
     async def run(self) -> None:
         """Raises TurnoutError only when nothing was produced; GoneError never."""
-        provider, answer = self.engine.provider, self.exchange.answer
-        limits = Limits(
-            self._deadlines,
-            first_byte_s=provider.first_byte_s,
-            idle_s=provider.idle_s,
-            total_s=provider.total_s,
-            who=provider.name,
-        )
-        self.teller.limits = limits
+        answer = self.exchange.answer
+        self.teller.limits = limits = Limits(self._deadlines, self.engine.provider)
         try:
             with limits:
                 answer.on_gone(self._client_left)
@@ -121,13 +114,13 @@ class Attempt:
 
     async def _exchange(self, limits: Limits) -> None:
         exchange, engine, seen = self.exchange, self.engine, self.seen
-        if exchange.only_loads and engine.family is not Family.OLLAMA:
+        if exchange.native and exchange.only_loads and engine.family is not Family.OLLAMA:
             self._loaded()
             return
         while True:
             outgoing = prepare(exchange, self.step, engine, self.target)
             seen.dialect = outgoing.dialect
-            seen.dropped = outgoing.written.dropped
+            seen.dropped = outgoing.dropped
             if exchange.stream:
                 self.teller.arm_early()
             seen.sent = True
@@ -140,8 +133,8 @@ class Attempt:
                     stream=exchange.stream,
                     hop=exchange.hop,
                     query=exchange.query if outgoing.fast else "",
-                    path=outgoing.written.path,
-                    dialect_headers=outgoing.written.headers,
+                    path=outgoing.path,
+                    dialect_headers=outgoing.headers,
                 )
             except (EngineUnreachableError, KeysError):
                 # Any other failure may have come after the engine read the request, and began to bill.
@@ -150,12 +143,12 @@ class Attempt:
             try:
                 limits.beat()
                 if reply.status in _PROBES_RESPONSES and outgoing.dialect is Dialect.OPENAI_RESPONSES:
-                    body = await read_whole(reply, WHOLE_LIMIT)
+                    body = await reply.whole(WHOLE_LIMIT)
                     if b"model" not in body.lower() and engine.lacks_responses(reply.status):
                         continue
                     self._refused(outgoing, reply, body)
                 if reply.status >= 300:
-                    self._refused(outgoing, reply, await read_whole(reply, WHOLE_LIMIT))
+                    self._refused(outgoing, reply, await reply.whole(WHOLE_LIMIT))
                 if outgoing.dialect is Dialect.OPENAI_RESPONSES and engine.unproven:
                     proved = await self._proved(reply)
                     if proved is None:
@@ -186,10 +179,10 @@ class Attempt:
 
         A catch-all server answers any path with a 200 of its own; asked as /chat/completions it may well do.
         """
-        kind = next((value for name, value in reply.headers if name.lower() == b"content-type"), b"").lower()
+        kind = next((value for name, value in reply.headers if name == b"content-type"), b"").lower()
         if b"event-stream" in kind:
             return reply
-        body = await read_whole(reply, WHOLE_LIMIT)
+        body = await reply.whole(WHOLE_LIMIT)
         return Replayed(reply.status, reply.headers, body) if b'"output"' in body else None
 
     # --- what the engine refused ---
@@ -245,6 +238,9 @@ class Replayed:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield self.body
+
+    async def whole(self, limit: int) -> bytes:
+        return self.body
 
     async def aclose(self) -> None:
         """Nothing is open."""

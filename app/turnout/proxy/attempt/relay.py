@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from turnout.calls.reply import Ended, Event, Failed, ToolBegan, UsageSeen
 from turnout.calls.request import ServerTool, Tool
 from turnout.calls.units import Dialect
-from turnout.engines.engine import Engine, Reply, read_whole
+from turnout.engines.engine import Engine, Reply
 from turnout.engines.headers import downstream
 from turnout.engines.ratelimits import translated
 from turnout.errors import BadRequestError, UpstreamError
@@ -51,18 +51,14 @@ class Relay:
         self._drain, self._growth = drain, growth
 
     async def run(self, outgoing: Outgoing, reply: Reply, limits: Limits) -> None:
-        kind = b""
-        for name, value in reply.headers:
-            if name.lower() == b"content-type":
-                kind = value.lower()
-                break
+        kind = next((value for name, value in reply.headers if name == b"content-type"), b"").lower()
         self._teller.headers = relayed(self._exchange, outgoing, reply, self._teller.now_s)
         if not self._exchange.stream and kind.partition(b";")[0] == b"application/json":
             await self._whole(outgoing, reply, kind)
             return
         streamed = b"event-stream" in kind or b"ndjson" in kind or (self._array(outgoing) and b"json" in kind)
         if b"text/html" in kind:
-            body = await read_whole(reply, WHOLE_LIMIT)
+            body = await reply.whole(WHOLE_LIMIT)
             raise UpstreamError(
                 f"{self._engine.provider.name} answered with a web page ({len(body)} bytes of HTML), not with a model's answer.",
                 hint="Check this provider's base_url in turnout.toml; something else may be listening there.",
@@ -269,7 +265,7 @@ class Relay:
 
     async def _whole_to_stream(self, outgoing: Outgoing, reply: Reply) -> None:
         """Plain JSON to a streaming client breaks eight of ten clients, so it is told as a stream."""
-        events = self._read_events(codec(outgoing.dialect), self._engine.scrubbed(await read_whole(reply, WHOLE_LIMIT)))
+        events = self._read_events(codec(outgoing.dialect), self._engine.scrubbed(await reply.whole(WHOLE_LIMIT)))
         writer = self._teller.writer()
         out = self._turn(events, writer, self._lens(outgoing), last=True)
         if self._seen.failed is not None:
@@ -295,7 +291,7 @@ class Relay:
         await self._tell_whole(outgoing, events)
 
     async def _whole(self, outgoing: Outgoing, reply: Reply, kind: bytes) -> None:
-        body = self._engine.scrubbed(await read_whole(reply, WHOLE_LIMIT))
+        body = self._engine.scrubbed(await reply.whole(WHOLE_LIMIT))
         if outgoing.fast and not (self._may_write_calls() and self._mends(outgoing, body)):
             try:
                 doc = fields.load_reply(body)

@@ -1,5 +1,7 @@
 """What a request must fit at the engine it goes to: its model's name, limits, window, what it cannot read."""
 
+from functools import lru_cache
+
 from turnout.calls.provider import Provider
 from turnout.calls.units import Family, Tokens
 from turnout.proxy.exchange import Exchange
@@ -25,16 +27,23 @@ def target(exchange: Exchange, step: Step, estimate: Tokens, provider: Provider,
             limit = min(limit, max(256, window - int(estimate)))
     elif candidate.max_output is not None and limit is not None:
         limit = min(limit, int(candidate.max_output))
-    sealed = outline.sealed_by
+    if limit == outline.max_output and exchange.heard.family is candidate.family:
+        limit = None
+    own = outline.sealed_by is None or outline.sealed_by is candidate.family
+    return _target(candidate.model, limit, window, candidate.thinks, own, provider.base_url)
+
+
+@lru_cache(maxsize=256)
+def _target(model: str, limit: int | None, window: int | None, thinks: bool, own: bool, base_url: str) -> Target:
+    """Remembered, for a model is asked in few ways."""
     return Target(
-        model=candidate.model,
-        max_output=limit if (limit != outline.max_output or exchange.heard.family is not candidate.family) else None,
+        model=model,
+        max_output=limit,
         num_ctx=window,
-        thinks=candidate.thinks,
-        vendor_history=sealed is None or sealed is candidate.family,
-        include_usage=True,
-        legacy_max_tokens="api.openai.com" not in provider.base_url,
-        checks_seals="anthropic.com" in provider.base_url,
+        thinks=thinks,
+        vendor_history=own,
+        legacy_max_tokens="api.openai.com" not in base_url,
+        checks_seals="anthropic.com" in base_url,
     )
 
 
