@@ -22,6 +22,7 @@ when = "true"
 route = "asked"
 on_failure = ["next", "down"]
 """
+UP = DOWN.replace('"asked"', '"local"').replace('"down"', '"up"')
 Row = dict[str, Any]
 
 
@@ -269,6 +270,24 @@ def test_an_embedding_holds_no_output(engine: Engine, serve: Serve) -> None:
     turnout = serve(settings=four_vendors(engine.url), rules=BY_MODEL + budget('client = "each"', "usd = 0.001"))
     answer = turnout.ask("POST", "/v1/embeddings", {"model": "openai/scripted", "input": "one"})
     assert answer.status == 200
+
+
+@pytest.mark.parametrize(("limit", "status", "used"), [(2_990, 504, "1001"), (3_100, 200, "2501")])
+def test_what_a_step_that_failed_used_leaves_less_for_the_next(
+    engine: Engine, serve: Serve, limit: int, status: int, used: str
+) -> None:
+    """1,001 tokens went to the local engine that gave nothing; the cloud's worst case are 1,001 again and 1,000 of output."""
+    settings = four_vendors(engine.url).replace('key = "none"\n', 'key = "none"\nfirst_byte_s = 0.6\n')
+    turnout = serve(settings=settings, rules=UP + budget('client = "each"', f"tokens = {limit}"))
+    turnout.counting()
+    engine.choose = lambda heard: Script(hold=heard.path.startswith("/api/"), tokens=Tokens(1_000, 500))
+    answer = turnout.chat("word " * 1_000, max_tokens=1_000)
+    row = turnout.row(answer)
+    assert (answer.status, len(row.attempts)) == (status, 2 if status == 200 else 1)
+    assert [one for one, _ in left(turnout).values()] == [used]
+    engine.release()
+    # Asked for the cloud's model at once the client would have paid the same; what gave no answer saved nothing.
+    assert row.baseline - row.cost == 0
 
 
 def test_a_call_that_never_left_for_want_of_a_key_costs_nothing(engine: Engine, serve: Serve) -> None:

@@ -107,6 +107,17 @@ def test_an_estimate_converges_on_what_is_billed_and_its_error_is_shown(engine: 
     assert turnout.ask("GET", "/metrics").status == 401
 
 
+def test_a_stream_without_usage_is_charged_as_its_provider_was_seen_to_bill(engine: Engine, turnout: Turnout) -> None:
+    engine.say(Script(tokens=Tokens(900, 8)))
+    text = "Tell me about railway gauges. " * 80
+    for _ in range(6):
+        turnout.row(turnout.chat(text, model="anthropic/claude-opus-5", max_tokens=500))
+    engine.say(Script(usage=None, closing=False))
+    row = turnout.row(turnout.chat(text, model="anthropic/claude-opus-5", max_tokens=500, stream=True))
+    assert row.estimated
+    assert abs(row.usage.prompt - 900) < 30
+
+
 def test_t27_a_held_price_counts_as_the_dearer_until_it_is_approved(
     engine: Engine, turnout: Turnout, tmp_path: Path
 ) -> None:

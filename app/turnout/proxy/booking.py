@@ -41,6 +41,8 @@ class Progress:
     usage: Usage = NO_TOKENS
     estimated: bool = False
     disputed: bool = False
+    used: int = 0
+    """Tokens of `usage`, once a step failed and another may follow."""
     baseline: Nanos | None = None
     """What the asked model would have cost, with its cache reads; None: not yet known, or it has no price."""
     price: Price | None = None
@@ -71,7 +73,7 @@ class Booking:
         row.unpriced = candidate.price is None
         row.estimated = True
         # What a start charges to budgets that count tokens.
-        row.usage = Usage(prompt, output=Tokens(max(0, step.tokens - prompt)))
+        row.usage = Usage(prompt, output=Tokens(max(0, step.tokens - prompt) + progress.used))
         row.buckets = step.buckets
         return row
 
@@ -141,6 +143,9 @@ class Booking:
             row.baseline = progress.spent if baseline is None else baseline
             fast = state.worth.fast_price()
             row.all_fast = at_price(fast, progress) if fast is not None else Nanos(0)
+            if row.status is Status.FAILED:
+                # What gave no answer saved nothing.
+                row.baseline, row.all_fast = min(row.baseline, row.cost), min(row.all_fast, row.cost)
         if candidate.sovereign:
             took_ms = progress.attempts[-1].duration_ms if progress.attempts else 0
             row.busy_ms, row.energy = state.worth.worked(step, seen, took_ms)
@@ -203,10 +208,13 @@ class Booking:
             if 0 < seen.raw_size < seen.size:
                 # Of a very long stream only the beginning is kept; the rest is taken to be like it.
                 output = Tokens(output * seen.size // seen.raw_size)
-        outline = exchange.call.outline
+        outline, prompt = exchange.call.outline, decided.estimate
+        if seen.reported is None and decided.exact:
+            # What we count is all there is to go by, so as this provider bills it.
+            prompt = self._state.estimates.expected(attempt.step.candidate, decided.shape)
         exact = decided.exact and not outline.images
         whole = not outline.server_tools and "previous_response_id" not in outline.extras
-        return Counted(decided.estimate, output, exact, whole, sound=not doubt)
+        return Counted(prompt, output, exact, whole, sound=not doubt)
 
 
 def seen_text(seen: Seen, *, streamed: bool) -> str:

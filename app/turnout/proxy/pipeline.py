@@ -77,7 +77,9 @@ class Pipeline:
         state.surplus.offered(time.monotonic())
         error: TurnoutError | None = None
         for step in plan.steps:
-            if error is not None and not (state.can_hold(decided, step, progress.spent) and self._may_go_on(error)):
+            if error is not None and not (
+                state.can_hold(decided, step, progress.spent, progress.used) and self._may_go_on(error)
+            ):
                 break
             exchange.route_headers = route_headers(call, plan, step, error)
             exchange.credit_left = partial(state.credit_left, decided, step)
@@ -90,6 +92,7 @@ class Pipeline:
                 return
             except TurnoutError as failed:
                 error = failed
+                progress.used = progress.usage.prompt + progress.usage.produced
                 state.health.failed(step, failed, last=step is plan.steps[-1])
                 if exchange.answer.produced or exchange.answer.gone:
                     raise
@@ -107,14 +110,16 @@ class Pipeline:
         """On disk before any upstream is contacted (I01); a ledger that cannot be written refuses paid calls (I11), unless the
         user wants them served all the same: budgets still hold, from memory, but a crash would forget them."""
         assert progress.decided is not None
-        self._state.hold(progress.decided, step, progress.spent)
+        self._state.hold(progress.decided, step, progress.spent, progress.used)
         progress.held, progress.charged = True, step.buckets
         try:
             progress.row = await self._written(exchange, progress, step)
         except LedgerError as error:
             if step.hold > 0 and not progress.decided.config.settings.serve_unrecorded:
-                self._state.books.drop(exchange.call.id)
-                progress.held, progress.charged = False, ()
+                if not progress.attempts:
+                    # Else what those before used is charged, with the hold that is open.
+                    self._state.books.drop(exchange.call.id)
+                    progress.held, progress.charged = False, ()
                 raise LedgerRefusal(
                     "The ledger cannot be written, so nothing that costs money is sent.",
                     hint=f"{error.said} `turnout doctor` says more; local models keep working.",
@@ -180,7 +185,7 @@ class Pipeline:
         assert progress.decided is not None
         assert progress.step is not None
         for more in (int(held), int(FLOOR)):
-            grown = self._state.extend(progress.decided, progress.step, progress.spent, more)
+            grown = self._state.extend(progress.decided, progress.step, progress.spent, progress.used, more)
             if grown is None:
                 continue
             progress.step = grown

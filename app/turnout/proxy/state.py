@@ -334,25 +334,26 @@ class State:
 
     # --- money ---
 
-    def hold(self, decided: Decided, step: Step, spent: Nanos) -> None:
-        """Opens the hold of this step, or turns an earlier step's into it."""
-        mine, amount = step.buckets, Amount(Nanos(step.hold + spent), step.tokens)
+    def hold(self, decided: Decided, step: Step, spent: Nanos, used: int) -> None:
+        """Opens the hold of this step, or turns an earlier step's into it. `spent` and `used`: nanos and tokens of the steps before."""
+        mine, amount = step.buckets, Amount(Nanos(step.hold + spent), Tokens(step.tokens + used))
         charges = [
             Charge(one.key, one.budget.unit, amount.of(one.budget.unit)) for one in decided.standings if one.key in mine
         ]
         self.books.hold(decided.call.id, tuple(charges))
         self.tell()
 
-    def can_hold(self, decided: Decided, step: Step, spent: Nanos) -> bool:
+    def can_hold(self, decided: Decided, step: Step, spent: Nanos, used: int) -> bool:
         """Whether a later step's own worst case still fits its budgets, this call's present hold given back."""
-        wanted, mine, id_ = Amount(Nanos(step.hold + spent), step.tokens), step.buckets, decided.call.id
+        wanted, mine = Amount(Nanos(step.hold + spent), Tokens(step.tokens + used)), step.buckets
+        id_ = decided.call.id
         return all(
             self.books.besides(id_, one.key) + wanted.of(one.budget.unit) <= one.limit
             for one in decided.standings
             if one.key in mine
         )
 
-    def extend(self, decided: Decided, step: Step, spent: Nanos, more: int) -> Step | None:
+    def extend(self, decided: Decided, step: Step, spent: Nanos, used: int, more: int) -> Step | None:
         """The step with a hold for so much more output, if every budget has it left: one atomic step, like `hold`."""
         price = rate(step.candidate, self.roster(), decided.call.outline.service)
         each = 0
@@ -361,9 +362,9 @@ class State:
             each = max(at.output, at.reasoning)
         hold = Nanos(step.hold - (-each * more // 1_000_000))
         grown = replace(step, hold=hold, tokens=Tokens(step.tokens + more), output=Tokens(step.output + more))
-        if not self.can_hold(decided, grown, spent):
+        if not self.can_hold(decided, grown, spent, used):
             return None
-        self.hold(decided, grown, spent)
+        self.hold(decided, grown, spent, used)
         return grown
 
     def credit_left(self, decided: Decided, step: Step, spent: Nanos) -> Nanos | None:

@@ -191,7 +191,8 @@ def terms(candidate: Candidate, call: Call, facts: Facts) -> Terms:
     price = rate(candidate, facts.roster, call.outline.service)
     if price is None:
         return Terms(prompt, 0, 0, Nanos(0))
-    at = price.at(prompt)
+    # A prompt that is a little longer than we count may be billed at the next tier by length, all of it.
+    at = price if price.longer is None else price.at(Tokens(prompt + prompt // 8))
     writes = at.cache_write_1h if call.outline.cache_marks else 0
     dearest = max(at.uncached, at.cache_write_5m, writes)
     return Terms(prompt, prompt * dearest, max(at.output, at.reasoning), Nanos(at.per_call))

@@ -35,6 +35,10 @@ def test_after_two_attempts_another_model_is_reckoned_for_the_answer_alone() -> 
     assert at_price(OTHER, progress(None, USED + USED)) == cost(USED, OTHER)
 
 
+def test_what_was_never_billed_would_have_cost_nothing() -> None:
+    assert at_price(PAID, Progress()) == 0
+
+
 def test_every_call_begins_with_values_of_its_own() -> None:
     one, other = Progress(), Progress()
     one.spent, one.held, one.charged = Nanos(5), True, ("key",)

@@ -50,7 +50,9 @@ def test_a_price_of_ones_own_keeps_the_tables_longer_prompts_and_counts_at_every
     assert price.longer is not None
     assert (price.cache_read, price.longer.cache_read) == (100_000_000, 100_000_000)
     assert price.longer.output == 45_000_000_000
-    assert prices.services(OPENAI, "gpt-5.5") == ()
+    held = dict(prices.services(OPENAI, "gpt-5.5"))
+    assert held == {name: prices.billed(OPENAI, "gpt-5.5", _ms("2026-11-24T12:00"), name) for name in held}
+    assert (held["priority"].output, held["priority"].cache_read) == (75_000_000_000, 100_000_000)
 
 
 def test_an_unknown_model_with_half_a_price_stays_unpriced_and_never_gets_free_output() -> None:

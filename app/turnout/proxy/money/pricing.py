@@ -54,14 +54,14 @@ class Prices:
 
     def price(self, provider: Provider, model: str) -> Price | None:
         """Of today, at its dearest hour; None: unpriced."""
-        return self._over(provider, model, lambda listed: listed.at(self._today()))
+        return self._over(provider, model, self._today())
 
     def services(self, provider: Provider, model: str) -> tuple[tuple[str, Price], ...]:
-        """Tiers of service with a price of their own today; none where the user's own price holds."""
+        """Tiers of service with a price of their own today, the user's own on top."""
         listed = self._listed(provider, model)
-        if listed is None or self._override(provider, model) is not None:
-            return ()
-        return tuple((name, listed.at(self._today(), name)) for name, _ in listed.services)
+        names = [name for name, _ in listed.services] if listed is not None else []
+        found = [(name, self._over(provider, model, self._today(), name)) for name in names]
+        return tuple((name, price) for name, price in found if price is not None)
 
     def billed(self, provider: Provider, model: str, at_ms: int, service: str) -> Price | None:
         """In the minute of `at_ms`, at the tier of service that the answer names."""
@@ -72,12 +72,13 @@ class Prices:
         key = (provider.name, model, at_ms // 60_000, service)
         if key not in self._billed:
             at = datetime.fromtimestamp(at_ms / 1000, UTC)
-            self._billed[key] = self._over(provider, model, lambda listed: listed.at(at, service))
+            self._billed[key] = self._over(provider, model, at, service)
         return self._billed[key]
 
-    def _over(self, provider: Provider, model: str, of: Callable[[Listed], Price]) -> Price | None:
+    def _over(self, provider: Provider, model: str, when: date, service: str = "") -> Price | None:
+        """The table's, as `Listed.at` has it, with the user's own on top."""
         listed = self._listed(provider, model)
-        price = of(listed) if listed is not None else None
+        price = listed.at(when, service) if listed is not None else None
         said = self._override(provider, model)
         if said is None:
             return price
