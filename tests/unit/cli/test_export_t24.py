@@ -4,10 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.unit.cli.test_commands import SETTINGS, Shell, home, settled_home, turnout
-
-__all__ = ["home", "settled_home", "turnout"]
-"""Fixtures."""
+from tests.unit.cli.shell import SETTINGS, Shell
 
 
 @pytest.mark.parametrize("name", ["nul\0.csv", "none/such/out.csv", "", ".", "..", "../", "turnout.toml/out.csv"])

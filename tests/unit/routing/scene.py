@@ -9,7 +9,9 @@ from turnout.calls.outline import Outline
 from turnout.calls.units import Dialect, Family, Grade, Tier, Tokens
 from turnout.calls.usage import FREE, Price
 from turnout.routing.conversation import ask_hash
+from turnout.routing.decide import decide
 from turnout.routing.facts import Candidate, Facts, Grading, Memory, Roster
+from turnout.routing.plan import Plan
 from turnout.routing.rulefile import read_rules
 from turnout.routing.rules import RuleSet
 
@@ -150,3 +152,13 @@ def memory(
         calls=1,
     )
     return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def planned(asked: Call, known: Facts) -> Plan:
+    outcome = decide(asked, known)
+    assert isinstance(outcome, Plan)
+    return outcome
+
+
+def names(plan: Plan) -> list[str]:
+    return [step.candidate.model for step in plan.steps]
