@@ -1,6 +1,7 @@
 """Every call leaves one row, however it ended: who, why there, how many tokens, what it cost."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.support.proxy import Turnout
 from tests.support.scene import FAMILIES, four_vendors
 from tests.support.script import Script, Tokens
 
+from turnout.calls.record import CallRecord
 from turnout.calls.units import Grade, Status, Tier
 from turnout.calls.usage import Usage
 from turnout.routing.calibration import INPUT_NAMES
@@ -61,6 +63,42 @@ def engine(scripted: Engine) -> Engine:
 @pytest.fixture
 def turnout(engine: Engine, running: Turnout) -> Turnout:
     return running
+
+
+def afterwards(turnout: Turnout, id_: str) -> CallRecord:
+    """The row once it has been graded; the grader needs half a second for its start."""
+    until = time.monotonic() + 20
+    while (row := turnout.row(id_)).graded_by == "":
+        assert time.monotonic() < until, "nobody graded it"
+        time.sleep(0.02)
+    return row
+
+
+def test_a_call_whose_model_was_named_is_graded_when_it_is_over_and_the_audit_knows(turnout: Turnout) -> None:
+    """No rule needed a grade; the audit asks all the same whether the dear model was needed."""
+    headers = {"x-session-id": "by name"}
+    ask = "Classify this ticket as billing, bug or question: the order has not arrived."
+    row = afterwards(turnout, turnout.chat(ask, model="openai/scripted", headers=headers).header("x-turnout-call"))
+    assert (row.rule, row.grade, row.graded_by) == ("as asked", Grade.LOW, "afterwards")
+    assert row.features
+    steps = [
+        {"role": "user", "content": ask},
+        {
+            "role": "assistant",
+            "tool_calls": [{"id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+        },
+        {"role": "tool", "tool_call_id": "t", "content": "found"},
+    ]
+    doc = {"model": "openai/scripted", "messages": steps}
+    step = turnout.row(turnout.ask("POST", "/v1/chat/completions", doc, headers=headers))
+    told = json.loads(turnout.cli("audit", "--last", "2", "--json"))
+    assert [(one["id"], one["enough"], one["cheaper_would_do"]) for one in told["rows"]] == [
+        (step.id, "local", True),
+        (row.id, "local", True),
+    ]
+    assert "2 calls (100%) a cheaper tier could have done" in (said := turnout.cli("audit", "--last", "2"))
+    assert "Most of it: tester asking for openai/scripted" in said
+    assert turnout.row(step.id).grade is None
 
 
 def test_calls_json_tells_who_why_how_much_and_what_it_cost(engine: Engine, turnout: Turnout) -> None:

@@ -1,10 +1,13 @@
 """A ledger row: everything that is known of a call once it ended. Never a word of the prompt or the answer."""
 
+import re
 from dataclasses import dataclass, field
 
 from turnout.calls.units import Grade, Nanos, Status, Tier
 from turnout.calls.usage import NO_TOKENS, Usage
 from turnout.calls.values import frozen
+
+_OWN = re.compile(r"[a-z-]+ of ")
 
 
 @frozen
@@ -94,4 +97,10 @@ class CallRecord:
     busy_ms: int = 0
     """How long an engine of our own worked on it, as it says, else as measured here; 0 for a cloud."""
     graded_by: str = ""
-    """cache (the intent cache knew the ask) | fast | plus | llm | none (the grader failed); empty: no grade was needed."""
+    """cache (the intent cache knew the ask) | fast | plus | llm | none (the grader failed) | afterwards (no rule needed a grade; it
+    came for the audit when the call was over); empty: there is none."""
+
+    @property
+    def own(self) -> bool:
+        """A call of Turnout's own, made for another one: `note` says "grader of ID", "shadow of ID"."""
+        return _OWN.match(self.note) is not None

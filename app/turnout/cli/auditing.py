@@ -1,10 +1,11 @@
 """The audit's question: of these calls, which needed the dear model, and what would each have cost elsewhere? Values only."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from turnout.calls.record import CallRecord
-from turnout.calls.units import Grade, Nanos, Status, Tier
+from turnout.calls.units import Dialect, Grade, Nanos, Status, Tier
 from turnout.calls.usage import FREE, cost
 from turnout.cli.output import clock, dollars, short, table
 from turnout.errors import SettingsError
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _TIER_OF = {Grade.LOW: Tier.LOCAL, Grade.MEDIUM: Tier.FAST, Grade.HIGH: Tier.HIGH}
 _ORDER = (Tier.LOCAL, Tier.FAST, Tier.HIGH)
+_EMBEDS = (Dialect.OPENAI_EMBEDDINGS.value, Dialect.OLLAMA_EMBED.value)
+"""Texts made vectors of: no tier could have done them better or worse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +91,14 @@ class Audit:
             f"{len(cheaper)} calls ({len(cheaper) / count:.0%}) a cheaper tier could have done: "
             f"{dollars(usd(saved))} of {dollars(usd(spent))}.",
         ]
+        if cheaper:
+            told.append(f"Most of it: {', '.join(self.sources())}.")
         told.append(
             f"Paid {dollars(usd(spent))}; with the models asked for, their cache reads included, {dollars(usd(self.baseline))}"
             f"{f'; {self.estimated} calls counted here, not by their provider' if self.estimated else ''}."
         )
         if self.unknown:
-            told.append(f"{self.unknown} were never graded (their models were asked for by name).")
+            told.append(f"{self.unknown} were never graded (no ask was found in their conversations).")
         told += [
             f"All of them at {tier.value}: {dollars(usd(sum_))}."
             for tier in reversed(_ORDER)
@@ -114,6 +119,20 @@ class Audit:
             for row in self.rows
         ]
         return [*told, "", *table(head, cells, right=(5, 6, 7, 8))]
+
+    def sources(self) -> list[str]:
+        """The clients (and what they asked for) that could save the most, three at most."""
+        saved: Counter[tuple[str, str]] = Counter()
+        calls: Counter[tuple[str, str]] = Counter()
+        for row in self.rows:
+            if row.cheaper:
+                whose = row.record.client, row.record.asked_model
+                saved[whose] += row.could_save
+                calls[whose] += 1
+        return [
+            f"{short(client, 24)} asking for {short(model, 40)} {dollars(usd(nanos))} ({calls[client, model]} calls)"
+            for (client, model), nanos in saved.most_common(3)
+        ]
 
     def doc(self) -> dict[str, object]:
         cheaper = [row for row in self.rows if row.cheaper]
@@ -157,12 +176,8 @@ def _usd(amount: Nanos | None) -> str | None:
 
 
 def audited(reader: "Reader", last: int, here: "World") -> Audit:
-    """The last ended calls that a model answered, newest first; calls of Turnout's own are none."""
-    records = [
-        record
-        for record in reader.calls(last, where=CallFilter(status=f"{Status.SETTLED.value},{Status.ABORTED.value}"))
-        if record.model and not record.note.startswith(("shadow of ", "grader of "))
-    ]
+    """The last ended calls that a model answered, newest first; calls of Turnout's own are none, nor are embeddings."""
+    records = _answered(reader, last)
     prices = {}
     for tier in _ORDER:
         first = next(iter(here.roster.tiers.get(tier, ())), None)
@@ -179,6 +194,16 @@ def audited(reader: "Reader", last: int, here: "World") -> Audit:
             for record in records
         )
     )
+
+
+def _answered(reader: "Reader", last: int) -> list[CallRecord]:
+    where = CallFilter(status=f"{Status.SETTLED.value},{Status.ABORTED.value}")
+    found: list[CallRecord] = []
+    before: tuple[int, str] | None = None
+    while len(found) < last and (page := reader.calls(last, before, where)):
+        found += [one for one in page if one.model and not one.own and one.dialect not in _EMBEDS]
+        before = page[-1].at_ms, page[-1].id
+    return found[:last]
 
 
 class _Judge:
@@ -219,14 +244,14 @@ class _Judge:
             return None
         again = self._here.grader.again(record.features, safety=self._grades.safety, confidence=self._grades.confidence)
         if again is None or _raised(record):
-            return (_TIER_OF[record.grade], record.reason) if record.grade is not None else self._abstained()
+            return (_TIER_OF[record.grade], _why(record)) if record.grade is not None else self._abstained()
         graded = by_difficulty(again, Graded(again.grade, record.reason))
         if graded.grade is None:
             return self._abstained()
         if graded.grade is record.grade:
-            return _TIER_OF[graded.grade], record.reason
+            return _TIER_OF[graded.grade], _why(record)
         was = record.grade.value if record.grade is not None else "not sure"
-        return _TIER_OF[graded.grade], f"graded {graded.grade.value} now, {was} then: {record.reason}"
+        return _TIER_OF[graded.grade], f"graded {graded.grade.value} now, {was} then: {_why(record)}"
 
     def _abstained(self) -> tuple[Tier, str]:
         tier = Tier(self._grades.abstain) if self._grades.abstain in {one.value for one in Tier} else Tier.FAST
@@ -241,6 +266,11 @@ class _Judge:
             graded = (self._graded(one) for one in before)
             self._sessions[record.session] = next((one for one in graded if one is not None), None)
         return self._sessions[record.session]
+
+
+def _why(record: CallRecord) -> str:
+    """The grade's reason, which stands in the note where the call was routed without one."""
+    return record.note if record.graded_by == "afterwards" else record.reason
 
 
 def _raised(record: CallRecord) -> bool:

@@ -69,7 +69,7 @@ def _row(record: "CallRecord") -> list[str]:
         short(model, 40),
         record.tier.value if record.tier is not None else "",
         record.grade.value if record.grade is not None else "",
-        short(record.rule, 32),
+        short(record.note if record.own else record.rule, 32),
         str(record.usage.prompt),
         str(record.usage.produced),
         price + ("~" if record.estimated else ""),

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Status
 from turnout.ledger.many import ForMany, marks
-from turnout.ledger.rows import ATTEMPT, COLUMNS, INSERT, Value, attempt_values, held_text, storable, values
+from turnout.ledger.rows import ATTEMPT, COLUMNS, INSERT, Value, attempt_values, dumped, held_text, storable, values
+from turnout.routing.facts import Grading
 
 _SUMMED = (
     "calls",
@@ -35,6 +36,10 @@ _DAYS = f"INSERT INTO days VALUES ({','.join('?' * 25)}) ON CONFLICT DO UPDATE S
 _SPEND = """
 INSERT INTO spend VALUES (?,?,?,?,?)
 ON CONFLICT DO UPDATE SET nanos=nanos+excluded.nanos, tokens=tokens+excluded.tokens, calls=calls+excluded.calls, at_ms=excluded.at_ms
+"""
+_GRADE = """
+UPDATE calls SET grade=?, score=?, confidence=?, difficulty=?, features=?, note=?, graded_by='afterwards'
+WHERE id=? AND grade IS NULL AND score IS NULL AND note=''
 """
 _HOLD = "INSERT OR REPLACE INTO holds VALUES (?,?,?,?,?)"
 _ENDED = ForMany("DELETE FROM holds WHERE number IN ({})", "?")
@@ -75,6 +80,13 @@ def write_settled(db: sqlite3.Connection, record: CallRecord) -> bool:
         _execute(db, ATTEMPT, attempt_values(record.id, number, attempt))
     _write_sums(db, _sums((record,)))
     return True
+
+
+def write_grade(db: sqlite3.Connection, call: str, graded: Grading) -> None:
+    """Into the row of a call that ended without a grade."""
+    grade = graded.grade.value if graded.grade is not None else None
+    said = (grade, graded.score, graded.confidence, graded.difficulty, dumped(graded.features))
+    _execute(db, _GRADE, (*said, f"graded after the call: {graded.reason}", call))
 
 
 def all_settled(records: Sequence[CallRecord], holds: Sequence[int]) -> "Write":

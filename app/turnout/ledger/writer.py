@@ -22,11 +22,21 @@ from turnout.calls.units import Json
 from turnout.errors import LedgerError
 from turnout.ledger import blocks, bodies
 from turnout.ledger.blocks import Blocks
-from turnout.ledger.entries import Write, all_settled, keep, keep_all, write_hold, write_holds, write_settled
+from turnout.ledger.entries import (
+    Write,
+    all_settled,
+    keep,
+    keep_all,
+    write_grade,
+    write_hold,
+    write_holds,
+    write_settled,
+)
 from turnout.ledger.rows import dumped
 from turnout.ledger.schema import connect
 from turnout.ledger.snapshot import Known, Snapshot, spill
 from turnout.ledger.tidy import Tidied, give_back, tidy
+from turnout.routing.facts import Grading
 
 log = logging.getLogger("turnout.ledger")
 
@@ -150,6 +160,11 @@ class Writer:
     def settle(self, record: CallRecord) -> None:
         """Once per call: a second one changes nothing. Never lost silently; `unwritten` counts what waits for the disk."""
         self._put(Job(kept=True, settles=record, number=self._numbers.pop(record.id, 0)))
+
+    def graded_afterwards(self, call: str, graded: Grading) -> None:
+        """The grade of a call that ended without one; its roll-ups were counted then, and count none. Lost when the disk refuses it."""
+        if graded.by != "none":
+            self._put(Job(lambda db: write_grade(db, call, graded)))
 
     def keep(self, kind: str, key: str, value: Json, at_ms: int) -> None:
         """A small thing by kind and key (session memory, intents, mode, credits, thumbs...); the last one wins."""

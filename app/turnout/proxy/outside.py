@@ -59,6 +59,8 @@ class Edges:
     """Something was learned of how this model's provider counts."""
     told: Callable[[CallRecord], None] = lambda row: None
     """Whom else an ended call is told, once: the user's collector."""
+    ungraded: Callable[[str, str], None] = lambda call, ask: None
+    """An ended call whose ask nobody had to grade, and that ask."""
     keep_texts: Callable[[Call, bytes, Callable[[], str]], None] = lambda call, request, answer: None
     """What a call said and was answered, for clients whose texts are kept."""
     grader_version: Callable[[RuleSet], str] = lambda _: ""

@@ -18,6 +18,7 @@ from turnout.keys.keyring import KeyRing
 from turnout.ledger.reader import Reader
 from turnout.ledger.recover import LOCK_WAIT_S, recover
 from turnout.ledger.writer import Writer
+from turnout.proxy.afterwards import Afterwards
 from turnout.proxy.api.admin import Admin
 from turnout.proxy.api.answers import Answers
 from turnout.proxy.api.clients import Clients
@@ -58,7 +59,6 @@ LOOK_AGAIN_S = 3.0
 LOADING_S = 0.5
 """A model of our own that is being loaded is looked at more often."""
 DAY_MS = 86_400_000
-
 
 
 class Program:
@@ -106,6 +106,9 @@ class Program:
             await asyncio.to_thread(self.prices.load)
         self.texts = Texts(self.writer, lambda: self.mind.scanner, lambda: self.state.settings.privacy)
         self.telemetry = Switch(soon=bool(self._config.settings.otel_endpoint))
+        self.afterwards = Afterwards(
+            lambda ask: self.mind.graded(ask, self.state.config.rules), self.writer.graded_afterwards
+        )
         self.state = State(self._config, self._edges())
         self.engines = EngineCheck(self.state, self.embedded, self.keys)
         self._restore()
@@ -149,6 +152,7 @@ class Program:
             loop.create_task(self._watch_files()),
             loop.create_task(self._watch_engines()),
             loop.create_task(self._warm()),
+            loop.create_task(self.afterwards.run()),
         ]
         return self.app
 
@@ -187,6 +191,7 @@ class Program:
             corrections=self.counting.corrections,
             counted=self._uncounted.add,
             told=self.telemetry.record,
+            ungraded=self.afterwards.note,
             keep_texts=self.texts.keep,
             scan=self.mind.scan,
             grade=self.mind.grade,

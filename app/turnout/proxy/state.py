@@ -388,6 +388,8 @@ class State:
             ok = row.status in _WENT
             self._remember(decided, row, now_ms, ok=ok)
             self.thresholds.passed(decided.standings, row.buckets)
+            if ok and row.grade is None and row.score is None and not row.note and _may_be_graded(call):
+                self.edges.ungraded(row.id, call.outline.ask)
             live = decided.live
             if live.loop is not None:
                 live.loop = loops.concluded(live.loop, call.body_hash, ok=ok, now_ms=now_ms)
@@ -473,6 +475,11 @@ class State:
             session=one.call.session,
             output_tokens=meter.tokens(),
         )
+
+
+def _may_be_graded(call: Call) -> bool:
+    """It brought an ask of its own, not a step of a tool loop, a side request or a text to be made a vector of."""
+    return bool(call.outline.ask) and call.outline.ask_is_last and loops.is_work(call)
 
 
 def refused_by(refusal: Refusal) -> str:

@@ -4,13 +4,14 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.ledger.made import AT_MS, DAY, held, settled
 
-from turnout.calls.units import Nanos, Status, Tokens
+from turnout.calls.units import Grade, Nanos, Status, Tokens
 from turnout.calls.usage import Usage
 from turnout.errors import LedgerError
 from turnout.ledger.entries import write_hold, write_settled
@@ -19,6 +20,7 @@ from turnout.ledger.rows import LARGEST
 from turnout.ledger.schema import connect
 from turnout.ledger.snapshot import read_snapshot
 from turnout.ledger.writer import Writer
+from turnout.routing.facts import Grading
 
 
 @pytest.fixture
@@ -55,6 +57,35 @@ async def test_i03_a_call_settled_twice_is_counted_once(writer: Writer, reader: 
     assert reader.totals().cost == 4_000_000
     assert reader.totals().calls == 1
     assert reader.bucket_spend()[DAY][:3] == (4_000_000, 1_080, 1)
+
+
+async def test_a_grade_that_comes_afterwards_is_added_to_a_call_without_one_alone(
+    writer: Writer, reader: Reader
+) -> None:
+    bare: dict[str, Any] = {
+        "grade": None,
+        "score": None,
+        "confidence": None,
+        "difficulty": None,
+        "features": (),
+        "graded_by": "",
+    }
+    writer.settle(settled(1, **bare))
+    writer.settle(settled(2))
+    await writer.flush()
+    before = reader.totals()
+    grading = Grading(Grade.LOW, 0.02, 0.97, "asks for a label", (1.0, 2.0))
+    for number in (1, 2, 3):
+        writer.graded_afterwards(settled(number).id, grading)
+    writer.graded_afterwards(settled(1).id, replace(grading, grade=Grade.HIGH))
+    await writer.flush()
+    found = reader.call(settled(1).id)
+    assert found is not None
+    assert (found.grade, found.score, found.features) == (Grade.LOW, 0.02, (1.0, 2.0))
+    assert (found.graded_by, found.note) == ("afterwards", "graded after the call: asks for a label")
+    assert not found.own
+    assert reader.call(settled(2).id) == settled(2)
+    assert reader.totals() == before
 
 
 async def test_i22_the_second_step_of_a_plan_replaces_the_hold_of_the_first(writer: Writer, reader: Reader) -> None:

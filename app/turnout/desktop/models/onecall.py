@@ -102,6 +102,7 @@ def graded_by(call: CallRecord) -> str:
         "plus": tr("the embedding model"),
         "llm": tr("a local model"),
         "none": tr("nobody: the grader failed"),
+        "afterwards": tr("the fast grader, when the call was over: no rule needed it"),
     }.get(call.graded_by, "")
 
 

@@ -176,7 +176,7 @@ class Shadows:
             if (
                 record is not None
                 and record.status is Status.SETTLED
-                and not record.note
+                and not record.own
                 and record.tier is not None
                 and _RANK[record.tier] > below
                 and Dialect(record.dialect) in _ASKED_AGAIN

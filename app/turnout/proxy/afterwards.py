@@ -1,0 +1,54 @@
+"""Grades that come after the call, for asks that no rule needed one of: the audit asks of every call whether it needed its model.
+
+A client that names its model is routed without a grade, and is just the one to be audited. A few asks every fifth of a second (each
+0.3 ms of a thread); of a flood the newest are graded. Nothing waits for it, and no model is asked.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from turnout.routing.facts import Grading
+from turnout.routing.features import view
+
+log = logging.getLogger("turnout.afterwards")
+KEPT = 500
+"""Asks that wait, each with as much of its text as the grader reads."""
+APART_S = 0.2
+AT_ONCE = 8
+
+
+class Afterwards:
+    def __init__(self, grade: Callable[[str], Grading], write: Callable[[str, Grading], None]) -> None:
+        """`write` takes a call's id and its grade."""
+        self._grade, self._write = grade, write
+        self._waiting: deque[tuple[str, str]] = deque(maxlen=KEPT)
+        self._some = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def note(self, call: str, ask: str) -> None:
+        self._waiting.append((call, view(ask)))
+        self._some.set()
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            await self._some.wait()
+            await asyncio.sleep(APART_S)
+            newest = [self._waiting.pop() for _ in range(min(len(self._waiting), AT_ONCE))]
+            if not self._waiting:
+                self._some.clear()
+            for call, graded in await asyncio.to_thread(self._graded, newest):
+                self._write(call, graded)
+
+    def _graded(self, asks: list[tuple[str, str]]) -> list[tuple[str, Grading]]:
+        found = []
+        for call, ask in asks:
+            try:
+                found.append((call, self._grade(ask)))
+            except Exception:  # the boundary to the grader: the call is over, it only stays without a grade
+                log.exception("call %s could not be graded", call)
+        return found
