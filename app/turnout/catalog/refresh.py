@@ -47,8 +47,9 @@ def check_table(data: bytes, old: PriceTable | None = None, *, ours: bool = Fals
         _check_patterns(doc)
         suspicious = _suspicious(table, old) if old is not None else []
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OSError, EOFError, AssertionError, re.error, zlib.error, RecursionError) as error:  # fmt: skip
+        why = str(error) if type(error) is ValueError else type(error).__name__
         raise SettingsError(
-            f"this is no price table ({type(error).__name__})",
+            f"this is no price table ({why})",
             file="prices",
             hint="Nothing was changed; the old prices stay.",
         ) from error
@@ -72,9 +73,11 @@ def _suspicious(table: PriceTable, old: PriceTable) -> list[str]:
 
 def merged(table: PriceTable, old: PriceTable, keep: list[str]) -> bytes:
     """The new table, ready to be written to a file. The models in `keep` (`check_table`'s second answer) stay as they were,
-    each with its new price held back for the user's approval; so do the addresses that providers are known by."""
+    each with its new price held back for the user's approval; so do the addresses that providers are known by, and all that the
+    new table does not have: what is not in a table would be held and charged like an unknown model."""
     before = {one["id"]: one for one in old.doc["providers"]}
     kept: dict[str, list[Any]] = {}
+    left: dict[str, list[Any]] = {}
     for name in keep:
         maker, _, model = name.partition("/")
         entry = next(one for one in before[maker]["models"] if one["id"] == model)
@@ -82,15 +85,24 @@ def merged(table: PriceTable, old: PriceTable, keep: list[str]) -> bytes:
         found = after.entry(model.lower()) if after is not None else None
         held = {key: value for key, value in (found or entry).items() if key != "held"}
         kept.setdefault(maker, []).append(entry | {"held": held})
+    for name in before:
+        after = table.named(name)
+        lost = [one for one in before[name]["models"] if after is None or after.find(one["id"].lower()) is None]
+        left[name] = _without(lost, kept.get(name, ()))
     # Old providers first, and what is kept before the new models: the first that matches a name serves it.
     order = {name: at for at, name in enumerate(before)}
-    providers = sorted(table.doc["providers"], key=lambda one: order.get(one["id"], len(order)))
+    gone = [one | {"models": []} for name, one in before.items() if table.named(name) is None]
+    providers = sorted([*table.doc["providers"], *gone], key=lambda one: order.get(one["id"], len(order)))
     doc = dict(table.doc)
     doc["providers"] = [
         {
             **provider,
             "api": before.get(provider["id"], provider)["api"],
-            "models": [*kept.get(provider["id"], ()), *_without(provider["models"], kept.get(provider["id"], ()))],
+            "models": [
+                *kept.get(provider["id"], ()),
+                *_without(provider["models"], kept.get(provider["id"], ())),
+                *left.get(provider["id"], ()),
+            ],
         }
         for provider in providers
     ]

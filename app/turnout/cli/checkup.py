@@ -298,6 +298,16 @@ def _prices(where: Paths) -> Iterator[Check]:
             f"{len(held)} new prices fell by more than half: the dearer counts until you approve them",
             "`turnout prices list` names them, `turnout prices approve` puts them in force.",
         )
+    from turnout.cli.world import world
+
+    line = [one for tier in world().roster.tiers.values() for one in tier]
+    if unpriced := sorted({one.name for one in line if one.price is None and not one.sovereign}):
+        yield Check(
+            "prices",
+            State.NOTE,
+            f"no price is known of {', '.join(unpriced)}: held and charged like the dearest",
+            f"`turnout prices set {unpriced[0]} --input USD --output USD` says what a million tokens cost.",
+        )
 
 
 def _telemetry(where: Paths) -> Iterator[Check]:

@@ -187,6 +187,8 @@ def refresh(
 
     A price that fell to nothing or by more than half is held back: until `prices approve` the dearer of the two counts.
     """
+    from datetime import UTC, datetime, timedelta
+
     from turnout.catalog.refresh import check_table, merged
     from turnout.catalog.tables import load_prices
     from turnout.cli.reach import own_paths
@@ -210,12 +212,10 @@ def refresh(
     except SettingsError as error:
         error.file = str(file)
         raise
-    if found.date < load_prices().date:
-        raise SettingsError(
-            f"its prices are of {found.date}, and the shipped ones of {load_prices().date}",
-            file=str(file),
-            hint="Nothing was changed.",
-        )
+    shipped, tomorrow = load_prices().date, (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
+    if not shipped <= found.date <= tomorrow:
+        said = f"and the shipped ones of {shipped}" if found.date < shipped else "which has not come"
+        raise SettingsError(f"its prices are of {found.date}, {said}", file=str(file), hint="Nothing was changed.")
     held = [] if yes else fell
     replace_file(kept, merged(found, now, held))
     _reload()

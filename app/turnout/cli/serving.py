@@ -100,10 +100,12 @@ def _status_json(found: "Status") -> "dict[str, object]":
 def _status_lines(found: "Status") -> list[str]:
     paused = found.paused_until_ms
     mode = found.mode + ("" if paused is None else ", paused" if not paused else f", paused until {clock(paused)}")
+    # Without a priced fast tier nothing is known of it.
+    all_fast = f", {dollars(found.all_fast_today_usd)} all fast" if found.all_fast_today_usd.strip("0.") else ""
     lines = [
         f"Turnout {found.version} at {found.url} (pid {found.pid}), since {clock(found.started_ms)}, mode {mode}",
         f"Today: {dollars(found.spent_today_usd)} spent, {dollars(found.saved_today_usd)} saved "
-        f"({dollars(found.baseline_today_usd)} with the models asked for, {dollars(found.all_fast_today_usd)} all fast)"
+        f"({dollars(found.baseline_today_usd)} with the models asked for{all_fast})"
         + (f"; {dollars(found.credit_usd)} left under the tightest budget" if found.credit_usd else ""),
         f"{found.in_flight} calls under way, {found.open_holds} holds open",
     ]

@@ -84,7 +84,7 @@ def spend(
     say(
         *table(head, cells, right=(1, 2, 3, 4, 5, 6)),
         f"{dollars(usd(total))} paid; {dollars(usd(baseline))} with the models asked for, their cache reads included: "
-        f"{dollars(usd(saved))} saved. All fast: {dollars(usd(all_fast))}.",
+        f"{dollars(usd(saved))} saved." + (f" All fast: {dollars(usd(all_fast))}." if all_fast else ""),
         f"{estimated} of these calls were counted here, not by their provider."
         if estimated
         else "All as measured by the providers.",

@@ -14,7 +14,7 @@ from turnout.proxy.attempt.growth import said
 from turnout.proxy.attempt.perform import Attempt
 from turnout.proxy.attempt.unsaid import without_echo
 from turnout.proxy.exchange import Exchange, Seen
-from turnout.proxy.money.settling import Counted, Settled, doubtful, settle
+from turnout.proxy.money.settling import ABSURD, Counted, Settled, doubtful, settle
 from turnout.proxy.state import Decided, State, refused_by
 from turnout.routing.plan import Step
 from turnout.routing.tracks import EMBEDS
@@ -214,7 +214,8 @@ class Booking:
             prompt = self._state.estimates.expected(attempt.step.candidate, decided.shape)
         exact = decided.exact and not outline.images
         whole = not outline.server_tools and "previous_response_id" not in outline.extras
-        return Counted(prompt, output, exact, whole, sound=not doubt)
+        most = ABSURD if outline.max_output is None else outline.max_output * outline.choices
+        return Counted(prompt, output, exact, whole, not doubt, most)
 
 
 def seen_text(seen: Seen, *, streamed: bool) -> str:

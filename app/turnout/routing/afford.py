@@ -31,6 +31,16 @@ MARGIN = Tokens(512)
 differ by."""
 _NEXT = ("next",)
 _UNGRADED = Graded(None, "")
+DEAR = Price(
+    15_000_000_000,
+    15_000_000_000,
+    18_750_000_000,
+    30_000_000_000,
+    75_000_000_000,
+    75_000_000_000,
+    "unknown, so taken for dear",
+)
+"""What the dearest models that many people use cost: a model counts so when no price is known of it, nor of any other in the tiers."""
 AMPLE = 4
 """A budget with so many times what is held for a stream without a limit lets that hold grow; nearer to its end the engine is told."""
 
@@ -160,11 +170,11 @@ def rate(candidate: Candidate, roster: Roster, service: str = "") -> Price | Non
     return None if candidate.sovereign else _dearest(roster)
 
 
-def _dearest(roster: Roster) -> Price | None:
-    """For a model whose provider has no price at all: the dearest model of the roster stands in, never zero."""
+def _dearest(roster: Roster) -> Price:
+    """For a model whose provider has no price at all: the dearest model of the roster stands in, else `DEAR`; never zero."""
     prices = (one.hold_price or one.price for line in roster.tiers.values() for one in line)
     return max(
-        (price for price in prices if price is not None), key=lambda price: (price.output, price.uncached), default=None
+        (price for price in prices if price is not None), key=lambda price: (price.output, price.uncached), default=DEAR
     )
 
 

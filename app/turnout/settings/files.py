@@ -332,13 +332,14 @@ class _Reading:
         self._known(d, (*dollars, *numbers), table)
         for key in (*dollars, *numbers):
             value, most = d.get(key), 10_000 if key in dollars else 1_000_000
+            least = 1 if key == "hardware_months" else 0
             if value is not None and (
                 isinstance(value, bool)
                 or not isinstance(value, int | Decimal)
                 or not Decimal(value).is_finite()
-                or not 0 <= value <= most
+                or not least <= value <= most
             ):
-                raise self._fail(key, f"{key} must be a number from 0 to {most:,}", table)
+                raise self._fail(key, f"{key} must be a number from {least} to {most:,}", table)
         texts = {key: str(d[key]) for key in dollars if key in d}
         floats = {key: float(d[key]) for key in numbers if key in d}
         return PriceOverride(pattern=pattern, **texts, **floats)  # type: ignore[arg-type]  # the keys are its own fields

@@ -290,6 +290,17 @@ def test_t27_a_table_cannot_move_a_providers_address_to_another() -> None:
     assert maker.id == "openai"
 
 
+def test_t27_what_a_new_table_lacks_keeps_its_price() -> None:
+    """Without any it would be held and charged like an unknown model, and come back at any price unasked."""
+    old, _ = check_table(_bytes(_doc()))
+    other = _doc(id="other", m=["equals", "other"])
+    for doc in (other, {**other, "providers": []}):
+        new, _ = check_table(_bytes(doc), old)
+        kept, _ = check_table(merged(new, old, []))
+        assert _priced(kept) == _priced(old)
+        assert check_table(_bytes(_doc(p=[["", [[0, 0, None, None, None, 0, None, 0]]]])), kept)[1] == ["openai/m"]
+
+
 def test_t27_a_table_from_elsewhere_holds_nothing_back_itself() -> None:
     doc = _doc(held={"id": "m", "m": ["equals", "m"], "p": [["", [[0, 1, None, None, None, 1, None, 0]]]]})
     with pytest.raises(SettingsError):

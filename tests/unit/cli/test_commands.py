@@ -1,5 +1,6 @@
 """The command line without a proxy: what each command says, in text and JSON, and its exit code."""
 
+import gzip
 import json
 import os
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.unit.ledger.made import settled
 from turnout.cli import _plain_serve
 from turnout.ledger.entries import write_settled
 from turnout.ledger.schema import connect
+from turnout.resources import resource
 
 READING = [
     ("calls",),
@@ -320,6 +322,17 @@ def test_t27_a_price_table_that_is_none_changes_nothing(home: Path, turnout: She
     write(home / "p.json", '{"prices": -1}')
 
     assert turnout("prices", "refresh", str(home / "p.json")).code == 2
+    assert not (home / "data" / "prices.json.gz").exists()
+
+
+def test_t27_a_price_table_of_a_day_that_has_not_come_is_refused(home: Path, turnout: Shell) -> None:
+    """It would be the newest for ever, and no release could mend it."""
+    table = json.loads(gzip.decompress(resource("prices", "prices.json.gz").read_bytes()))
+    write(home / "p.json", json.dumps(table | {"date": "2999-01-01"}))
+
+    found = turnout("prices", "refresh", str(home / "p.json"))
+
+    assert (found.code, "has not come" in found.err) == (2, True)
     assert not (home / "data" / "prices.json.gz").exists()
 
 

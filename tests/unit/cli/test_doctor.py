@@ -71,3 +71,10 @@ def test_doctor_finds_a_client_whose_token_is_gone_or_that_points_to_another_por
     assert turnout("connect", "claude-code", "--undo").code == 0
     assert turnout("connect", "claude-code", "--undo").code == 1
     assert not (home.parent / "user" / ".claude").exists()
+
+
+def test_doctor_names_a_model_of_the_tiers_that_has_no_price(home: Path, turnout: Shell) -> None:
+    provider = '[providers.far]\ndialect = "ollama"\nbase_url = "https://ollama.example"\nkey = "none"\n'
+    write(home / "turnout.toml", provider + '[tiers]\nhigh = ["far/glm"]\n')
+
+    assert "turnout prices set far/glm" in turnout("doctor").out

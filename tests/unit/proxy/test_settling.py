@@ -48,6 +48,15 @@ def test_t19_a_figure_that_is_zero_for_what_came_is_doubted_however_little_that_
     assert booked.charged == cost(reported, PRICE) + lacking
 
 
+def test_t19_output_far_past_the_limit_that_was_asked_for_is_doubted() -> None:
+    most = Counted(Tokens(1_000), Tokens(0), limit=100)
+    assert [settle(used(1_000, output), most, PRICE).disputed for output in (100, 10_300, 10_301)] == [
+        False,
+        False,
+        True,
+    ]
+
+
 def test_a_byte_bound_is_no_reason_to_doubt_a_smaller_report() -> None:
     booked = settle(used(10, 100), Counted(Tokens(1_000), Tokens(0), exact_prompt=False), PRICE)
     assert not booked.disputed

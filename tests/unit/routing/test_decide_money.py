@@ -56,6 +56,13 @@ def test_an_unpriced_model_is_held_at_the_dearest_price_known_never_at_zero() ->
     assert plan.steps[0].hold == 31_250_000
 
 
+def test_where_no_price_is_known_at_all_a_model_is_held_like_a_dear_one() -> None:
+    unpriced = replace(MINI, price=None, hold_price=None)
+    plan = planned(call(outline(max_output=Tokens(1_000))), facts(roster=roster((unpriced,), (unpriced,), ())))
+    # 1,000 tokens in at $18.75 a million, and 1,000 out at $75.
+    assert plan.steps[0].hold == 93_750_000
+
+
 def test_max_tokens_of_10_to_the_12_holds_what_the_model_can_write() -> None:
     plan = planned(call(outline(max_output=Tokens(10**12))), facts(grading=grading(Grade.HIGH)))
     assert plan.steps[0].hold == 6_250_000 + 64_000 * 25_000

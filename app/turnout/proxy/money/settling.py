@@ -10,7 +10,7 @@ ABSURD = 100_000_000
 """No call has ever held so many tokens; more than this is a broken counter or a lie."""
 TIMES, UNSEEN = 3, 10_000
 """A prompt billed at more than so many times our count and so many tokens is far from it: no two tokenizers differ by that, and no
-vendor adds so much of its own."""
+vendor adds so much of its own. So is output so far past the limit that was asked for."""
 
 
 @frozen
@@ -25,6 +25,8 @@ class Counted:
     """False: the engine may have read more than was sent (its own tools' findings, a conversation it keeps)."""
     sound: bool = False
     """The report was found plausible already, and fits what came (`doubtful`)."""
+    limit: int = ABSURD
+    """The most output that was asked for, of all answers together."""
 
 
 @frozen
@@ -88,7 +90,7 @@ def settle(reported: Usage | None, counted: Counted, price: Price | None, *, fin
         larger = cost(reported + Usage(uncached=Tokens(unsaid), output=Tokens(untold)), rate)
         return Settled(reported, paid, Nanos(max(paid, larger)), disputed=True)
     most = TIMES * counted.prompt + UNSEEN if counted.exact_prompt and counted.whole_prompt else ABSURD
-    return Settled(reported, paid, paid, disputed=prompt > most)
+    return Settled(reported, paid, paid, disputed=prompt > most or produced > TIMES * counted.limit + UNSEEN)
 
 
 def _missing(counted: int, told: int) -> int:
