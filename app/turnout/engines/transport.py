@@ -23,6 +23,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from itertools import chain
+from typing import Any
 
 import httptools
 
@@ -53,6 +54,8 @@ class Connection(asyncio.Protocol):
         self._loop = loop
         self._transport: asyncio.Transport | None = None
         self._fd = -1
+        self._poll: Any = None
+        """Of the socket; None on Windows, which has none."""
         self._parser: httptools.HttpResponseParser | None = None
         self._head: asyncio.Future[None] | None = None
         self._more: asyncio.Future[None] | None = None
@@ -127,11 +130,9 @@ class Connection(asyncio.Protocol):
         """An idle connection whose socket is readable was closed by the engine, or lost its framing: one poll, 1 us."""
         if self.closed or self._fd < 0:
             return False
-        if sys.platform == "win32":
+        if self._poll is None:
             return not select.select([self._fd], [], [], 0)[0]
-        poll = select.poll()
-        poll.register(self._fd, select.POLLIN)
-        return not poll.poll(0)
+        return not self._poll.poll(0)
 
     def accepted_nothing(self, size: int) -> bool:
         """After the connection was lost: not one byte of a request of that size reached the engine's host.
@@ -150,6 +151,9 @@ class Connection(asyncio.Protocol):
         sock = transport.get_extra_info("socket")
         if sock is not None:
             self._fd = sock.fileno()
+            if sys.platform != "win32":
+                self._poll = select.poll()
+                self._poll.register(self._fd, select.POLLIN)
             _watch_over(sock)
 
     def data_received(self, data: bytes) -> None:

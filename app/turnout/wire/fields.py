@@ -17,6 +17,7 @@ _SHALLOW = 2 * DEPTH
 _LONG = 4_096
 _MOST = 10**15
 """No count is larger."""
+_COUNTS, _POSITIVE = range(_MOST + 1), range(1, _MOST + 1)
 
 
 def load(body: bytes) -> Json:
@@ -159,7 +160,7 @@ def integer_or(d: dict[str, Json], key: str, path: str = "") -> int | None:
 
 def positive_or(d: dict[str, Json], key: str, path: str = "") -> int | None:
     value = d.get(key)
-    if value is None or (type(value) is int and 0 < value <= _MOST):
+    if value is None or (type(value) is int and value in _POSITIVE):
         return value
     value = integer_or(d, key, path)
     if value is not None and value < 1:
@@ -251,7 +252,7 @@ def said_int(d: Json, *keys: str) -> int:
 
 def counted(value: Json) -> int:
     """A count at hand, as `said_int` has it: nearly all are what they should be."""
-    return value if type(value) is int and 0 <= value <= _MOST else said_int(value)
+    return value if type(value) is int and value in _COUNTS else said_int(value)
 
 
 def said_texts(d: Json, *keys: str) -> list[str]:

@@ -15,6 +15,7 @@ from turnout.wire.dialect import ReplyReader
 from turnout.wire.fields import event_json
 from turnout.wire.json_array import ArrayDecoder, Overflow
 from turnout.wire.openai_chat import answer as chat
+from turnout.wire.openai_chat.stream import noted
 from turnout.wire.openai_responses import answer as responses
 from turnout.wire.sse import BOM
 
@@ -48,6 +49,7 @@ _MARKS: dict[Dialect, tuple[bytes, ...]] = {
     Dialect.OLLAMA_GENERATE: (b'"done":true', b'"done": true', b'"error"'),
     Dialect.GEMINI: (b"usageMetadata", b"finishReason", b'"error"'),
 }
+_CHUNKED = frozenset({Dialect.OPENAI_CHAT, Dialect.OPENAI_COMPLETIONS})
 _NDJSON = frozenset({Dialect.OLLAMA_CHAT, Dialect.OLLAMA_GENERATE})
 
 
@@ -118,8 +120,7 @@ class Sniffer:
 
     def closing(self) -> bytes:
         """What a finished chat stream still lacks: some servers leave out [DONE], and clients wait for it."""
-        chat = self.dialect in (Dialect.OPENAI_CHAT, Dialect.OPENAI_COMPLETIONS)
-        return b"data: [DONE]\n\n" if chat and self.ended and not self._done_seen else b""
+        return b"data: [DONE]\n\n" if self.dialect in _CHUNKED and self.ended and not self._done_seen else b""
 
     def _line(self, line: bytes) -> None:
         if self.dialect not in _NDJSON:
@@ -139,12 +140,15 @@ class Sniffer:
 
     def _doc(self, doc: dict[str, Json], line: bytes) -> None:
         """One event through the dialect's own reader, in a stream of its own kind."""
+        if self.dialect in _CHUNKED:
+            self._take(noted(doc))
+            return
         if self.dialect is Dialect.ANTHROPIC:
             self._anthropic(doc, line)
             return
         reader = codec(self.dialect).reply_reader()
         events = reader.feed(line + b"\n" if self.dialect in _NDJSON else b"data: " + line + b"\n\n")
-        if self.dialect in (Dialect.OPENAI_CHAT, Dialect.OPENAI_COMPLETIONS, Dialect.GEMINI):
+        if self.dialect is Dialect.GEMINI:
             events = [*events, *(event for event in reader.end() if isinstance(event, Ended))]
         self._take(events)
 

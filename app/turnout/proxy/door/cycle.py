@@ -7,9 +7,9 @@ network before somebody asks for it, which nobody does before the guard and the 
 
 import asyncio
 import logging
-import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from operator import itemgetter
 
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.server import ServerState
@@ -23,8 +23,10 @@ UNREAD = 65_536
 GATHERED = 1_000_000
 """Bytes of a body that are handed over at once, to who asks."""
 _STATUS_LINES = {status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
-_LINES = re.compile(rb"(?:[^\x00-\x20\x7fA-Z()<>@,;:\\\[\]={}\"]+: [^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
-"""Header lines with lower-case names; no value has a control character in it."""
+# Which bytes may stand in a header's name (lower case) and in its line: taking them away and looking at what is left takes 2 us for
+# thirteen headers, where a regular expression took 4.
+_IN_NAMES = bytes(set(range(33, 256)) - set(b'ABCDEFGHIJKLMNOPQRSTUVWXYZ()<>@,;:\\[]={}"\x7f'))
+_IN_LINES = bytes({9, *range(32, 256)} - {127})
 _WITHOUT_BODY = (204, 304)
 
 log = logging.getLogger("turnout.protocol")
@@ -214,7 +216,11 @@ class Cycle:
 
 def lines(headers: Headers) -> bytes:
     """Raises RuntimeError where a header would be none, or more than one (T13)."""
-    told = b"".join([b"%b: %b\r\n" % header for header in headers])
-    if not _LINES.fullmatch(told) or told.count(b"\n") != len(headers):
+    names = list(map(itemgetter(0), headers))
+    told = b"\r\n".join([*map(b": ".join, headers), b""])
+    # What is left without all that may stand there: of the names nothing, of the lines their ends.
+    if not all(names) or b"".join(names).translate(None, _IN_NAMES):
+        raise RuntimeError("Invalid HTTP header.")
+    if told.translate(None, _IN_LINES) != b"\r\n" * len(names):
         raise RuntimeError("Invalid HTTP header.")
     return told

@@ -27,6 +27,23 @@ from turnout.wire.openai_chat.answer import FINISHES, STOPS, error_text, thought
 from turnout.wire.parts import flat_name, made_id, split_flat_name
 
 
+def noted(doc: Json) -> list[Event]:
+    """Of one chunk what is no output: an error, or usage and end. For who reads no other chunk."""
+    choices = said_items(doc, "choices")
+    if not choices and said(doc, "error") is not None:
+        return [Failed(error_text(doc), status=_status_of(doc))]
+    usage, finish = said(doc, "usage"), said_text(choices[0], "finish_reason") if choices else ""
+    found: list[Event] = [] if usage is None else [UsageSeen(usage_of(usage))]
+    if finish:
+        found.append(Ended(STOPS.get(finish, StopReason.END), service_tier=said_text(doc, "service_tier")))
+    return found
+
+
+def _status_of(doc: Json) -> int:
+    code = said_int(doc, "error", "code")
+    return code if 400 <= code < 600 else 502
+
+
 class ChunkReader(EventReader):
     """`data: {...}` chunks with choices; ends on [DONE] or, without one, on a finish_reason."""
 
@@ -51,8 +68,7 @@ class ChunkReader(EventReader):
     def _take(self, doc: Json) -> list[Event]:
         choices = said_items(doc, "choices")
         if not choices and said(doc, "error") is not None:
-            code = said_int(doc, "error", "code")
-            return self._fail(error_text(doc), status=code if 400 <= code < 600 else 502)
+            return self._fail(error_text(doc), status=_status_of(doc))
         found: list[Event] = []
         if not self._began:
             self._began = True
