@@ -6,7 +6,9 @@ tools is work, except where a compaction prompt is the newest thing said. Token 
 there (`Housekeeping.COUNT`).
 """
 
-from functools import lru_cache
+from functools import cache, lru_cache
+
+import re2
 
 from turnout.calls.outline import Outline
 from turnout.calls.units import Dialect, Housekeeping
@@ -48,6 +50,7 @@ _SUMMARY_ASKS = (
     "generate a detailed summary of this conversation",
 )
 """How compaction prompts begin; they may come with the session's tools."""
+_LONGEST_ASK = max(map(len, _SUMMARY_ASKS))
 
 _SUMMARY_SYSTEMS = (
     "you are a helpful ai assistant tasked with summarizing conversations",
@@ -132,23 +135,19 @@ _PHRASES = {
     "title": _TITLE_TEXTS,
     "other": _OTHER_TEXTS,
 }
-_SHARED = ("summar", "title", "conversation", "memor", "commit")
-_SIGNS = "_[*-5\n"
 
 
-def _by_sign() -> dict[str, dict[str, list[tuple[str, str]]]]:
-    """Phrases with their kind, by the word many of them share, and those words by a sign in them that most texts lack: it is found
-    at memory's speed. Any other phrase is its own word, and without such a sign it is looked for in every text."""
-    found: dict[str, dict[str, list[tuple[str, str]]]] = {}
-    for kind, phrases in _PHRASES.items():
-        for phrase in phrases:
-            word = next((word for word in _SHARED if word in phrase), phrase)
-            sign = next((sign for sign in _SIGNS if sign in word), "")
-            found.setdefault(sign, {}).setdefault(word, []).append((phrase, kind))
-    return found
-
-
-_BY_SIGN = _by_sign()
+@cache
+def _told_by() -> tuple[re2.Set, tuple[str, ...]]:
+    """All phrases to be looked for at once, and what kind each of them tells of. Made when it is first needed."""
+    options = re2.Options()
+    options.literal, options.case_sensitive, options.log_errors = True, False, False
+    phrases = re2.Set.SearchSet(options)
+    for each in _PHRASES.values():
+        for phrase in each:
+            phrases.Add(phrase)
+    phrases.Compile()
+    return phrases, tuple(kind for kind, each in _PHRASES.items() for _ in each)
 
 
 @lru_cache(maxsize=128)
@@ -157,19 +156,14 @@ def _said(head: str) -> frozenset[str]:
 
     Remembered, for system texts are always the same and an agent's ask stays for many calls.
     """
-    text = head.lower()
-    kinds = {
-        kind
-        for sign in filter(text.__contains__, _BY_SIGN)
-        for word in filter(text.__contains__, _BY_SIGN[sign])
-        for phrase, kind in _BY_SIGN[sign][word]
-        if phrase in text
-    }
-    if text.startswith(_SUMMARY_ASKS):
-        kinds.add("summary")
-    if text.strip() == "warmup":
-        kinds.add("warmup")
-    return frozenset(kinds)
+    phrases, kinds = _told_by()
+    # One after the other they took 7 us for 820 characters of prose and 17 for 1,500 of code; at once 3 and 3.5.
+    found = {kinds[number] for number in phrases.Match(head.encode("utf-8", "replace")) or ()}
+    if head[:_LONGEST_ASK].lower().startswith(_SUMMARY_ASKS):
+        found.add("summary")
+    if head.strip().lower() == "warmup":
+        found.add("warmup")
+    return frozenset(found)
 
 
 def recognise(outline: Outline) -> Housekeeping | None:
