@@ -183,11 +183,11 @@ def recognise(outline: Outline) -> Housekeeping | None:
 
 
 def _toolless(outline: Outline, ask: frozenset[str], system: frozenset[str]) -> Housekeeping | None:
-    if "summary" in system or "summary system" in system or "summary text" in ask:
-        return Housekeeping.SUMMARY
-    if "router" in system or _is_gemini_router(outline):
-        return Housekeeping.ROUTER
     said = ask | system
+    if said and ("summary" in system or "summary system" in system or "summary text" in ask):
+        return Housekeeping.SUMMARY
+    if "router" in system or (outline.dialect is Dialect.GEMINI and _is_gemini_router(outline)):
+        return Housekeeping.ROUTER
     if "memory" in said:
         return Housekeeping.MEMORY
     if outline.turns <= 4 and ("title" in said or _is_title(outline)):
@@ -212,10 +212,12 @@ def _is_title(outline: Outline) -> bool:
     if outline.schema and outline.ask[:_HEAD].lower().startswith("<session>"):
         return True
     # opencode puts the instruction in a user part before the ask, where `peel` has taken it away.
-    ask, system = outline.ask[:_HEAD], outline.system[:_HEAD]
+    ask, system = outline.ask, outline.system
     for text in outline.texts[:6]:
+        if text is ask or text is system:
+            continue
         head = text[:200]
-        if head not in ask and head not in system and "title" in _said(head):
+        if head not in ask[:_HEAD] and head not in system[:_HEAD] and "title" in _said(head):
             return True
     return False
 
@@ -223,8 +225,7 @@ def _is_title(outline: Outline) -> bool:
 def _is_gemini_router(outline: Outline) -> bool:
     """Gemini CLI rates the ask by a schema before it answers; the session's context comes along."""
     return (
-        outline.dialect is Dialect.GEMINI
-        and outline.schema
+        outline.schema
         and not outline.stream
         and any(text.startswith("<session_context>") for text in outline.texts[:8])
     )

@@ -64,17 +64,18 @@ class Sessions:
         Ids are the clients' own words: two clients that use the same one are in two sessions, the second with its name in it.
         """
         id_ = session.id
-        live = self._live.get(self._now(id_))
+        current = self._now(id_)
+        live = self._live.get(current)
         if live is not None and live.client != client:
             id_ = f"{id_}@{client}"
-            live = self._live.get(self._now(id_))
+            current = self._now(id_)
+            live = self._live.get(current)
         if live is not None and session.derived and now_ms - live.last_at_ms > SILENCE_MS:
             self._generation[id_] = self._generation.get(id_, 0) + 1
-            live = None
+            current, live = self._now(id_), None
         if live is None:
             parent = self._newest(client, now_ms) if session.below else ""
-            live = Live(self._now(id_), client, parent, last_at_ms=now_ms)
-            self._live[live.id] = live
+            live = self._live[current] = Live(current, client, parent, last_at_ms=now_ms)
             if len(self._live) > KEPT:
                 forgotten, _ = self._live.popitem(last=False)
                 self._generation.pop(forgotten.partition("~")[0], None)

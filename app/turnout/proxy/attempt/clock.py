@@ -22,7 +22,8 @@ class Deadlines:
     def watch(self, limits: "Limits", until: float) -> None:
         """`until`: its first deadline."""
         self._under_way.add(limits)
-        self.look_by(until)
+        if until < self._rings:
+            self.look_by(until)
 
     def drop(self, limits: "Limits") -> None:
         self._under_way.discard(limits)

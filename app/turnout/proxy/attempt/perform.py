@@ -179,7 +179,7 @@ class Attempt:
 
         A catch-all server answers any path with a 200 of its own; asked as /chat/completions it may well do.
         """
-        kind = next((value for name, value in reply.headers if name == b"content-type"), b"").lower()
+        kind = dict(reply.headers).get(b"content-type", b"").lower()
         if b"event-stream" in kind:
             return reply
         body = await reply.whole(WHOLE_LIMIT)

@@ -51,7 +51,7 @@ class Relay:
         self._drain, self._growth = drain, growth
 
     async def run(self, outgoing: Outgoing, reply: Reply, limits: Limits) -> None:
-        kind = next((value for name, value in reply.headers if name == b"content-type"), b"").lower()
+        kind = dict(reply.headers).get(b"content-type", b"").lower()
         self._teller.headers = relayed(self._exchange, outgoing, reply, self._teller.now_s)
         if not self._exchange.stream and kind.partition(b";")[0] == b"application/json":
             await self._whole(outgoing, reply, kind)
@@ -294,8 +294,8 @@ class Relay:
         body = self._engine.scrubbed(await reply.whole(WHOLE_LIMIT))
         if outgoing.fast and not (self._may_write_calls() and self._mends(outgoing, body)):
             try:
-                doc = fields.load_reply(body)
-            except BadRequestError as error:
+                doc = fields.event_json(body)
+            except ValueError as error:
                 raise UpstreamError(
                     f"{self._engine.provider.name} answered with something that is not JSON ({len(body)} bytes)."
                 ) from error

@@ -39,6 +39,9 @@ FINISHES = {
 }
 
 
+_NO_MESSAGE = "the answer holds no choices[0].message"
+
+
 def usage_of(doc: Json) -> Usage:
     """Disjoint buckets: cached tokens are inside `prompt_tokens`, and reasoning inside `completion_tokens` where the total says so.
 
@@ -56,7 +59,7 @@ def usage_of(doc: Json) -> Usage:
     elif len(doc) > 3:
         # Moonshot's and Databricks' places for it.
         cached = said_int(doc, "cached_tokens") or said_int(doc, "cache_read_input_tokens")
-    if min(cached, written, prompt) >= 0 and cached + written <= prompt:
+    if (cached or written) and min(cached, written, prompt) >= 0 and cached + written <= prompt:
         prompt -= cached + written
     if made is not None:
         reasoning = said_int(made, "reasoning_tokens")
@@ -109,12 +112,14 @@ def read(doc: Json) -> list[Event]:
 
 def ending(doc: Json) -> list[Event]:
     """The answer but for its output: usage, if it is told, and the end; else why it is no answer."""
-    choices = doc.get("choices") if type(doc) is dict else None
+    if type(doc) is not dict:
+        return [Failed(_NO_MESSAGE)]
+    choices = doc.get("choices")
     choice = choices[0] if type(choices) is list and choices else None
     message = choice.get("message") if type(choice) is dict else None
-    if type(doc) is not dict or type(choice) is not dict or type(message) is not dict:
-        told = choice is None and said(doc, "error") is not None
-        return [Failed(error_text(doc) if told else "the answer holds no choices[0].message")]
+    if type(choice) is not dict or type(message) is not dict:
+        told = choice is None and doc.get("error") is not None
+        return [Failed(error_text(doc) if told else _NO_MESSAGE)]
     finish, usage, service = choice.get("finish_reason"), doc.get("usage"), doc.get("service_tier")
     reason = STOPS.get(finish, StopReason.END) if type(finish) is str else StopReason.END
     # Some local servers say `stop` beside tool calls; agents then end their turn.
