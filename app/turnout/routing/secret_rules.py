@@ -19,6 +19,8 @@ class SecretRule:
     pattern: str
     weighed: bool = False
     """Group 1 must look random and not be a placeholder."""
+    tail: str = r"(?:\.?[A-Za-z0-9_+/=~%-])*"
+    """What may follow the pattern and is the secret's too: a pattern needs no more of it than tells it from anything else."""
 
 
 _GITLAB = "https://docs.gitlab.com/security/tokens/"
@@ -112,7 +114,7 @@ RULES: tuple[SecretRule, ...] = (
     SecretRule("ibm storage secret", _DETECT, ("hmac", "cos", "secret"), r"(?i)(?:cos|hmac|secret[_-]?(?:access)?[_-]?key)[\w .\"'-]{0,40}[:=]{1,2}>?\s{0,3}[\"']?([a-f0-9]{48})(?:[^a-f0-9]|$)", weighed=True),
     SecretRule("softlayer key", _DETECT, ("softlayer", "sl_", "sl-"), r"(?i)(?:softlayer|sl)[\w .\"'-]{0,40}[:=]{1,2}>?\s{0,3}[\"']?([a-z0-9]{64})(?:[^a-z0-9]|$)", weighed=True),
     SecretRule("age key", "https://age-encryption.org/v1", ("age-secret-key-1",), r"(?i)\bAGE-SECRET-KEY-1[A-Z0-9]{58}"),
-    SecretRule("private key", "https://www.rfc-editor.org/rfc/rfc7468", ("-----begin", "putty-user-key-file", "begin pgp private"), r"(?:-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-[0-9]:)"),
+    SecretRule("private key", "https://www.rfc-editor.org/rfc/rfc7468", ("-----begin", "putty-user-key-file", "begin pgp private"), r"(?:-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-[0-9]:)", tail=r"(?s:.*?)(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|\z)"),
     SecretRule("json web token", "https://www.rfc-editor.org/rfc/rfc7519", ("eyj",), r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{10}"),
     SecretRule("password in a url", "https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1", ("://",), r"\b[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s:/@\"'<>`]{0,100}:([^\s/@\"'<>`{}$*]{3,200})@[A-Za-z0-9\[]", weighed=True),
     SecretRule("database connection string", "https://learn.microsoft.com/dotnet/framework/data/adonet/connection-string-syntax", ("pwd=", "password="), r"(?i)(?:server|data source|host|hostname|user id|uid|user|database|initial catalog|dbname)\s?=[^;\n]{1,120};(?:[^;\n]{1,120};){0,8}\s?(?:password|pwd)\s?=\s?([^;\"'\s]{3,200})", weighed=True),

@@ -10,6 +10,7 @@ Whatever breaks in here, the caller must take for found (`SecretVerdict(found=Tr
 import math
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 import re2
 
@@ -47,7 +48,7 @@ class SecretScanner:
     """Compiles the table once; `scan` may then be called from any thread."""
 
     def __init__(self, rules: Sequence[SecretRule] = RULES, assignment: SecretRule = ASSIGNMENT) -> None:
-        options = re2.Options()
+        self._options = options = re2.Options()
         options.max_mem = 64 << 20
         options.log_errors = False
         self._rules = tuple((rule, re2.compile(rule.pattern.encode(), options)) for rule in rules)
@@ -87,13 +88,23 @@ class SecretScanner:
     def masked(self, text: str) -> str:
         """The text with every secret in it replaced by its kind in brackets; all of it where some cannot be told apart."""
         body = text.encode("utf-8", "surrogatepass")
-        for rule, pattern in self._rules:
+        for rule, pattern in self._whole:
             body = pattern.sub(_Mask(rule), body)
         rule, pattern = self._assignment
         body = pattern.sub(_Mask(rule, assigned=True), body)
         clean = body.decode("utf-8", "replace")
         verdict = self.scan((clean,))
         return f"[{', '.join(verdict.kinds)}]" if verdict.found else clean
+
+    @cached_property
+    def _whole(self) -> "tuple[tuple[SecretRule, re2._Regexp], ...]":
+        """Patterns that match a secret to its end: only texts that are kept need them."""
+        return tuple(
+            (rule, found)
+            if rule.weighed
+            else (rule, re2.compile(f"({rule.pattern}){rule.tail}".encode(), self._options))
+            for rule, found in self._rules
+        )
 
     def _add(self, pattern: str, owner: int) -> None:
         self._marks.Add(pattern.encode())
@@ -113,7 +124,7 @@ class _Mask:
             value: bytes = found.groups()[-1] or b""
             return whole.replace(value, mark) if _looks_assigned(*found.groups()) and value else whole
         if not self._rule.weighed:
-            return whole if _is_blank(whole) else mark
+            return whole if _is_blank(found.group(1)) else mark
         value = next(filter(None, found.groups()), b"")
         return whole.replace(value, mark) if value and _looks_secret(value) else whole
 

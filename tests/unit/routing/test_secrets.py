@@ -1,3 +1,4 @@
+import re
 import time
 
 import pytest
@@ -111,3 +112,24 @@ def test_the_memo_is_bounded_and_forgets_the_oldest() -> None:
     memo = NewTextMemo(most=2)
     memo.clean(["a", "b", "c"])
     assert memo.new(["a", "b", "c"]) == ["a"]
+
+
+@pytest.mark.parametrize("kind", sorted({kind for secret, kind, _ in ROWS if secret}))
+def test_a_masked_secret_is_struck_out_to_its_end(kind: str) -> None:
+    """A pattern tells a key by its first characters; what is written down may not hold the others."""
+    for text in (text for secret, of, text in ROWS if secret and of == kind):
+        masked = SCANNER.masked(f"before\n{text}\nafter")
+        assert not re.search(r"[A-Za-z0-9+/]{16}", masked), masked
+
+
+def test_a_masked_private_key_ends_where_it_ends_or_takes_all_that_follows() -> None:
+    lines = "\n".join("MIIEowIBAAKCAQEA" + "x1Y2" * 12 for _ in range(9))
+    whole = f"-----BEGIN RSA PRIVATE KEY-----\n{lines}\n-----END RSA PRIVATE KEY-----"
+    assert SCANNER.masked(f"before {whole} after") == "before [private key] after"
+    assert SCANNER.masked(f"before {whole[:400]}") == "before [private key]"
+
+
+def test_what_stands_right_behind_a_secret_neither_saves_it_nor_goes_with_it() -> None:
+    assert SCANNER.masked("(" + "ghp_" + "a1B2" * 9 + "). Next.") == "([github token]). Next."
+    assert SCANNER.masked("ghp_" + "a1B2" * 9 + "-" * 20) == "[github token]"
+    assert SCANNER.masked("ghp_" + "x" * 36 + " is none") == "ghp_" + "x" * 36 + " is none"
