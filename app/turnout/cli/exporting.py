@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -140,18 +141,23 @@ _CSV = [
     "duration_ms",
 ]
 _TOKENS = ("uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output", "reasoning")
+_MARKS = ("unpriced", "disputed", "service", "code", "note")
+"""How far the cost can be trusted, and whose call it was if it was our own."""
 
 
 def _csv(records: "Iterator[CallRecord]") -> Iterator[str]:
     from turnout.ledger.rows import row_json
 
-    yield _line([*_CSV, *(f"{name}_tokens" for name in _TOKENS)])
+    yield _line([*_CSV, *(f"{name}_tokens" for name in _TOKENS), *_MARKS])
     for record in records:
         doc = row_json(record)
         tokens = doc["tokens"]
         assert isinstance(tokens, dict)
-        numbers = [tokens[name] for name in _TOKENS]
-        yield _line([_cell(name, doc[name]) for name in _CSV] + [str(number) for number in numbers])
+        yield _line(
+            [_cell(name, doc[name]) for name in _CSV]
+            + [str(tokens[name]) for name in _TOKENS]
+            + [_cell(name, doc[name]) for name in _MARKS]
+        )
 
 
 def _cell(name: str, value: object) -> str:
@@ -159,9 +165,13 @@ def _cell(name: str, value: object) -> str:
     return text if isinstance(value, int | float) or name.endswith("_usd") else disarmed(text)
 
 
+_FORMULA = re.compile(r"(^|[;\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
+
+
 def disarmed(text: str) -> str:
-    """A cell that a spreadsheet would run as a formula is quoted with an apostrophe (T21)."""
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠") else text
+    """What a spreadsheet would run as a formula is quoted with an apostrophe (T21): a cell's beginning, and what stands behind a
+    semicolon or a line's end, where one that is set to a language with decimal commas begins another cell, whatever is in quotes."""
+    return _FORMULA.sub(r"\1'", text)
 
 
 def _line(cells: list[str]) -> str:
@@ -245,6 +255,11 @@ def _focus(records: "Iterator[CallRecord]") -> Iterator[str]:
             yield _line([_focused(record).get(name, "") for name in _FOCUS])
 
 
+def _ascii(text: str) -> str:
+    """As the standard wants descriptions and services named."""
+    return text.encode("ascii", "backslashreplace").decode()
+
+
 def _focused(record: "CallRecord") -> dict[str, str]:
     from turnout.ledger.rows import usd
 
@@ -257,7 +272,9 @@ def _focused(record: "CallRecord") -> dict[str, str]:
     unit_price = usd(round(Decimal(record.cost) * 1_000_000 / tokens)) if tokens else ""
     tags = {"client": record.client, "developer": record.developer, "department": record.department}
     tags |= {"project": record.project, "session": record.session, "rule": record.rule}
-    tags["tier"] = record.tier.value if record.tier is not None else ""
+    tags |= {"tier": record.tier.value if record.tier is not None else "", "service": record.service}
+    marks = {"estimated": record.estimated, "unpriced": record.unpriced, "disputed": record.disputed}
+    tags |= {name: "true" for name, is_so in marks.items() if is_so}
     stamp = "%Y-%m-%dT%H:%M:%SZ"
     provider = disarmed(record.provider)
     return {
@@ -269,7 +286,7 @@ def _focused(record: "CallRecord") -> dict[str, str]:
         "BillingPeriodStart": month.strftime(stamp),
         "BillingPeriodEnd": following.strftime(stamp),
         "ChargeCategory": "Usage",
-        "ChargeDescription": disarmed(f"{record.model}: {tokens} tokens"),
+        "ChargeDescription": disarmed(f"{_ascii(record.model)}: {tokens} tokens"),
         "ChargeFrequency": "Usage-Based",
         "ChargePeriodStart": start.strftime(stamp),
         "ChargePeriodEnd": end.strftime(stamp),
@@ -294,15 +311,15 @@ def _focused(record: "CallRecord") -> dict[str, str]:
         "ResourceName": disarmed(record.model),
         "ResourceType": "Model call",
         "ServiceCategory": "AI and Machine Learning",
-        "ServiceName": disarmed(record.model),
+        "ServiceName": disarmed(_ascii(record.model)),
         "ServiceSubcategory": "Generative AI",
         "SkuId": disarmed(f"{record.provider}/{record.model}"),
         "SkuMeter": "Tokens",
-        "SkuPriceId": disarmed(f"{record.provider}/{record.model}"),
+        "SkuPriceId": disarmed("/".join(filter(None, (record.provider, record.model, record.service)))),
         "SubAccountId": disarmed(record.client),
         "SubAccountName": disarmed(record.client),
         "SubAccountType": "Client" if record.client else "",
-        "Tags": json.dumps({key: value for key, value in tags.items() if value}, ensure_ascii=False),
+        "Tags": disarmed(json.dumps({key: value for key, value in tags.items() if value}, ensure_ascii=False)),
         "HostProviderName": provider,
         "ServiceProviderName": provider,
     }

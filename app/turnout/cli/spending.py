@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from turnout.cli.options import AsJson, Since, Until, local_now, moment
-from turnout.cli.output import dollars, say, say_json, table
+from turnout.cli.output import dollars, say, say_json, short, table
 
 if TYPE_CHECKING:
     from turnout.ledger.reader import SpendRow
@@ -71,7 +71,7 @@ def spend(
     head = (by, "calls", "tokens in", "out", "cost", "saved", "share")
     cells = [
         [
-            row.name or "(none)",
+            short(row.name, 60) or "(none)",
             str(row.calls),
             str(row.uncached + row.cache_read + row.cache_write),
             str(row.output + row.reasoning),

@@ -91,7 +91,7 @@ class Telemetry:
         span = self._tracer.start_span(
             f"{common['gen_ai.operation.name']} {row.model or row.asked_model}".strip(),
             kind=SpanKind.CLIENT,
-            attributes=common | details(row),
+            attributes={name: value for name, value in (common | details(row)).items() if value != ""},
             start_time=row.at_ms * 1_000_000,
         )
         if row.status in (Status.FAILED, Status.REFUSED):
@@ -130,6 +130,9 @@ def details(row: CallRecord) -> dict[str, Any]:
     return {
         "gen_ai.usage.input_tokens": int(row.usage.prompt),
         "gen_ai.usage.output_tokens": int(row.usage.produced),
+        "gen_ai.usage.cache_read.input_tokens": int(row.usage.cache_read),
+        "gen_ai.usage.cache_creation.input_tokens": int(row.usage.cache_write_5m + row.usage.cache_write_1h),
+        "gen_ai.usage.reasoning.output_tokens": int(row.usage.reasoning),
         "turnout.call": row.id,
         "turnout.client": row.client,
         "turnout.developer": row.developer,

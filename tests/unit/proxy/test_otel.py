@@ -33,6 +33,9 @@ def test_a_call_becomes_a_span_and_the_metrics_of_the_genai_conventions(collecto
     assert [span.name for span in spans] == ["chat gpt-5", "chat gpt-5"]
     assert first["gen_ai.usage.input_tokens"].int_value == 1_010
     assert first["gen_ai.usage.output_tokens"].int_value == 70
+    assert first["gen_ai.usage.cache_read.input_tokens"].int_value == 100
+    assert first["gen_ai.usage.cache_creation.input_tokens"].int_value == 10
+    assert first["gen_ai.usage.reasoning.output_tokens"].int_value == 20
     assert first["gen_ai.provider.name"].string_value == "openai"
     assert first["turnout.cost_usd"].string_value == "0.004"
     assert spans[0].end_time_unix_nano - spans[0].start_time_unix_nano == 900_000_000
