@@ -93,3 +93,18 @@ def test_few_heads_for_engines_are_kept_for_a_sender() -> None:
 
     assert len(sender.made) <= HEADS
     assert sender.made[5 * HEADS - 1] == b"%d" % (5 * HEADS - 1)
+
+
+@pytest.mark.parametrize(
+    ("sent", "project"),
+    [
+        ("Zürich".encode(), "Zürich"),
+        ("Zürich".encode("latin-1"), "Zürich"),
+        ("東京".encode(), "東京"),
+        (b"alpha\x1b[31m\x7f", "alpha[31m"),
+        (b"x" * 99, "x" * 64),
+    ],
+)
+def test_a_projects_name_is_read_as_it_was_meant(sent: bytes, project: str) -> None:
+    """Else a budget of that name would never see the call."""
+    assert Heads().of(scope(x_turnout_project=sent), DOOR).project == project

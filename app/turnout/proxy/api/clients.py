@@ -39,7 +39,12 @@ class Clients:
             raise BadRequestError(
                 f"there is a client {name!r} already", hint=f"`turnout client rotate {name}` gives it a new token."
             )
-        return await self._write(name, department[:64], project[:64])
+        for said, of in ((department, "department"), (project, "project")):
+            if len(said) > 64 or not said.isprintable():
+                raise BadRequestError(
+                    f"{said[:64]!r} is no name for a {of}", hint="Use up to 64 characters, on one line."
+                )
+        return await self._write(name, department, project)
 
     async def rotate(self, name: str) -> Doc:
         row = self._row(name)

@@ -109,11 +109,21 @@ def _read(method: str, target: bytes, raw_path: bytes, query: bytes, headers: He
         next((value.strip().lower() for name, value in headers if name == b"content-encoding"), b""),
         Sender(headers),
         without_key(query),
-        names.get("x-turnout-project", "")[:64],
+        _word(names.get("x-turnout-project", ""))[:64],
         names.get("x-turnout-tier", ""),
         names.get("x-turnout-route", "").strip().lower() == "asked",
         _small(names.get("x-stainless-retry-count", "")),
     )
+
+
+def _word(text: str) -> str:
+    """A name that a client says in a header: in UTF-8 as most write it, else in Latin-1; without what cannot be shown."""
+    if not text.isascii():
+        try:
+            text = text.encode("latin-1").decode("utf-8")
+        except UnicodeDecodeError:
+            pass  # it is Latin-1
+    return text if text.isprintable() else "".join(filter(str.isprintable, text))
 
 
 def _small(text: str) -> int:
