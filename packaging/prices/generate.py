@@ -2,10 +2,10 @@
 
 Nano-dollars per million tokens as integers (exact: no price of 0.2.3 is finer than that). Of each model: how it is matched, its
 dated prices, its tiers by prompt length, its peak hours, and its batch, flex, priority and fast prices. A row is
-[from_prompt, input, cache read, cache write 5m, cache write 1h, output, reasoning, nanos a request].
+[from_prompt, input, cache read, cache write 5m, cache write 1h, output, reasoning, nanos a request, nanos a search of the web].
 
-Left out, for the ledger knows no such units: audio, image and video tokens apart from text, pages, characters, searches of the
-provider's own tools, and models priced by those alone.
+Left out, for the ledger knows no such units: audio, image and video tokens apart from text, pages, characters, searches in stored
+files, and models priced by those alone.
 """
 
 import gzip
@@ -62,8 +62,9 @@ def tiers(prices: Any) -> list[Row]:
                 at = [tier.price for tier in value.tiers if start > tier.start]
                 value = at[-1] if at else value.base
             row.append(nanos(value))
-        thousand = getattr(prices, "requests_kcount", None)
-        row.append(nanos(thousand / 1_000) if thousand is not None else 0)
+        for name in ("requests_kcount", "web_searches_kcount"):
+            thousand = getattr(prices, name, None)
+            row.append(nanos(thousand / 1_000) if thousand is not None else 0)
         rows.append(row)
     return rows
 

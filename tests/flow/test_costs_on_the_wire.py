@@ -73,6 +73,14 @@ CASES = [
     (SONNET, "messages", anthropic(200_001, 0, 0, 0, 10), "", 1_200_231_000),
     # What was read from a cache counts towards the 200,000: 600,000,000 + 60,000,000 + 7,500 + 225,000
     (SONNET, "messages", anthropic(100_000, 100_000, 1, 0, 10), "", 660_232_500),
+    # 1,000 + 50,000 and three searches at a cent each
+    (
+        HAIKU,
+        "messages",
+        {"input_tokens": 1, "output_tokens": 10, "server_tool_use": {"web_search_requests": 3}},
+        "",
+        30_051_000,
+    ),
     # 7,000 + 300 + 2,500 + 10,000 + 55,000
     (HAIKU, "messages", anthropic(7, 3, 2, 5, 11), "", 74_800),
     # 2,000 x 1,250 + 8,000 x 125 + 2,000 x 10,000, thinking among them
@@ -112,4 +120,5 @@ def test_a_call_costs_what_its_vendor_bills(
         "gemini": (f"/v1beta/models/{model}:{verb}", {"contents": [{"role": "user", "parts": [{"text": "x"}]}]}),
     }[way]
     row = running.row(running.ask("POST", target, doc))
+    assert ("3 searches of the web" in row.note) == ("server_tool_use" in usage)
     assert (row.cost, row.service, row.estimated) == (nanos, service, False)

@@ -6,7 +6,7 @@ from turnout.calls.values import frozen
 
 @frozen
 class Usage:
-    """Tokens one attempt consumed, in disjoint buckets: their sum is everything that is billed."""
+    """Tokens one attempt consumed, in disjoint buckets: their sum is all tokens that are billed."""
 
     uncached: Tokens = Tokens(0)
     """Prompt tokens billed at the full input rate."""
@@ -16,6 +16,8 @@ class Usage:
     output: Tokens = Tokens(0)
     """Visible output; reasoning is not in it."""
     reasoning: Tokens = Tokens(0)
+    searches: int = 0
+    """By the vendor's own tool, billed one by one; what they found is among the prompt's tokens."""
 
     @property
     def prompt(self) -> Tokens:
@@ -33,6 +35,7 @@ class Usage:
             Tokens(self.cache_write_1h + other.cache_write_1h),
             Tokens(self.output + other.output),
             Tokens(self.reasoning + other.reasoning),
+            self.searches + other.searches,
         )
 
 
@@ -58,6 +61,8 @@ class Price:
     """The next tier by context length, with a larger `from_prompt`; it prices the whole call."""
     per_call: int = 0
     """Nano-dollars a request, whatever its tokens (Perplexity)."""
+    per_search: int = 0
+    """Nano-dollars a search of the web by the vendor's own tool."""
 
     def at(self, prompt: Tokens) -> "Price":
         """The tier that a prompt of this length is billed at."""
@@ -96,6 +101,7 @@ def dearer(one: Price, other: Price) -> Price:
             start,
             longer,
             max(a.per_call, b.per_call),
+            max(a.per_search, b.per_search),
         )
     assert longer is not None
     return longer
@@ -123,4 +129,4 @@ def cost(usage: Usage, price: Price) -> Nanos:
         + usage.output * tier.output
         + usage.reasoning * tier.reasoning
     )
-    return Nanos(-(-millionths // 1_000_000) + tier.per_call)
+    return Nanos(-(-millionths // 1_000_000) + tier.per_call + usage.searches * tier.per_search)

@@ -92,6 +92,7 @@ def _over(price: Price, said: dict[str, int]) -> Price:
         price.from_prompt,
         longer,
         price.per_call,
+        price.per_search,
     )
 
 

@@ -153,9 +153,10 @@ class Maker:
 
 
 def price_of(rows: list[list[int | None]], source: str) -> Price:
-    """Tiers by prompt length, shortest first. Caches without a price of their own cost what input costs, reasoning what output does."""
+    """Tiers by prompt length, shortest first. Caches without a price of their own cost what input costs, reasoning what output does. Older
+    tables end before the price of a search."""
     longer: Price | None = None
-    for start, given, read, write, hour, out, reasoning, per_call in reversed(rows):
+    for start, given, read, write, hour, out, reasoning, per_call, *more in reversed(rows):
         base, output = given or 0, out or 0
         write = write if write is not None else base
         longer = Price(
@@ -169,6 +170,7 @@ def price_of(rows: list[list[int | None]], source: str) -> Price:
             Tokens(start or 0),
             longer,
             per_call or 0,
+            (more[0] if more else None) or 0,
         )
     assert longer is not None
     return longer

@@ -196,4 +196,5 @@ def _figures(price: Price) -> tuple[int, ...]:
         price.output,
         price.reasoning,
         price.per_call,
+        price.per_search,
     )

@@ -149,6 +149,8 @@ class Booking:
         if candidate.sovereign:
             took_ms = progress.attempts[-1].duration_ms if progress.attempts else 0
             row.busy_ms, row.energy = state.worth.worked(step, seen, took_ms)
+        if searches := progress.usage.searches:
+            row.note = f"{row.note}; {searches} searches of the web".removeprefix("; ")
         row.service = service_named(seen.service) if seen.service else ""
         row.first_byte_ms, row.queue_ms, row.dropped = seen.first_byte_ms, round(seen.queue_s * 1000), seen.dropped
         return row

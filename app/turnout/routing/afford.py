@@ -31,6 +31,8 @@ MARGIN = Tokens(512)
 differ by."""
 _NEXT = ("next",)
 _UNGRADED = Graded(None, "")
+SEARCHES = 10
+"""Of the web, held where the vendor's own tool may make them: clients allow some eight."""
 DEAR = Price(
     15_000_000_000,
     15_000_000_000,
@@ -203,9 +205,13 @@ def terms(candidate: Candidate, call: Call, facts: Facts) -> Terms:
         return Terms(prompt, 0, 0, Nanos(0))
     # A prompt that is a little longer than we count may be billed at the next tier by length, all of it.
     at = price if price.longer is None else price.at(Tokens(prompt + prompt // 8))
-    writes = at.cache_write_1h if call.outline.cache_marks else 0
+    outline = call.outline
+    writes = at.cache_write_1h if outline.cache_marks else 0
+    beside = at.per_call
+    if outline.server_tools and at.per_search and any(kind.startswith("web_search") for kind in outline.server_tools):
+        beside += SEARCHES * at.per_search
     dearest = max(at.uncached, at.cache_write_5m, writes)
-    return Terms(prompt, prompt * dearest, max(at.output, at.reasoning), Nanos(at.per_call))
+    return Terms(prompt, prompt * dearest, max(at.output, at.reasoning), Nanos(beside))
 
 
 def _bound(call: Call, each: int, room: int) -> tuple[int, int | None]:

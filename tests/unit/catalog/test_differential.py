@@ -1,7 +1,7 @@
 """Every model that genai-prices knows, priced by it and by our table: the same to the nano.
 
 Their price is exact; ours is that, rounded up once to a whole nano-dollar. Not compared: usage the ledger has no units for
-(audio, images, pages, searches of the provider's own tools), and models that have no token price at all.
+(audio, images, pages, searches in stored files), and models that have no token price at all.
 """
 
 import itertools
@@ -31,6 +31,7 @@ USAGES = (
     Usage(Tokens(150_000), Tokens(50_000), output=Tokens(4_096), reasoning=Tokens(1)),
     Usage(Tokens(150_001), Tokens(50_000), output=Tokens(4_096), reasoning=Tokens(1)),
     Usage(Tokens(2), Tokens(3), Tokens(300_000), Tokens(400_000), Tokens(64_000), Tokens(13)),
+    Usage(Tokens(9_000), output=Tokens(500), searches=7),
 )
 CONTEXTS = {
     "": None,
@@ -54,6 +55,7 @@ def _theirs(usage: Usage) -> TheirUsage:
         cache_write_1h_tokens=usage.cache_write_1h,
         output_tokens=usage.produced,
         output_reasoning_tokens=usage.reasoning,
+        web_searches=usage.searches,
     )
 
 

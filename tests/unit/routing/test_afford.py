@@ -3,12 +3,21 @@
 from dataclasses import replace
 
 import pytest
-from tests.unit.routing.scene import OPUS, call, facts, price
+from tests.unit.routing.scene import OPUS, call, facts, outline, price
 
 from turnout.calls.units import Tokens
 from turnout.routing.afford import terms
 
 LONG = replace(price(10, 1, 12.5, 50), from_prompt=Tokens(200_001))
+
+
+def test_searches_that_a_vendors_own_tool_may_make_are_held() -> None:
+    candidate = replace(OPUS, price=replace(price(5, 0.5, 6.25, 25), per_search=10_000_000))
+    kinds = (("web_search_20250305",), ("bash_20250124",), ())
+
+    held = [terms(candidate, call(outline(server_tools=kind)), facts()).per_call for kind in kinds]
+
+    assert held == [100_000_000, 0, 0]
 
 
 @pytest.mark.parametrize(("counted", "dollars"), [(170_000, 6.25), (190_000, 12.5), (210_000, 12.5)])

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 from genai_prices.data import providers
 
+from turnout.calls.units import Json
 from turnout.calls.usage import Usage
 from turnout.wire.anthropic.answer import usage_of as anthropic
 from turnout.wire.gemini.answer import usage_of as gemini
 from turnout.wire.openai_chat.answer import usage_of as chat
 from turnout.wire.openai_responses.answer import usage_of as responses
+from turnout.wire.openai_responses.answer import used_by
 
 CACHED = {"prompt_tokens_details": {"cached_tokens": 300}}
 THOUGHT = {"completion_tokens_details": {"reasoning_tokens": 40}}
@@ -25,6 +27,7 @@ RESEARCH = {
     "total_tokens": 733,
     "citation_tokens": 200,
     "reasoning_tokens": 7_000,
+    "num_search_queries": 18,
 }
 INPUT = {"input_tokens_details": {"cached_tokens": 7}, "output_tokens_details": {"reasoning_tokens": 4}}
 RESPONSES: tuple[dict[str, Any], ...] = (
@@ -37,6 +40,7 @@ MESSAGES: tuple[dict[str, Any], ...] = (
     {"input_tokens": 10, "cache_read_input_tokens": 500, "cache_creation_input_tokens": 160, "output_tokens": 9},
     {"input_tokens": 1, "cache_creation_input_tokens": 160, "cache_creation": WRITTEN, "output_tokens": 9},
     {"input_tokens": 1, "output_tokens": 9, "output_tokens_details": {"thinking_tokens": 8}},
+    {"input_tokens": 1, "output_tokens": 9, "server_tool_use": {"web_search_requests": 3}},
 )
 CONTENT = {"promptTokenCount": 90, "cachedContentTokenCount": 40, "candidatesTokenCount": 5}
 GEMINI: tuple[dict[str, Any], ...] = (
@@ -82,6 +86,7 @@ def test_usage_is_what_genai_prices_reads_in_it(provider: Any, theirs: Any, ours
         "cache_write_tokens": found.cache_write_5m + found.cache_write_1h,
         "cache_write_1h_tokens": found.cache_write_1h,
         "output_reasoning_tokens": found.reasoning,
+        "web_searches": found.searches,
     }
 
     assert (found.prompt, found.produced) == (expected.input_tokens, expected.output_tokens)
@@ -94,3 +99,16 @@ def test_thinking_that_only_the_total_has_is_billed_as_output() -> None:
     """Gemini's own endpoint for OpenAI's clients: 20 in, 198 out, and 405 that nothing else tells."""
     assert chat({"prompt_tokens": 20, "completion_tokens": 198, "total_tokens": 623}).reasoning == 405
     assert gemini({"promptTokenCount": 20, "candidatesTokenCount": 198, "totalTokenCount": 623}).reasoning == 405
+
+
+def test_searches_of_openais_own_tool_are_told_by_the_items_of_the_answer() -> None:
+    output: list[Json] = [
+        {"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "gauges"}},
+        {
+            "type": "web_search_call",
+            "status": "completed",
+            "action": {"type": "open_page", "url": "https://example.com"},
+        },
+        {"type": "message", "content": []},
+    ]
+    assert used_by({"usage": {"input_tokens": 9, "output_tokens": 8}, "output": output}).searches == 1

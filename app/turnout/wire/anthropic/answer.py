@@ -56,7 +56,9 @@ def usage_of(doc: Json) -> Usage:
         hour = min(hour, 0)
     thought = said_int(doc, "output_tokens_details", "thinking_tokens")
     thought = thought if 0 < thought <= output else 0
-    return Usage(Tokens(prompt), Tokens(read), Tokens(written), Tokens(hour), Tokens(output - thought), Tokens(thought))
+    searches = said_int(doc, "server_tool_use", "web_search_requests")
+    told = Tokens(output - thought), Tokens(thought), max(0, searches)
+    return Usage(Tokens(prompt), Tokens(read), Tokens(written), Tokens(hour), *told)
 
 
 def usage_seen(doc: Json) -> UsageSeen:

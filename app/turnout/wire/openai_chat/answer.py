@@ -53,7 +53,7 @@ def usage_of(doc: Json) -> Usage:
     # A lone total says nothing of what is in it.
     beyond = counted(doc.get("total_tokens")) - prompt - output if prompt and "completion_tokens" in doc else 0
     inside, made = doc.get("prompt_tokens_details"), doc.get("completion_tokens_details")
-    cached = written = reasoning = 0
+    cached = written = reasoning = searches = 0
     if inside is not None:
         cached, written = said_ints(inside, "cached_tokens", "cache_write_tokens")
     elif len(doc) > 3:
@@ -67,11 +67,14 @@ def usage_of(doc: Json) -> Usage:
         # Perplexity's deep research bills both beside the completion, and its total has neither.
         beyond += said_int(doc, "reasoning_tokens")
         output += said_int(doc, "citation_tokens")
+        searches = max(0, said_int(doc, "num_search_queries"))
     if beyond > 0:
         reasoning = max(reasoning, beyond)
     elif 0 <= reasoning <= output:
         output -= reasoning
-    return Usage(Tokens(prompt), Tokens(cached), Tokens(written), Tokens(0), Tokens(output), Tokens(reasoning))
+    return Usage(
+        Tokens(prompt), Tokens(cached), Tokens(written), Tokens(0), Tokens(output), Tokens(reasoning), searches
+    )
 
 
 def usage_json(usage: Usage) -> dict[str, Json]:

@@ -1,7 +1,7 @@
 """A response object: its items, usage and status."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from turnout.calls.reply import (
     Began,
@@ -35,6 +35,14 @@ def usage_of(doc: Json) -> Usage:
     if 0 <= reasoning <= output:
         output -= reasoning
     return Usage(Tokens(prompt), Tokens(cached), Tokens(written), Tokens(0), Tokens(output), Tokens(reasoning))
+
+
+def used_by(response: Json) -> Usage:
+    """Of a whole response, whose usage does not tell its searches: each is an item of its output (pages that it opened are free)."""
+    usage = usage_of(said(response, "usage"))
+    calls = [item for item in said_items(response, "output") if said_text(item, "type") == "web_search_call"]
+    searches = sum(said_text(item, "action", "type") in ("", "search") for item in calls)
+    return replace(usage, searches=searches) if searches else usage
 
 
 def usage_json(usage: Usage) -> dict[str, Json]:
@@ -113,7 +121,7 @@ def ending(doc: Json) -> list[Event]:
         return [Failed(said_text(doc, "error", "message") or "the engine's answer holds no output")]
     usage = said(doc, "usage")
     end = ended(doc, called=any(said_text(item, "type") in _CALLS for item in said_items(doc, "output")))
-    return [end] if usage is None else [UsageSeen(usage_of(usage)), end]
+    return [end] if usage is None else [UsageSeen(used_by(doc)), end]
 
 
 def ended(response: Json, *, called: bool) -> Ended:

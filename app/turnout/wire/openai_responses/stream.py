@@ -26,7 +26,7 @@ from turnout.wire import sse
 from turnout.wire.dialect import ReplyContext
 from turnout.wire.event_reader import EventReader
 from turnout.wire.fields import dump, said, said_int, said_text
-from turnout.wire.openai_responses.answer import Item, call_began, ended, response_json, usage_of
+from turnout.wire.openai_responses.answer import Item, call_began, ended, response_json, used_by
 
 
 class Reader(EventReader):
@@ -100,7 +100,7 @@ class Reader(EventReader):
         self._over = True
         found: list[Event] = []
         if said(response, "usage") is not None:
-            found.append(UsageSeen(usage_of(said(response, "usage"))))
+            found.append(UsageSeen(used_by(response)))
         return [*found, ended(response, called=bool(self._calls))]
 
 
