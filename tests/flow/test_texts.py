@@ -118,6 +118,7 @@ def test_a_shadow_check_asks_dear_calls_again_of_the_cheap_tier_within_its_limit
         # Each costs 1,000 at $2.50 and 100 at $10: $0.0035; expected are 350 of output, $0.006.
         found = json.loads(keeping.cli("audit", "shadow", "--sample", "4", "--usd", "0.01", "--json"))
         seen = keeping.cli("audit", "shadow", "--sample", "1")
+        assert "the first of 4 calls may cost more" in keeping.cli("audit", "shadow", "--usd", "0.000001")
     finally:
         engine.choose = None
     assert (found["model"], found["candidates"]) == ("cloud/scripted-small", 4)

@@ -28,7 +28,7 @@ _EMBEDS = (Dialect.OPENAI_EMBEDDINGS.value, Dialect.OLLAMA_EMBED.value)
 class Judged:
     record: CallRecord
     enough: Tier | None
-    """The cheapest tier that would have done; None: nothing of its conversation was ever graded (models asked for by name)."""
+    """The cheapest tier with a model that would have done; None: nothing of its conversation was ever graded."""
     why: str
     at: dict[Tier, Nanos | None]
     """What the same tokens cost at each tier's first model; None: no such tier, or unpriced."""
@@ -87,15 +87,15 @@ class Audit:
         count, cheaper = len(self.rows), [row for row in self.rows if row.cheaper]
         spent, saved = sum(row.record.cost for row in self.rows), sum(row.could_save for row in cheaper)
         told = [
-            f"Of the last {count} calls, {self.dear} went to the dear tier; {self.needed} of them needed it.",
-            f"{len(cheaper)} calls ({len(cheaper) / count:.0%}) a cheaper tier could have done: "
+            f"Of the last {_calls(count)}, {self.dear} went to the dear tier; {self.needed} of them needed it.",
+            f"{_calls(len(cheaper))} ({len(cheaper) / count:.0%}) a cheaper tier could have done: "
             f"{dollars(usd(saved))} of {dollars(usd(spent))}.",
         ]
         if cheaper:
             told.append(f"Most of it: {', '.join(self.sources())}.")
         told.append(
             f"Paid {dollars(usd(spent))}; with the models asked for, their cache reads included, {dollars(usd(self.baseline))}"
-            f"{f'; {self.estimated} calls counted here, not by their provider' if self.estimated else ''}."
+            f"{f'; {_calls(self.estimated)} counted here, not by their provider' if self.estimated else ''}."
         )
         if self.unknown:
             told.append(f"{self.unknown} were never graded (no ask was found in their conversations).")
@@ -130,7 +130,7 @@ class Audit:
                 saved[whose] += row.could_save
                 calls[whose] += 1
         return [
-            f"{short(client, 24)} asking for {short(model, 40)} {dollars(usd(nanos))} ({calls[client, model]} calls)"
+            f"{short(client, 24)} asking for {short(model, 40)} {dollars(usd(nanos))} ({_calls(calls[client, model])})"
             for (client, model), nanos in saved.most_common(3)
         ]
 
@@ -167,6 +167,10 @@ class Audit:
         }
 
 
+def _calls(count: int) -> str:
+    return f"{count} call{'' if count == 1 else 's'}"
+
+
 def _price(amount: Nanos | None) -> str:
     return "-" if amount is None else dollars(usd(amount))
 
@@ -184,16 +188,19 @@ def audited(reader: "Reader", last: int, here: "World") -> Audit:
         prices[tier] = None if first is None else FREE if first.sovereign and first.price is None else first.price
     judge = _Judge(here, reader)
     judged = {record.id: judge.enough(record) for record in reversed(records)}
-    return Audit(
-        tuple(
-            Judged(
-                record,
-                *judged[record.id],
-                {tier: cost(record.usage, price) if price is not None else None for tier, price in prices.items()},
-            )
-            for record in records
-        )
-    )
+    rows = []
+    for record in records:
+        enough, why = judged[record.id]
+        at = {tier: cost(record.usage, price) if price is not None else None for tier, price in prices.items()}
+        rows.append(Judged(record, _standing(enough, at), why, at))
+    return Audit(tuple(rows))
+
+
+def _standing(enough: Tier | None, at: dict[Tier, Nanos | None]) -> Tier | None:
+    """The tier itself, or the next one up where none of its models has a price: without a local engine the fast tier does for LOW."""
+    if enough is None:
+        return None
+    return next((tier for tier in _ORDER[_ORDER.index(enough) :] if at[tier] is not None), enough)
 
 
 def _answered(reader: "Reader", last: int) -> list[CallRecord]:

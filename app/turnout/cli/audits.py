@@ -72,6 +72,11 @@ def shadow(
             *_side_by_side(str(row["answer"]), str(row["cheap_answer"]) if row["ok"] else f"({row['error']})"),
             "",
         )
+    if not rows and doc["stopped_by_limit"]:
+        say(
+            f"Nothing was asked: the first of {doc['candidates']} calls may cost more than {dollars(str(doc['limit_usd']))} there."
+        )
+        return
     if not rows:
         say(f"None of the last {last} calls with their texts kept was answered by a dearer tier than {doc['model']}.")
         return

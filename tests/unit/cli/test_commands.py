@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.cli.shell import Shell, write
+from tests.unit.cli.shell import SETTINGS, Shell, write
 from tests.unit.ledger.made import settled
 
 from turnout.cli import _plain_serve
@@ -179,6 +179,17 @@ def test_audit_answers_how_many_needed_the_dear_model(settled_home: Path, turnou
     assert doc["cheaper_would_do"] == 1
     assert doc["could_save_usd"] == "0.03"
     assert "2 went to the dear tier; 1 of them needed it" in turnout("audit").out
+
+
+def test_without_a_local_model_the_audit_asks_what_the_next_tier_would_have_done(
+    settled_home: Path, turnout: Shell
+) -> None:
+    write(settled_home / "turnout.toml", SETTINGS.replace('local = ["local/qwen3-coder:30b"]', ""))
+    doc = turnout("audit", "--json").doc
+    low = next(row for row in doc["rows"] if row["grade"] == "LOW")
+    assert (low["enough"], low["cheaper_would_do"], low["at_local_usd"]) == ("fast", True, None)
+    assert float(doc["could_save_usd"]) == float(low["cost_usd"]) - float(low["at_fast_usd"])
+    assert "1 call (25%) a cheaper tier could have done" in turnout("audit").out
 
 
 def test_grade_answers_a_line_for_a_line(turnout: Shell) -> None:
