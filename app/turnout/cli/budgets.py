@@ -232,8 +232,11 @@ def sessions(as_json: AsJson = False) -> None:
 
 def _why_stopped(said: str) -> str:
     """A refusal's sentence without what the column says already."""
-    head, mark, why = said.partition("The loop guard stopped this session: ")
-    return f"stopped: {why.rstrip('.')}" if mark and not head else said
+    head, mark, rest = said.partition("The loop guard stopped ")
+    if head or not mark:
+        return said
+    whom, _, why = rest.rstrip(".").partition(": ")
+    return f"stopped: {why}" if whom == "this session" else f"stopped with {whom}: {why}"
 
 
 @session.command("allow")
@@ -253,7 +256,7 @@ def allow(
     if as_json:
         say_json(answer)
     else:
-        more = f" for {dollars(usd)} more" if usd else f" for {turns} turns more" if turns else ""
+        more = f" for {dollars(usd)} more" if usd else f" for {turns} turn{'' if turns == 1 else 's'} more" if turns else ""
         say(f"{id_} may go on{more}{'; its limit in dollars stays' if turns else ''}.")
 
 

@@ -219,9 +219,16 @@ def exceeded(standing: LoopStanding) -> str:
 
 def refusal(standing: LoopStanding, why: str, session: str) -> LoopRefusal:
     return LoopRefusal(
-        f"The loop guard stopped this session: {why}.",
+        f"The loop guard stopped {_whom(standing)}: {why}.",
         hint=f"Say something new, or let it go on from the tray or with `turnout session allow {session}{_enough(standing)}`.",
     )
+
+
+def _whom(standing: LoopStanding) -> str:
+    scope = standing.loop.scope
+    if scope == "session" or standing.stopped:
+        return "this session"
+    return "everyone together" if scope == "all" else f"{scope.replace('_', ' ')} {standing.scope or '(none)'}"
 
 
 def _enough(standing: LoopStanding) -> str:

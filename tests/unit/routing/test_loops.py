@@ -191,6 +191,18 @@ def test_a_pause_does_not_free_a_run_that_was_stopped_nor_one_that_goes_on() -> 
     assert [slow.admits(turn(n + 1), NOW_MS + n * 900_000) for n in range(5)] == [True] * 3 + [False] * 2
 
 
+@pytest.mark.parametrize(
+    ("scope", "whom"), [("session", "this session"), ("session_tree", "session tree s1"), ("client", "client ide")]
+)
+def test_a_refusal_names_whom_the_loop_is_about(scope: str, whom: str) -> None:
+    loop = Loop(scope=scope, turns=1)
+    asked = turn(5)
+    state = loops.observe(loops.observe(None, turn(4), NOW_MS), asked, NOW_MS)
+    (standing,) = loops.standings((loop,), state, asked, tree="s1")
+    why = loops.exceeded(standing)
+    assert str(loops.refusal(standing, why, "s1")).startswith(f"The loop guard stopped {whom}: 1 turns")
+
+
 def test_velocity_counts_a_minute_and_recovers() -> None:
     guard = Guard(Loop(turns=None, same_request=None, per_minute=10))
     admitted = [guard.admits(turn(n), NOW_MS + n * 100) for n in range(12)]
