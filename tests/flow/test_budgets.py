@@ -58,6 +58,20 @@ def test_credits_left_fall_call_by_call_by_what_each_cost(engine: Engine, serve:
     assert line["renews_at"].endswith("Z")
 
 
+def test_metrics_tell_what_a_budget_has_used_and_may_use(engine: Engine, serve: Serve) -> None:
+    """So that an alert can be set on their ratio."""
+    engine.say(Script(tokens=Tokens(1_000, 100)))
+    rules = BY_MODEL + budget('client = "each"', "usd = 1.5") + budget('client = "each"', "calls = 9", name="calls")
+    turnout = serve(settings=four_vendors(engine.url), rules=rules)
+    turnout.row(turnout.chat(model="openai/scripted", max_tokens=1_000))
+    turnout.cli("budget", "credit", "cap", "--add", "0.25")
+    token = json.loads((turnout.home / "run" / "runtime.json").read_text())["control_token"]
+    told = turnout.ask("GET", "/metrics", token=token).text.splitlines()
+    figures = [line.partition("{")[0] + " " + line.split()[-1] for line in told if line.startswith("turnout_budget_")]
+    assert figures == ["turnout_budget_used_usd 0.002800000", "turnout_budget_limit_usd 1.750000000"]
+
+
+
 def test_budgets_and_their_credit_are_told_in_lines(engine: Engine, serve: Serve) -> None:
     engine.say(Script(tokens=Tokens(1_000, 100)))
     rules = (

@@ -7,7 +7,7 @@ committed. Built twice, from merged keywords, rows took 770 of a call's instruct
 from turnout.calls.record import Attempt as AttemptRow
 from turnout.calls.record import CallRecord
 from turnout.calls.reply import Event
-from turnout.calls.units import Nanos, Status, Tokens
+from turnout.calls.units import Json, Nanos, Status, Tokens
 from turnout.calls.usage import NO_TOKENS, Price, Usage, cost, service_named
 from turnout.errors import BadRequestError, Refusal, TurnoutError
 from turnout.proxy.attempt.growth import said
@@ -232,10 +232,21 @@ def seen_text(seen: Seen, *, streamed: bool) -> str:
         events = [event for chunk in seen.raw for event in reader.feed(chunk)]
     else:
         try:
-            events = spoken.read_reply(fields.load_reply(b"".join(seen.raw)))
+            whole = fields.load_reply(b"".join(seen.raw))
+            events = [event for one in _each(whole) for event in spoken.read_reply(one)]
         except BadRequestError:
             return ""
     return "".join(map(said, events))
+
+
+def _each(whole: Json) -> list[Json]:
+    """An answer with several choices as several with one each, for readers read the first alone."""
+    if isinstance(whole, dict):
+        for name in ("choices", "candidates"):
+            several = whole.get(name)
+            if isinstance(several, list) and len(several) > 1:
+                return [{**whole, name: [one]} for one in several]
+    return [whole]
 
 
 def at_price(price: Price, progress: Progress) -> Nanos:

@@ -58,6 +58,26 @@ def test_the_text_of_a_whole_answer_is_read_out_of_its_bytes() -> None:
     assert seen_text(seen(Dialect.OPENAI_CHAT, [body]), streamed=False) == "Hello."
 
 
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        (
+            Dialect.OPENAI_CHAT,
+            b'{"choices": [{"index": 0, "message": {"role": "assistant", "content": "One."}, "finish_reason": "stop"},'
+            b'{"index": 1, "message": {"role": "assistant", "content": "Two."}, "finish_reason": "stop"}]}',
+        ),
+        (
+            Dialect.GEMINI,
+            b'{"candidates": [{"content": {"role": "model", "parts": [{"text": "One."}]}, "finishReason": "STOP"},'
+            b'{"content": {"role": "model", "parts": [{"text": "Two."}]}, "finishReason": "STOP", "index": 1}]}',
+        ),
+    ],
+)
+def test_of_several_answers_at_once_all_are_counted(dialect: Dialect, body: bytes) -> None:
+    """A provider that tells no usage bills them all."""
+    assert seen_text(seen(dialect, [body]), streamed=False) == "One.Two."
+
+
 def test_the_text_of_a_stream_is_read_wherever_its_bytes_were_cut() -> None:
     line = b'data: {"choices": [{"index": 0, "delta": {"content": "Hello."}, "finish_reason": null}]}\n\n'
     assert seen_text(seen(Dialect.OPENAI_CHAT, [line[:30], line[30:]]), streamed=True) == "Hello."

@@ -9,6 +9,8 @@ Samples = Iterable[tuple[Mapping[str, str], str]]
 
 def metrics(state: State) -> bytes:
     counts, books, learned = state.tally.counts, state.books, state.edges.corrections.models
+    limits = {budget.name: budget.limit for budget in state.config.rules.budgets if budget.unit == "usd"}
+    buckets = [(key, key.partition("|")[0]) for key in sorted({*books.settled, *books.held}) if "|usd|" in key]
     families = (
         _family("turnout_calls_in_flight", "gauge", "Calls under way.", _one(len(state.running))),
         _family("turnout_open_holds", "gauge", "Holds not settled yet.", _one(len(books.open))),
@@ -55,11 +57,13 @@ def metrics(state: State) -> bytes:
             "turnout_budget_used_usd",
             "gauge",
             "Dollars settled and held, by budget bucket.",
-            [
-                ({"bucket": key}, _usd(books.used(key)))
-                for key in sorted({*books.settled, *books.held})
-                if "|usd|" in key
-            ],
+            [({"bucket": key}, _usd(books.used(key))) for key, _ in buckets],
+        ),
+        _family(
+            "turnout_budget_limit_usd",
+            "gauge",
+            "Dollars a budget bucket may use, what was added by hand included.",
+            [({"bucket": key}, _usd(limits[name] + books.added.get(key, 0))) for key, name in buckets if name in limits],
         ),
     )
     return "".join(families).encode()
