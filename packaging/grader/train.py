@@ -22,8 +22,9 @@ sys.path.insert(0, str(ROOT / "app"))
 
 from templates import requests  # noqa: E402
 
+from turnout.routing.calibration import CLIP  # noqa: E402
 from turnout.routing.features import FEATURE_NAMES, Features, features  # noqa: E402
-from turnout.routing.grade import CLIP, MAGIC  # noqa: E402
+from turnout.routing.grade import MAGIC  # noqa: E402
 
 GRADES = ("LOW", "MEDIUM", "HIGH")
 REFUSED = ("own terms", "test use only", "research only", "-nc-", "without licen")

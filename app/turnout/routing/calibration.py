@@ -15,7 +15,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import mul
+from operator import mul, sub
 
 from turnout.errors import SettingsError
 from turnout.routing.features import FEATURE_NAMES
@@ -24,7 +24,8 @@ MIN_LABELS = 20
 INPUT_NAMES: tuple[str, ...] = (*FEATURE_NAMES, "logit_low", "logit_high")
 """What a row's features are, in order: the dense ones and the grader's two logits."""
 
-_CLIP = 3.0
+CLIP = 3.0
+"""A feature further than this from its mean, in standard deviations, counts as this far."""
 _FREE_PENALTY, _PENALTY = 500.0, 4_000.0
 _FREE = (
     "log_length",
@@ -73,10 +74,7 @@ class Calibration:
         """0..1 for a row's features; those of another version than was fitted give 0.5: not known."""
         if len(row) != len(self.weights):
             return 0.5
-        total = self.bias
-        for value, mean, scale, weight in zip(row, self.mean, self.scale, self.weights, strict=True):
-            if weight:
-                total += max(-_CLIP, min(_CLIP, (value - mean) * scale)) * weight
+        total = sum(map(mul, standardised(row, self.mean, self.scale), self.weights), self.bias)
         return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, 4.0 * (total - 0.5)))))
 
     def to_json(self) -> str:
@@ -105,6 +103,13 @@ class Calibration:
         return made
 
 
+def standardised(row: Sequence[float], mean: Sequence[float], scale: Sequence[float]) -> list[float]:
+    """How far each feature lies from its mean, in standard deviations, at most CLIP. `scale`: one over the deviation."""
+    least, most = -CLIP, CLIP
+    far = map(mul, map(sub, row, mean), scale)
+    return [one if least <= one <= most else math.copysign(most, one) for one in far]
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """How well calls that needed the strong model come first: 0.5 is chance, and few can come near 1.0."""
@@ -129,7 +134,7 @@ def fit(labels: Sequence[Label]) -> Calibration:
     ]
     scale = [1.0 / one if one > 1e-6 else 0.0 for one in spread]
     for column, middle, unit in zip(columns, mean, scale, strict=True):
-        column[:] = [max(-_CLIP, min(_CLIP, (one - middle) * unit)) for one in column]
+        column[:] = [max(-CLIP, min(CLIP, (one - middle) * unit)) for one in column]
     middle = math.fsum(needs) / count
     deviation = math.sqrt(math.fsum((need - middle) ** 2 for need in needs) / count)
     prior = [_PRIOR.get(name, 0.0) * deviation for name in INPUT_NAMES]

@@ -2,16 +2,19 @@
 
 The words of the *instruction* say what kind of work is asked; the payload under it (an article, a log, a file) is
 mostly noise. So the few sentences that look like the request are found first, and only a bounded view of a long text
-is read (head and tail): the cost of 200 KB is the cost of 2.4 KB plus a few counts at C speed. One pass over the
-tokens; word classes come from one dict.
+is read (head and tail): the cost of 200 KB is the cost of 2.4 KB plus a few counts at C speed. Sentences are cut by one
+expression, distinct tokens counted once; word classes come from one dict.
 """
 
 import math
 import re
 import string
-from dataclasses import dataclass
-from itertools import pairwise
+from collections import Counter
+from collections.abc import Iterable, Iterator, Set
+from itertools import chain, combinations, pairwise, repeat
+from operator import add
 
+from turnout.calls.values import frozen
 from turnout.routing.lexicon import CLASS_NAMES, CLASSES, LEADS, WEAK_LEADS
 from turnout.routing.tongues import english, english_signs
 
@@ -28,12 +31,22 @@ _LONG_SENTENCE = 48
 _LETTERS = "a-z\u00df-\u00f6\u00f8-\u024f\u0400-\u04ff"
 """Latin with its accents, and Cyrillic."""
 _TOKEN = re.compile(rf"[{_LETTERS}][{_LETTERS}'_+#-]*|\d+|\n+|[^\s{_LETTERS}\d]")
+_STOPS = "\n.?!:。？！：；"
+_SENTENCE = re.compile(rf"(([^ {_STOPS}]+) [^{_STOPS}]*)([{_STOPS}]?)")
+"""In tokens that a space each follows: a sentence, its first word, and what it ended with, a line's end for one."""
+_LEAD_RANKS = {**dict.fromkeys(WEAK_LEADS, 0.8), **dict.fromkeys(LEADS, 2.0)}
+_MARK_RANKS = {"?": 1.5, ":": 0.7}
+_LENGTH_RANKS = {1: -0.5, **dict.fromkeys(range(2, _LONG_SENTENCE + 1), 0.0)}
+"""How much a sentence's first word, end and length make it look like a request; a longer one counts less."""
 _OPTION = re.compile(r"[(\[]?[A-Ea-e1-5][.):\]][ \t]*\S")
 _NUMBERED = re.compile(r"\d{1,2}[.)][ \t]")
 _SPEAKER = re.compile(r"#?[A-Z][\w.]{0,18}#?:[ \t]")
 _LATEX = re.compile(r"\\[a-zA-Z]+|\$[^$\n]{1,80}\$|[a-z0-9)]\^[a-z0-9({]")
-_CAPITALS = string.ascii_uppercase.encode()
-_CAMEL = re.compile(r"[a-z][A-Z]")
+_KINDS = bytes.maketrans(
+    (string.ascii_uppercase + string.ascii_lowercase + string.digits + "=<>+*^").encode(),
+    ("A" * 26 + "a" * 26 + "0" * 10 + "=" * 6).encode(),
+)
+"""Every capital an A, small letter an a, digit a 0 and sign of arithmetic an =."""
 _LINES = 150
 _CODE_STARTS = (
     "def ", "class ", "import ", "from ", "return", "const ", "let ", "var ", "func ", "fn ", "pub ", "public ", "private ",
@@ -48,7 +61,7 @@ _TRACES = (
     "Traceback", "Exception", "Error", "error", "panic:", "segfault", "FAILED", "stack trace", "stacktrace", "failed with",
     "core dumped", "exit code",
 )  # fmt: skip
-_SIGNS = "=<>≤≥+*^×÷√"
+_RARE_SIGNS = "≤≥×÷√"
 _NEGATIONS = frozenset(
     ["not", "except", "no", "never", "without", "least", "none", "neither", "incorrect", "false", "nor", "cannot"]
 )
@@ -56,7 +69,13 @@ _PERSONS = frozenset(
     ["he", "she", "his", "her", "they", "i", "you", "we", "my", "your", "their", "our", "him", "them", "me", "us"]
 )
 
+Sentence = tuple[str, str, str]
+"""As `_SENTENCE` finds it."""
+
 CLASS_COUNT = len(CLASS_NAMES)
+_FIRST_KEYS = [f"F{one}" for one in range(CLASS_COUNT)]
+_LAST_KEYS = [f"L{one}" for one in range(CLASS_COUNT)]
+_PAIR_KEYS = {(one, other): f"C{one}+{other}" for one, other in combinations(range(CLASS_COUNT), 2)}
 _SHAPE_NAMES = (
     "log_length",
     "length",
@@ -100,11 +119,11 @@ FEATURE_NAMES: tuple[str, ...] = (*_SHAPE_NAMES, *(f"asks_{name}" for name in CL
 """In the order of `Features.dense`; a stored row is read by these names."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Features:
     dense: tuple[float, ...]
     """Of `FEATURE_NAMES`. No text can be read back from them."""
-    keys: tuple[str, ...]
+    keys: Set[str]
     """Sparse: words, pairs and classes of the instruction. Holds words of the prompt: never stored, logged or shown."""
     classes: tuple[int, ...]
     """Word classes of the instruction, by index into `CLASS_NAMES`."""
@@ -126,29 +145,36 @@ def features(text: str) -> Features:
     tokens = _tokens(words_only)
     if not tokens or (len(tokens) < 3 and fenced):
         tokens = _tokens(seen)
-    sentences, marks = _sentences(tokens)
-    picked = _instruction(sentences, marks)
-    counts = [0] * CLASS_COUNT
-    for sentence in picked:
-        for token in sentence:
-            if token in CLASSES:
-                for index in CLASSES[token]:
-                    counts[index] += 1
-    taken = sum(map(len, picked))
-    words = sum(map(len, sentences))
+    said = Counter(tokens)
+    figures = list(filter(str.isdigit, said))
+    sentences: list[Sentence] = _SENTENCE.findall(" ".join(tokens) + " ")
+    lengths = [body.count(" ") for body, _, _ in sentences]
+    picked = _instruction(sentences, lengths)
+    if figures:
+        picked = [["0" if token.isdigit() else token for token in sentence] for sentence in picked]
+    asked = list(chain.from_iterable(picked))
+    named = list(_classes(asked))
+    present = tuple(sorted(set(named)))
+    counts = [0.0] * CLASS_COUNT
+    for index in present:
+        counts[index] = min(3.0, float(named.count(index)))
     formulas = _log(len(_LATEX.findall(seen))) if "\\" in seen or "$" in seen or "^" in seen else 0.0
-    share = taken / (1 + words)
+    share = len(asked) / (1 + sum(lengths))
     dense = (
         *_shape(text, seen, fenced, lines, formulas),
         share,
-        math.log1p(taken),
-        math.log1p(sum(sentence.count("0") for sentence in picked)),
-        *_texture(tokens, len(sentences)),
-        *(float(count) if count < 3 else 3.0 for count in counts),
+        math.log1p(len(asked)),
+        math.log1p(asked.count("0")),
+        *_texture(said, figures, len(tokens), len(sentences)),
+        *counts,
     )
-    present = tuple(index for index, count in enumerate(counts) if count)
     payload = _payload(bool(fenced), lines, formulas, share)
-    return Features(dense, _keys(tokens, picked, present, payload), present)
+    return Features(dense, _keys(said, picked, present, payload), present)
+
+
+def _classes(words: Iterable[str]) -> Iterator[int]:
+    """The classes of each word in turn, as often as it stands there."""
+    return chain.from_iterable(map(CLASSES.get, words, repeat(())))
 
 
 def _tokens(text: str) -> list[str]:
@@ -171,6 +197,9 @@ def _shape(
     length, size = len(text), 1 + len(seen)
     stripped = text[-80:].rstrip()
     start = seen[:400]
+    kinds = seen.encode("utf-8", "replace").translate(_KINDS)
+    capitals = kinds[:400].count(b"A") if start.isascii() else sum(map(str.isupper, start))
+    signs = kinds.count(b"=") if seen.isascii() else kinds.count(b"=") + sum(map(seen.count, _RARE_SIGNS))
     return (
         math.log1p(length),
         min(length, 24_000) / 2_000,
@@ -178,8 +207,8 @@ def _shape(
         float(stripped.endswith(("?", "？"))),
         float(stripped.endswith((":", "："))),
         min(3.0, float(seen.count("?"))),
-        sum(map(seen.count, "0123456789")) / size,
-        _capitals(start) / (1 + len(start)),
+        kinds.count(b"0") / size,
+        capitals / (1 + len(start)),
         float(length < 60),
         float(length < 150),
         float(length > 1_500),
@@ -190,18 +219,12 @@ def _shape(
         *lines,
         formulas,
         _log(sum(map(seen.count, _TRACES))),
-        _log(len(_CAMEL.findall(seen)) + seen.count("_") + seen.count("()")),
-        _log(sum(map(seen.count, _SIGNS))),
+        _log(kinds.count(b"aA") + seen.count("_") + seen.count("()")),
+        _log(signs),
         _log(seen.count('"') // 2),
         float("://" in seen),
         _other_script(seen),
     )
-
-
-def _capitals(text: str) -> int:
-    if text.isascii():
-        return len(text) - len(text.encode().translate(None, _CAPITALS))
-    return sum(map(str.isupper, text))
 
 
 def _distinct(seen: str) -> float:
@@ -209,26 +232,28 @@ def _distinct(seen: str) -> float:
     return len(set(parts)) / (1 + len(parts))
 
 
-def _texture(tokens: list[str], sentences: int) -> tuple[float, ...]:
-    """What makes one question of a kind harder than another: rare words, long sentences, numbers, negations."""
-    size = 1 + len(tokens)
-    figures = list(filter(str.isdigit, tokens))
-    numbers = math.log1p(len(figures))
+def _texture(said: Counter[str], figures: list[str], length: int, sentences: int) -> tuple[float, ...]:
+    """What makes one question of a kind harder than another: rare words, long sentences, numbers, negations.
+
+    `said`: how often each token stands in the text, `figures` among them; `length`: all of them.
+    """
+    size = 1 + length
+    numbers = math.log1p(_often(said, figures))
     return (
-        sum(map((7).__lt__, map(len, tokens))) / size,
-        min(4.0, len(tokens) / (1 + sentences) / 20),
+        sum([count for token, count in said.items() if len(token) > 7]) / size,
+        min(4.0, length / (1 + sentences) / 20),
         numbers,
         min(12.0, float(max(map(len, figures), default=0))) / 4,
-        numbers * math.log1p(len(tokens)) / 4,
-        _log(_among(_NEGATIONS, tokens)),
-        10 * _among(_PERSONS, tokens) / size,
-        10 * tokens.count(",") / size,
+        numbers * math.log1p(length) / 4,
+        _log(_often(said, said.keys() & _NEGATIONS)),
+        10 * _often(said, said.keys() & _PERSONS) / size,
+        10 * said.get(",", 0) / size,
     )
 
 
-def _among(words: frozenset[str], tokens: list[str]) -> int:
-    """How many of the tokens are such words; most texts have none, and to say so takes half the time."""
-    return 0 if words.isdisjoint(tokens) else sum(map(words.__contains__, tokens))
+def _often(said: Counter[str], tokens: Iterable[str]) -> int:
+    """How often tokens that stand there do."""
+    return sum(map(said.__getitem__, tokens))
 
 
 def _lines(seen: str) -> tuple[tuple[float, float, float, float], str]:
@@ -261,62 +286,29 @@ def _other_script(seen: str) -> float:
     return 0.0 if sample.isascii() else sum(sign > "\u02ff" for sign in sample) / len(sample)
 
 
-def _sentences(tokens: list[str]) -> tuple[list[list[str]], list[str]]:
-    """Cut at full stops, questions, colons and line ends, numbers as "0"; and what each ended with."""
-    sentences: list[list[str]] = []
-    marks: list[str] = []
-    current: list[str] = []
-    for token in tokens:
-        if token in _STOPS or token[0] == "\n":
-            if current:
-                sentences.append(current)
-                marks.append(token)
-                current = []
-        else:
-            current.append("0" if token.isdigit() else token)
-    if current:
-        sentences.append(current)
-        marks.append("")
-    return sentences, marks
-
-
-def _instruction(sentences: list[list[str]], marks: list[str]) -> list[list[str]]:
-    """The few sentences that look like the request, in order."""
+def _instruction(sentences: list[Sentence], lengths: list[int]) -> list[list[str]]:
+    """The few sentences that look like the request, in order, as tokens."""
     if len(sentences) <= _PICKED:
-        return sentences
-    last = len(sentences) - 1
-    ranked: list[tuple[float, int]] = []
-    for index, sentence in enumerate(sentences):
-        rank = 0.0
-        if sentence[0] in LEADS:
-            rank += 2
-        elif sentence[0] in WEAK_LEADS:
-            rank += 0.8
-        elif not LEADS.isdisjoint(sentence[1:4]):
-            rank += 0.5
-        mark = marks[index]
-        if mark == "?":
-            rank += 1.5
-        elif mark == ":":
-            rank += 0.7
-        if index in (0, last):
-            rank += 1.3
-        elif index in (1, last - 1):
-            rank += 0.4
-        if len(sentence) > _LONG_SENTENCE:
-            rank -= 0.8
-        elif len(sentence) < 2:
-            rank -= 0.5
-        ranked.append((-rank, index))
-    ranked.sort()
-    least = ranked[0][0] + _CLOSE
-    return [
-        sentences[index][:_LONG_SENTENCE]
-        for index in sorted(index for rank, index in ranked[:_PICKED] if rank <= least)
-    ]
+        return [body.split() for body, _, _ in sentences]
+    ranks = _ranks(sentences, lengths)
+    best = sorted(range(len(ranks)), key=ranks.__getitem__, reverse=True)[:_PICKED]
+    least = ranks[best[0]] - _CLOSE
+    return [sentences[index][0].split()[:_LONG_SENTENCE] for index in sorted(best) if ranks[index] >= least]
 
 
-_STOPS = frozenset(".?!:。？！：；")
+def _ranks(sentences: list[Sentence], lengths: list[int]) -> list[float]:
+    """How much each of at least four sentences looks like a request."""
+    bodies, firsts, marks = zip(*sentences, strict=True)
+    leads = list(map(_LEAD_RANKS.get, firsts, repeat(0.0)))
+    for index, rank in enumerate(leads):
+        if not rank and not LEADS.isdisjoint(bodies[index].split(" ", 4)[1:4]):
+            leads[index] = 0.5
+    ranks = list(map(add, leads, map(_MARK_RANKS.get, marks, repeat(0.0))))
+    ranks[0] += 1.3
+    ranks[1] += 0.4
+    ranks[-2] += 0.4
+    ranks[-1] += 1.3
+    return list(map(add, ranks, map(_LENGTH_RANKS.get, lengths, repeat(-0.8))))
 
 
 def _payload(fenced: bool, lines: tuple[float, float, float, float], formulas: float, share: float) -> str:
@@ -335,25 +327,18 @@ def _payload(fenced: bool, lines: tuple[float, float, float, float], formulas: f
     return "s"
 
 
-def _keys(tokens: list[str], picked: list[list[str]], classes: tuple[int, ...], payload: str) -> tuple[str, ...]:
-    keys: set[str] = {"p" + payload}
+def _keys(said: Iterable[str], picked: list[list[str]], classes: tuple[int, ...], payload: str) -> set[str]:
+    keys = {"w " + token for token in said if len(token) > 2 and token[0] != "\n"}
+    keys.add("p" + payload)
     for sentence in picked:
         keys.update(sentence)
         keys.update(map(" ".join, pairwise(sentence)))
     if picked:
         first, last = picked[0], picked[-1]
-        keys.add("1 " + first[0])
-        keys.add("1 " + " ".join(first[:2]))
-        keys.add("1 " + " ".join(first[:3]))
-        keys.add("8 " + last[0])
-        keys.add("8 " + " ".join(last[:2]))
-        keys.add("9 " + last[-1])
-        keys.add("9 " + " ".join(last[-2:]))
-        for name, sentence in (("F", first), ("L", last)):
-            keys.update([f"{name}{one}" for token in sentence if token in CLASSES for one in CLASSES[token]])
-    for position, one in enumerate(classes):
-        keys.add(f"C{one}{payload}")
-        for other in classes[position + 1 :]:
-            keys.add(f"C{one}+{other}")
-    keys.update(["w " + token for token in set(tokens) if len(token) > 2 and token[0] != "\n"])
-    return tuple(keys)
+        keys.update(("1 " + first[0], "1 " + " ".join(first[:2]), "1 " + " ".join(first[:3])))
+        keys.update(("8 " + last[0], "8 " + " ".join(last[:2]), "9 " + last[-1], "9 " + " ".join(last[-2:])))
+        keys.update(map(_FIRST_KEYS.__getitem__, _classes(first)))
+        keys.update(map(_LAST_KEYS.__getitem__, _classes(last)))
+    keys.update([f"C{one}{payload}" for one in classes])
+    keys.update(map(_PAIR_KEYS.__getitem__, combinations(classes, 2)))
+    return keys

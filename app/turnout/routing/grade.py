@@ -13,18 +13,16 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import mul
 
 from turnout.calls.units import Grade
 from turnout.errors import SettingsError
-from turnout.routing.calibration import Calibration
+from turnout.routing.calibration import Calibration, standardised
 from turnout.routing.facts import Grading
-from turnout.routing.features import FEATURE_NAMES, Features, features
+from turnout.routing.features import FEATURE_NAMES, features
 from turnout.routing.lexicon import CLASS_NAMES
 
 MAGIC = b"turnout-grader 1\n"
-CLIP = 3.0
-"""A dense feature further than this from its mean, in standard deviations, counts as this far."""
-
 SECOND_SHARE = 0.3
 """How much the second opinion weighs: by itself it is the weaker one, but it errs elsewhere."""
 
@@ -88,10 +86,6 @@ REASONS: frozenset[str] = frozenset((*filter(None, _REASONS), _NOTHING, _UNSURE)
 """Every reason there is; a reason never holds a word of the prompt that is not here."""
 
 
-Reason = tuple[int, str, float, float, float]
-"""Of a feature with a label: its place, the label, mean, scale, and how much it speaks for a grade against the other two."""
-
-
 @dataclass(frozen=True, slots=True)
 class Weights:
     """A model as `packaging/grader/train.py` wrote it."""
@@ -99,8 +93,9 @@ class Weights:
     version: str
     trained_on: str
     places: Mapping[str, int]
-    low: "array[int]"
-    high: "array[int]"
+    """Where a key's weights stand; from 1 on, so that a key with none is what is false."""
+    low: list[int]
+    high: list[int]
     unit: float
     """What a weight of one is worth."""
     mean: tuple[float, ...]
@@ -109,20 +104,16 @@ class Weights:
     dense_high: tuple[float, ...]
     bias: tuple[float, float]
     temperature: float
-    reasons: tuple[tuple[Reason, ...], ...]
-    """For LOW, MEDIUM and HIGH: what can be a reason for it."""
+    speaks: tuple[tuple[float, ...], ...]
+    """For LOW, MEDIUM and HIGH: how much each dense feature speaks for it against the other two; 0 where that is no reason."""
 
 
-def _reasons(
-    means: Iterable[float], scales: Iterable[float], lows: Iterable[float], highs: Iterable[float]
-) -> tuple[tuple[Reason, ...], ...]:
-    found: tuple[list[Reason], ...] = ([], [], [])
-    for at, (label, mean, scale, low, high) in enumerate(zip(_REASONS, means, scales, lows, highs, strict=True)):
-        if label:
-            for best, speaks in enumerate((low - high / 2, 0.0 - (low + high) / 2, high - low / 2)):
-                if speaks > 0:
-                    found[best].append((at, label, mean, scale, speaks))
-    return tuple(map(tuple, found))
+def _speaks(lows: Iterable[float], highs: Iterable[float]) -> tuple[tuple[float, ...], ...]:
+    found = [
+        [max(0.0, one) if label else 0.0 for one in (low - high / 2, 0.0 - (low + high) / 2, high - low / 2)]
+        for label, low, high in zip(_REASONS, lows, highs, strict=True)
+    ]
+    return tuple(zip(*found, strict=True))
 
 
 def read_weights(data: bytes) -> Weights:
@@ -136,25 +127,28 @@ def read_weights(data: bytes) -> Weights:
         meta = json.loads(head)
         count = int(meta["keys"])
         names, low, high = rest[: -2 * count], array("b", rest[-2 * count : -count]), array("b", rest[-count:])
+        mean, scale, dense_low, dense_high = (
+            tuple(map(float, meta[name])) for name in ("mean", "scale", "dense_low", "dense_high")
+        )
         keys = names.decode().split("\n")
         weights = Weights(
             str(meta["version"]),
             str(meta["trained_on"]),
-            dict(zip(keys, range(count), strict=True)),
-            low,
-            high,
+            dict(zip(keys, range(1, count + 1), strict=True)),
+            [0, *low],
+            [0, *high],
             float(meta["unit"]),
-            tuple(map(float, meta["mean"])),
-            tuple(map(float, meta["scale"])),
-            tuple(map(float, meta["dense_low"])),
-            tuple(map(float, meta["dense_high"])),
+            mean,
+            scale,
+            dense_low,
+            dense_high,
             (float(meta["bias"][0]), float(meta["bias"][1])),
             float(meta["temperature"]),
-            _reasons(*(tuple(map(float, meta[name])) for name in ("mean", "scale", "dense_low", "dense_high"))),
+            _speaks(dense_low, dense_high),
         )
     except (zlib.error, ValueError, KeyError, TypeError, IndexError) as error:
         raise SettingsError(f"the grader's weights are damaged ({type(error).__name__})", hint=hint) from None
-    if meta["features"] != list(FEATURE_NAMES):
+    if meta["features"] != list(FEATURE_NAMES) or not len(mean) == len(scale) == len(FEATURE_NAMES):
         raise SettingsError("the grader's weights were made for other features", hint=hint)
     return weights
 
@@ -187,7 +181,8 @@ class Grader:
         if not ask.strip():
             return Grading(None, 0.0, 0.0, _NOTHING, (*features("").dense, 0.0, 0.0))
         seen = features(ask)
-        plain = self.logits(seen)
+        far = standardised(seen.dense, self.weights.mean, self.weights.scale)
+        plain = self._logits(seen.keys, far)
         said = plain if self.second is None else _blended(plain, self.second(ask))
         score = _softmax(*said)[2]
         # Both logits stand behind the features: a ledger row is then all that calibration needs, without the text.
@@ -199,7 +194,7 @@ class Grader:
             _GRADES[best] if sure >= confidence else None,
             round(score, 6),
             round(sure, 6),
-            self._reason(seen, best),
+            self._reason(far, best),
             row,
             self.calibration.difficulty(row) if self.calibration else None,
             by="plus" if self.second else "fast",
@@ -222,44 +217,22 @@ class Grader:
             self.calibration.difficulty(tuple(row)) if self.calibration else None,
         )
 
-    def logits(self, seen: Features) -> tuple[float, float]:
+    def _logits(self, keys: Iterable[str], far: list[float]) -> tuple[float, float]:
         """LOW's and HIGH's log-odds against MEDIUM."""
         weights = self.weights
-        low = high = found = 0
-        place = weights.places.get
-        lows, highs = weights.low, weights.high
-        for key in seen.keys:
-            at = place(key)
-            if at is not None:
-                low += lows[at]
-                high += highs[at]
-                found += 1
-        share = weights.unit / math.sqrt(found + 1)
-        sum_low, sum_high = weights.bias[0] + low * share, weights.bias[1] + high * share
-        for value, mean, scale, to_low, to_high in zip(
-            seen.dense, weights.mean, weights.scale, weights.dense_low, weights.dense_high, strict=True
-        ):
-            if to_low or to_high:
-                far = (value - mean) * scale
-                if far > CLIP:
-                    far = CLIP
-                elif far < -CLIP:
-                    far = -CLIP
-                sum_low += far * to_low
-                sum_high += far * to_high
-        return sum_low / weights.temperature, sum_high / weights.temperature
+        known = list(filter(None, map(weights.places.get, keys)))
+        share = weights.unit / math.sqrt(len(known) + 1)
+        low = weights.bias[0] + sum(map(weights.low.__getitem__, known)) * share
+        high = weights.bias[1] + sum(map(weights.high.__getitem__, known)) * share
+        low = sum(map(mul, far, weights.dense_low), low)
+        high = sum(map(mul, far, weights.dense_high), high)
+        return low / weights.temperature, high / weights.temperature
 
-    def _reason(self, seen: Features, best: int) -> str:
+    def _reason(self, far: list[float], best: int) -> str:
         """The label of the feature that speaks most for the chosen grade against the other two."""
-        loudest, says = 0.05, _UNSURE
-        dense = seen.dense
-        for at, label, mean, scale, speaks in self.weights.reasons[best]:
-            value = dense[at]
-            if value and value > mean:
-                gain = min(CLIP, (value - mean) * scale) * speaks
-                if gain > loudest:
-                    loudest, says = gain, label
-        return says
+        gains = list(map(mul, far, self.weights.speaks[best]))
+        most = max(gains)
+        return _REASONS[gains.index(most)] if most > 0.05 else _UNSURE
 
 
 def load_grader(weights: bytes) -> Grader:
