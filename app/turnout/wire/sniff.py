@@ -10,8 +10,9 @@ from turnout.calls.reply import Ended, Event, Failed, UsageSeen
 from turnout.calls.units import Dialect, Json
 from turnout.calls.usage import Usage
 from turnout.wire.anthropic import answer as anthropic
+from turnout.wire.anthropic.stream import Reader
 from turnout.wire.codec import codec
-from turnout.wire.dialect import ReplyReader
+from turnout.wire.event_reader import EventReader
 from turnout.wire.fields import event_json
 from turnout.wire.json_array import ArrayDecoder, Overflow
 from turnout.wire.openai_chat import answer as chat
@@ -70,7 +71,7 @@ class Sniffer:
     """The tier of service it was answered at, in the vendor's own word."""
     _done_seen: bool = False
     _tail: bytes = b""
-    _reader: ReplyReader | None = None
+    _reader: EventReader | None = None
     _array: ArrayDecoder | None = None
 
     def feed(self, chunk: bytes) -> None:
@@ -136,30 +137,29 @@ class Sniffer:
         except ValueError:
             return
         if isinstance(doc, dict):
-            self._doc(doc, line)
+            self._take(self._read(doc, line))
 
-    def _doc(self, doc: dict[str, Json], line: bytes) -> None:
+    def _read(self, doc: dict[str, Json], line: bytes) -> list[Event]:
         """One event through the dialect's own reader, in a stream of its own kind."""
         if self.dialect in _CHUNKED:
-            self._take(noted(doc))
-            return
+            return noted(doc)
         if self.dialect is Dialect.ANTHROPIC:
-            self._anthropic(doc, line)
-            return
+            return self._anthropic(doc)
         reader = codec(self.dialect).reply_reader()
-        events = reader.feed(line + b"\n" if self.dialect in _NDJSON else b"data: " + line + b"\n\n")
+        if not isinstance(reader, EventReader):
+            return reader.feed(line + b"\n")
+        events = reader.read(doc)
         if self.dialect is Dialect.GEMINI:
-            events = [*events, *(event for event in reader.end() if isinstance(event, Ended))]
-        self._take(events)
+            events += [event for event in reader.end() if isinstance(event, Ended)]
+        return events
 
-    def _anthropic(self, doc: dict[str, Json], line: bytes) -> None:
+    def _anthropic(self, doc: dict[str, Json]) -> list[Event]:
         """message_start tells input, message_delta output: they are one usage."""
-        kind = doc.get("type")
-        if kind not in ("message_start", "message_delta", "message_stop", "error"):
-            return
+        if doc.get("type") not in ("message_start", "message_delta", "message_stop", "error"):
+            return []
         if self._reader is None:
-            self._reader = codec(Dialect.ANTHROPIC).reply_reader()
-        self._take(self._reader.feed(b"data: " + line + b"\n\n"))
+            self._reader = Reader()
+        return self._reader.read(doc)
 
     def _take(self, events: list[Event]) -> None:
         for event in events:

@@ -22,7 +22,7 @@ from turnout.wire.fields import (
     wrong,
 )
 from turnout.wire.foreign import SEAL
-from turnout.wire.outlining import Gatherer, Tools, gathered, offered
+from turnout.wire.outlining import Gatherer, Seldom, Tools, gathered, offered
 
 
 def from_above(doc: Json) -> Outline:
@@ -34,17 +34,26 @@ def from_above(doc: Json) -> Outline:
     seen = gathered(Dialect.ANTHROPIC, messages, _take)
     seen.add_instructions([said_text(block, "text") for block in system])
     seen.cache_marks += sum(1 for block in system if said(block, "cache_control") is not None)
-    effort = said_text(body.get("output_config"), "effort")
-    session, parent = _session(said_text(body.get("metadata"), "user_id"))
     return seen.outline(
         Dialect.ANTHROPIC,
         text_or(body, "model"),
         stream=bool(flag_or(body, "stream")),
-        include_usage=True,
         max_output=positive_or(body, "max_tokens"),
         tools=offered(Dialect.ANTHROPIC, items_or(body, "tools"), _tool),
+        **(_PLAIN if _SELDOM.isdisjoint(body) else _more(body)),
+    )
+
+
+_SELDOM = frozenset(("metadata", "output_config", "output_format", "service_tier", "speed", "thinking"))
+_PLAIN = Seldom(include_usage=True)
+
+
+def _more(body: dict[str, Json]) -> Seldom:
+    session, parent = _session(said_text(body.get("metadata"), "user_id"))
+    return Seldom(
+        include_usage=True,
         thinking=said_text(body.get("thinking"), "type") in ("enabled", "adaptive"),
-        effort=effort,
+        effort=said_text(body.get("output_config"), "effort"),
         service=service_named(said_text(body, "speed"), said_text(body, "service_tier")),
         schema=said(body.get("output_config"), "format") is not None or said(body, "output_format") is not None,
         session=session,

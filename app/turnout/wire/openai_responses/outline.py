@@ -17,7 +17,7 @@ from turnout.wire.fields import (
 )
 from turnout.wire.foreign import own_item
 from turnout.wire.openai_responses.request_reader import CALLS, RESULTS
-from turnout.wire.outlining import Gatherer, Tools, gathered, offered
+from turnout.wire.outlining import Gatherer, Seldom, Tools, gathered, offered
 from turnout.wire.words import texts_in
 
 
@@ -32,24 +32,31 @@ def from_above(doc: Json) -> Outline:
         seen = gathered(Dialect.OPENAI_RESPONSES, items(given, "input"), _take)
     if instructions:
         seen.add_instructions([instructions])
-    effort = said_text(body.get("reasoning"), "effort")
-    form = said_text(body.get("text"), "format", "type")
-    extras: dict[str, str] = {}
-    if text_or(body, "previous_response_id"):
-        extras["previous_response_id"] = "1"
     return seen.outline(
         Dialect.OPENAI_RESPONSES,
         text_or(body, "model"),
         stream=bool(flag_or(body, "stream")),
-        include_usage=True,
         max_output=positive_or(body, "max_output_tokens"),
         tools=offered(Dialect.OPENAI_RESPONSES, items_or(body, "tools"), _tool),
+        **(_PLAIN if _SELDOM.isdisjoint(body) else _more(body)),
+    )
+
+
+_SELDOM = frozenset(("previous_response_id", "prompt_cache_key", "reasoning", "service_tier", "text"))
+_PLAIN = Seldom(include_usage=True)
+
+
+def _more(body: dict[str, Json]) -> Seldom:
+    effort = said_text(body.get("reasoning"), "effort")
+    form = said_text(body.get("text"), "format", "type")
+    return Seldom(
+        include_usage=True,
         thinking=body.get("reasoning") is not None and effort != "none",
         effort=effort,
         service=service_named(text_or(body, "service_tier")),
         schema=form in ("json_schema", "json_object"),
         session=text_or(body, "prompt_cache_key"),
-        extras=extras,
+        extras={"previous_response_id": "1"} if text_or(body, "previous_response_id") else {},
     )
 
 
