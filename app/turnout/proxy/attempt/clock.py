@@ -3,33 +3,44 @@
 import asyncio
 from time import monotonic
 from types import TracebackType
+from typing import Protocol
 
 from turnout.calls.provider import Provider
 from turnout.errors import EngineTimeoutError
 
 
+class Timed(Protocol):
+    def deadline(self) -> float:
+        """The next moment that is too late; of the loop's clock, which is `monotonic`."""
+        ...
+
+    def end(self) -> None:
+        """It is over. Called once; whoever goes on after it is watched anew."""
+        ...
+
+
 class Deadlines:
-    """The limits of all attempts under way. The timer rings when the first of them may be over, looks at each, and sets itself anew.
+    """What all attempts under way wait for. The timer rings when the first of them may be over, looks at each, and sets itself anew.
 
     A limit that moves on is only written down: moving a timer costs some 2 us, and most calls end before it first rings.
     """
 
     def __init__(self) -> None:
-        self._under_way: set[Limits] = set()
+        self._under_way: set[Timed] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._rings = float("inf")
 
-    def watch(self, limits: "Limits", until: float) -> None:
+    def watch(self, timed: Timed, until: float) -> None:
         """`until`: its first deadline."""
-        self._under_way.add(limits)
+        self._under_way.add(timed)
         if until < self._rings:
             self.look_by(until)
 
-    def drop(self, limits: "Limits") -> None:
-        self._under_way.discard(limits)
+    def drop(self, timed: Timed) -> None:
+        self._under_way.discard(timed)
 
     def look_by(self, moment: float) -> None:
-        """At the latest; of the loop's clock, which is `monotonic`."""
+        """At the latest."""
         if moment >= self._rings:
             return
         if self._timer is not None:
@@ -40,9 +51,9 @@ class Deadlines:
     def _rung(self) -> None:
         self._timer, self._rings = None, float("inf")
         now = monotonic()
-        for limits in [one for one in self._under_way if one.deadline() <= now]:
-            self._under_way.discard(limits)
-            limits.end()
+        for timed in [one for one in self._under_way if one.deadline() <= now]:
+            self._under_way.discard(timed)
+            timed.end()
         if self._under_way:
             self.look_by(min(one.deadline() for one in self._under_way))
 
@@ -93,7 +104,6 @@ class Limits:
         self._heard = now
 
     def deadline(self) -> float:
-        """The next moment that is too late."""
         if self._gone_until:
             return self._gone_until
         limits = self._provider

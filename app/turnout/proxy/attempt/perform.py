@@ -68,7 +68,7 @@ class Attempt:
         self.seen = seen = Seen()
         self._drain_s = 0.0 if candidate.sovereign else drain.seconds
         self._deadlines = deadlines
-        self.teller = teller = Teller(exchange, seen, candidate.model, now_s)
+        self.teller = teller = Teller(exchange, seen, candidate.model, now_s, deadlines)
         self._relay = Relay(teller, step, engine, drain, growth)
 
     async def run(self) -> None:

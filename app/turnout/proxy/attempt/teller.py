@@ -4,10 +4,11 @@ A stream's 200 goes out with the first output, or after 10 s without any; what f
 """
 
 import asyncio
+from time import monotonic
 
 from turnout.calls.reply import Ended, Failed, StopReason
 from turnout.errors import EngineStatusError, TurnoutError
-from turnout.proxy.attempt.clock import Limits
+from turnout.proxy.attempt.clock import Deadlines, Limits
 from turnout.proxy.door.answer import Headers, header_value
 from turnout.proxy.exchange import Exchange, Seen
 from turnout.wire.dialect import ReplyContext, ReplyWriter
@@ -26,12 +27,13 @@ class Teller:
     """Set where the engine's own bytes go out: they must end at a line before anything of ours."""
     whole: tuple[bytes, bytes] | None = None
     """Type and body of an answer in one piece."""
-    _early: asyncio.TimerHandle | None = None
+    _early_at = 0.0
+    """When the 200 is due if nothing came before; 0: nobody waits for that."""
     _pinger: asyncio.Task[None] | None = None
     _writer: ReplyWriter | None = None
 
-    def __init__(self, exchange: Exchange, seen: Seen, model: str, now_s: int) -> None:
-        self.exchange, self.seen = exchange, seen
+    def __init__(self, exchange: Exchange, seen: Seen, model: str, now_s: int, deadlines: Deadlines) -> None:
+        self.exchange, self.seen, self._deadlines = exchange, seen, deadlines
         self._model, self.now_s = model, now_s
         self.headers: Headers = []
         """Of the engine's answer, those that are relayed."""
@@ -87,14 +89,19 @@ class Teller:
 
     def arm_early(self) -> None:
         """For a stream: the engine may send its own headers at once and think for a minute: the clock runs until there is output."""
-        if self._early is not None or self._pinger is not None:
+        if self._early_at or self._pinger is not None:
             return
         if self.exchange.answer.started:
-            self._start_pinging()
+            self.end()
         else:
-            self._early = asyncio.get_running_loop().call_later(EARLY_S, self._start_pinging)
+            self._early_at = monotonic() + EARLY_S
+            self._deadlines.watch(self, self._early_at)
 
-    def _start_pinging(self) -> None:
+    def deadline(self) -> float:
+        return self._early_at
+
+    def end(self) -> None:
+        """Of waiting in silence."""
         self._pinger = asyncio.get_running_loop().create_task(self._ping())
 
     async def _ping(self) -> None:
@@ -105,19 +112,13 @@ class Teller:
             await answer.keep_alive(writer.ping())
             await asyncio.sleep(EARLY_S)
 
-    def _disarm_early(self) -> None:
-        if self._early is not None:
-            self._early.cancel()
-            self._early = None
-
-    def _stop_pinging(self) -> None:
+    def stop_early(self) -> None:
+        if self._early_at:
+            self._deadlines.drop(self)
+            self._early_at = 0.0
         if self._pinger is not None:
             self._pinger.cancel()
             self._pinger = None
-
-    def stop_early(self) -> None:
-        self._disarm_early()
-        self._stop_pinging()
 
     async def fail_inside(self, error: TurnoutError) -> None:
         if self.lines is not None:
