@@ -62,7 +62,7 @@ class Engine:
         return self.provider.family
 
     def spoken(self, heard: Dialect, *, hole: bool = False) -> Dialect | None:
-        return spoken_to(self.family, heard, responses=self._responses is not False, hole=hole)
+        return spoken_to(self.provider.family, heard, responses=self._responses is not False, hole=hole)
 
     def lacks_responses(self, status: int) -> bool:
         """True the first time a provider that was only tried for /responses says that it has none."""

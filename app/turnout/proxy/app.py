@@ -43,9 +43,6 @@ class Entry:
     def __init__(self, head: Head, length: bytes, receive: Receive, answer: Answer) -> None:
         self.head, self.length, self.receive, self.answer = head, length, receive, answer
 
-    async def body(self, limit: int) -> bytes:
-        return await read_body(self.receive, self.length, self.head.encoding, limit)
-
 
 class App:
     """`control_token` opens `/_control` and `/metrics`; `ports` maps a client's own port to its name."""
@@ -120,7 +117,9 @@ class App:
             return
         self._client(head)
         place = asked(head.method, head.path)
-        body = await entry.body(self._body_limit) if head.method == "POST" else b""
+        body = b""
+        if head.method == "POST":
+            body = await read_body(entry.receive, entry.length, head.encoding, self._body_limit)
         if place.endpoint in (Endpoint.COUNT_ANTHROPIC, Endpoint.COUNT_GEMINI):
             await answer.whole(200, JSON, await self._answers.count(place, fields.load(body)))
         else:
@@ -161,7 +160,9 @@ class App:
             )
             return
         place = asked(head.method, head.path)
-        body = await entry.body(1_000_000) if head.method in ("POST", "PUT", "DELETE") else b""
+        body = b""
+        if head.method in ("POST", "PUT", "DELETE"):
+            body = await read_body(entry.receive, entry.length, head.encoding, 1_000_000)
         await self._answers.control(head.method, place.rest, body, answer)
 
     async def _call(self, entry: Entry, place: Asked, client: Client) -> None:
@@ -206,7 +207,7 @@ class App:
                 "This call already came through Turnout.",
                 hint="Correct the base_url in turnout.toml that leads back to Turnout itself.",
             )
-        body = await entry.body(self._body_limit)
+        body = await read_body(entry.receive, entry.length, head.encoding, self._body_limit)
         doc, plain = resumed.load(body, place.dialect)
         spoken = codec(place.dialect)
         outline = spoken.outline(doc, path_model=place.model, stream=place.stream)

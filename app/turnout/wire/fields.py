@@ -38,7 +38,9 @@ def load_plain(body: bytes) -> tuple[Json, bool]:
         ) from None
     except RecursionError:
         raise _too_deep() from None
-    written = _written(doc, body) if len(body) > _SHALLOW else b""
+    if len(body) <= _LONG and body.count(b"[") + body.count(b"{") <= DEPTH:
+        return doc, False
+    written = _written(doc, body)
     if written is None:
         raise _too_deep()
     return doc, len(written) == len(body) + 2 * _AROUND and written.startswith(body, _AROUND)

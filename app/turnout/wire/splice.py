@@ -25,9 +25,12 @@ def with_model(body: bytes, doc: Json, new: str, *, plain: bool = False) -> byte
     top-level "model" keys: BadRequestError, for which of them counts is up to each engine.
     """
     top = obj(doc)
-    place = _plain_place(body, top, "model", known=plain)
-    if place is not None:
-        return body if top["model"] == new else _with(body, place, orjson.dumps(new))
+    if "model" in top and (plain or _is_plain(body, top)):
+        begun = b'{"model":%b' % orjson.dumps(top["model"])
+        if body.startswith(begun):
+            # As most clients begin.
+            return b"".join((b'{"model":', orjson.dumps(new), memoryview(body)[len(begun) :]))
+        return _with(body, place_in_plain(top, "model"), orjson.dumps(new))
     found = list(_MODEL.finditer(body))
     # One letter of it in escapes is enough to hide the key; all five begin alike.
     escaped = b"\\u006" in body and _ESCAPED_KEY.search(body) is not None
@@ -48,9 +51,8 @@ def with_member(body: bytes, doc: Json, key: str, value: bytes) -> bytes:
 
 def _place(body: bytes, top: dict[str, Json], key: str) -> tuple[int, int]:
     """Where the value of a top-level key that is there begins and ends. Raises as `with_model`."""
-    plain = _plain_place(body, top, key)
-    if plain is not None:
-        return plain
+    if _is_plain(body, top):
+        return place_in_plain(top, key)
     places = list(_members(body, key))
     if len(places) != 1:
         raise BadRequestError("stands twice in the body", path=key, hint="Send it once.")
@@ -62,28 +64,20 @@ def _with(body: bytes, place: tuple[int, int], value: bytes) -> bytes:
     return b"".join((body[:start], value, memoryview(body)[end:]))
 
 
-def _plain_place(body: bytes, top: dict[str, Json], key: str, *, known: bool = False) -> tuple[int, int] | None:
-    """The same where the body is exactly what orjson writes for it: no white space, no needless escape, nothing twice. Most
-    clients' bodies are; `known`: this one is.
-
-    None: it is not, or has no such key. Writing it out takes 0.02 ms for 200 KB; searching its bytes took 0.8.
-    """
-    if key not in top:
-        return None
+def _is_plain(body: bytes, top: dict[str, Json]) -> bool:
+    """Whether the body is exactly what orjson writes for it: no white space, no needless escape, nothing twice. Most clients' bodies
+    are. Writing it out takes 0.02 ms for 200 KB; searching its bytes took 0.8."""
     try:
-        if not known and orjson.dumps(top) != body:
-            return None
+        return orjson.dumps(top) == body
     except TypeError:  # half a character, or deeper than orjson writes
-        return None
-    return place_in_plain(top, key)
+        return False
 
 
 def place_in_plain(top: dict[str, Json], key: str) -> tuple[int, int]:
-    """The same in what orjson writes for `top`."""
-    start = len(orjson.dumps(key)) + 2
-    if next(iter(top)) != key:
-        # Of the members before it both braces go, and an opening one and a comma come; of none, its closing brace goes.
-        start += len(orjson.dumps(dict(islice(top.items(), list(top).index(key))))) - 1
+    """Where the value of a top-level key begins and ends in what orjson writes for `top`."""
+    before = dict(islice(top.items(), list(top).index(key)))
+    # Of the members before it both braces go, and an opening one and a comma come; of none, its closing brace goes.
+    start = (len(orjson.dumps(before)) if before else 1) + len(orjson.dumps(key)) + 1
     return start, start + len(orjson.dumps(top[key]))
 
 

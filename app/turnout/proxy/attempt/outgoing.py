@@ -50,9 +50,10 @@ def _passed_through(exchange: Exchange, step: Step, target: Target) -> Outgoing:
     engine's turns left in the conversation."""
     heard, path = exchange.heard, ""
     outline = exchange.call.outline
-    body, doc, gone = settled(
-        heard, exchange.body, exchange.doc, target.model, checks=target.checks_seals, alien=outline.alien
-    )
+    body, doc = exchange.body, fields.obj(exchange.doc)
+    gone: tuple[str, ...] = ()
+    if outline.alien or heard is Dialect.ANTHROPIC:
+        body, doc, gone = settled(heard, body, doc, target.model, checks=target.checks_seals, alien=outline.alien)
     if heard is Dialect.GEMINI:
         verb = "streamGenerateContent" if exchange.stream else "generateContent"
         path = model_path(target.model, verb) + ("?alt=sse" if exchange.stream and not exchange.array else "")

@@ -17,21 +17,19 @@ async def read_body(receive: Receive, length: bytes, encoding: bytes, limit: int
     """`length` and `encoding` as the headers have them. Raises TooLargeError, UnsupportedMediaError, BadRequestError or LeftError."""
     if length.isdigit() and int(length) > limit:
         raise _too_large(limit)
-    body, more = b"", True
-    parts: list[bytes] = []
-    size = 0
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise LeftError("The client left before its request was complete.")
-        body, more = message["body"], message["more_body"]
-        size += len(body)
-        if size > limit:
-            raise _too_large(limit)
-        if more or parts:
-            parts.append(body)
-    if parts:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        parts, size = [body], len(body)
+        while message.get("more_body") and size <= limit:
+            message = await receive()
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
         body = b"".join(parts)
+    if message["type"] == "http.disconnect":
+        raise LeftError("The client left before its request was complete.")
+    if len(body) > limit:
+        raise _too_large(limit)
     return body if not encoding or encoding == b"identity" else decoded(body, encoding, limit)
 
 
