@@ -64,6 +64,8 @@ def test_a_call_costs_what_the_tier_of_service_costs_that_answered(
     row = turnout.row(turnout.chat(model="openai/gpt-5", stream=stream, max_tokens=500, **more))
     assert row.cost == nanos
     assert row.hold >= nanos
+    # Served by the model that was asked for, at the tier of service that was: nothing saved, nothing lost.
+    assert row.baseline == nanos
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])

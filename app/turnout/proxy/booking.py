@@ -16,6 +16,7 @@ from turnout.proxy.attempt.unsaid import without_echo
 from turnout.proxy.exchange import Exchange, Seen
 from turnout.proxy.money.settling import ABSURD, Counted, Settled, doubtful, settle
 from turnout.proxy.state import Decided, State, refused_by
+from turnout.routing.facts import Candidate
 from turnout.routing.plan import Step
 from turnout.routing.tracks import EMBEDS
 from turnout.wire import fields
@@ -141,8 +142,8 @@ class Booking:
             baseline = self.baseline(progress)
             # Where there is no price to compare with, nothing is known to be saved or lost.
             row.baseline = progress.spent if baseline is None else baseline
-            fast = state.worth.fast_price()
-            row.all_fast = at_price(fast, progress) if fast is not None else Nanos(0)
+            fast = state.worth.fast()
+            row.all_fast = self._by(fast, progress) if fast is not None else Nanos(0)
             if row.status is Status.FAILED:
                 # What gave no answer saved nothing.
                 row.baseline, row.all_fast = min(row.baseline, row.cost), min(row.all_fast, row.cost)
@@ -158,9 +159,19 @@ class Booking:
     def baseline(self, progress: Progress) -> Nanos | None:
         """Worked out once the last attempt is over, for the answer's headers or else for the row."""
         if progress.baseline is None and progress.decided is not None:
-            asked = self._state.worth.asked_price(progress.decided.plan)
-            progress.baseline = at_price(asked, progress) if asked is not None else None
+            asked = self._state.worth.asked(progress.decided.plan)
+            progress.baseline = self._by(asked, progress) if asked is not None else None
         return progress.baseline
+
+    def _by(self, other: Candidate, progress: Progress) -> Nanos:
+        """What the last attempt would have cost of this model, in the same minute and at the same tier of service."""
+        step, last, decided, settled = progress.step, progress.last, progress.decided, progress.settled
+        if step is None or last is None or decided is None or settled is None:
+            return Nanos(0)
+        if other.name == step.candidate.name:
+            return settled.cost
+        price = self._state.worth.billed(other, decided.call, last.seen)
+        return at_price(price, progress) if price is not None else Nanos(0)
 
     # --- an attempt ---
 

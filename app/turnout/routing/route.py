@@ -324,13 +324,16 @@ class _Router:
     def _unknown(self, name: str) -> TurnoutError:
         if not self._facts.roster.named:
             return self._nothing()
-        known = [*TIER_NAMES, "auto", *list(self._facts.roster.named)[:5_000]]
+        known, otherwise = [*TIER_NAMES, "auto"], "`auto` always works"
+        if embeds(self._call):
+            known, otherwise = [], "An embedding model goes by its own name, for vectors of two cannot be compared"
+        known += list(self._facts.roster.named)[:5_000]
         near = get_close_matches(name[:200], known, n=3, cutoff=0.5)
         meant = f"Did you mean {', '.join(near)}? " if near else ""
         shown = name[:100] if name else "(no model named)"
         return NotFoundError(
             f"No provider here serves the model {shown}.",
-            hint=f"{meant}`auto` always works; `turnout models list` shows the rest.",
+            hint=f"{meant}{otherwise}; `turnout models list` shows the rest.",
         )
 
     def _named(self, name: str) -> Routed | Need:

@@ -19,22 +19,22 @@ class Desk:
         self.worth = Worth(lambda: self.roster, Settings, NOTHING_KNOWN)
 
 
-def test_the_fast_price_is_of_the_first_in_the_tier_that_has_one() -> None:
-    assert Desk(roster(fast=(replace(HAIKU, price=None), MINI))).worth.fast_price() is MINI.price
+def test_all_fast_is_reckoned_for_the_first_in_the_tier_that_has_a_price() -> None:
+    assert Desk(roster(fast=(replace(HAIKU, price=None), MINI))).worth.fast() is MINI
 
 
-def test_another_roster_has_another_fast_price() -> None:
+def test_another_roster_has_another_fast_model() -> None:
     desk = Desk(roster(fast=(HAIKU, MINI)))
-    before = desk.worth.fast_price()
+    before = desk.worth.fast()
     desk.roster = roster(fast=(MINI, HAIKU))
-    assert (before, desk.worth.fast_price()) == (HAIKU.price, MINI.price)
+    assert (before, desk.worth.fast()) == (HAIKU, MINI)
 
 
-def test_a_roster_without_a_fast_tier_has_no_fast_price_though_the_one_before_had() -> None:
+def test_a_roster_without_a_fast_tier_has_no_fast_model_though_the_one_before_had() -> None:
     desk = Desk(roster())
-    desk.worth.fast_price()
+    desk.worth.fast()
     desk.roster = roster(fast=())
-    assert desk.worth.fast_price() is None
+    assert desk.worth.fast() is None
 
 
 def test_a_model_outside_the_tiers_counts_as_fast_while_it_costs_little_beside_the_fast_price() -> None:

@@ -359,8 +359,9 @@ def test_an_observe_rule_does_not_hide_a_private_one() -> None:
 def test_embeddings_are_never_moved_to_another_model() -> None:
     vectors = call(outline(model="mini", dialect=Dialect.OPENAI_EMBEDDINGS))
     assert names(planned(vectors, facts(grading=None))) == ["mini"]
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NotFoundError) as caught:
         decide(call(outline(model="auto", dialect=Dialect.OPENAI_EMBEDDINGS)), facts())
+    assert "auto" not in caught.value.hint
 
 
 # --- fit and failure ---

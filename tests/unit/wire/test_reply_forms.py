@@ -110,3 +110,18 @@ def test_what_was_written_to_the_cache_is_told_and_read_in_the_responses_dialect
 
     again = next(one.usage for one in heard(Dialect.OPENAI_RESPONSES, raw) if isinstance(one, UsageSeen))
     assert (again.uncached, again.cache_read, again.cache_write_5m, again.output) == (10, 2_000, 300, 5)
+
+
+def test_a_zero_at_the_end_of_anthropics_stream_unsays_no_usage() -> None:
+    start = {"input_tokens": 1_000, "cache_read_input_tokens": 500, "output_tokens": 1}
+    end = {"input_tokens": 0, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0, "output_tokens": 50}
+    events: list[Doc] = [
+        {"type": "message_start", "message": {"id": "m", "usage": start}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": end},
+        {"type": "message_stop"},
+    ]
+
+    raw = b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in events)
+
+    *_, last = [event.usage for event in heard(Dialect.ANTHROPIC, raw) if isinstance(event, UsageSeen)]
+    assert (last.uncached, last.cache_read, last.output) == (1_000, 500, 50)

@@ -21,8 +21,8 @@ class Worth:
 
     def __init__(self, roster: Callable[[], Roster], settings: Callable[[], Settings], catalogue: Catalogue) -> None:
         self._roster, self._settings, self._catalogue = roster, settings, catalogue
-        self._fast: tuple[Roster | None, Price | None] = (None, None)
-        """The fast tier's price, and the roster it was found in."""
+        self._fast: tuple[Roster | None, Candidate | None] = (None, None)
+        """The fast tier's first priced model, and the roster it was found in."""
 
     def billed(self, candidate: Candidate, call: Call, seen: Seen) -> Price | None:
         """What the provider charges for this attempt: of this minute, at the tier of service that it answered with.
@@ -37,19 +37,19 @@ class Worth:
         service = service_named(seen.service) if seen.service else call.outline.service
         return self._catalogue.billed(provider, candidate.model, now_ms(), service)
 
-    def asked_price(self, plan: Plan) -> Price | None:
-        """Of the asked model, else of the baseline's; None: there is no price to compare with."""
+    def asked(self, plan: Plan) -> Candidate | None:
+        """The asked model, else the baseline's; None: there is no price to compare with."""
         asked = plan.baseline or self._roster().baseline
-        return asked.price if asked is not None else None
+        return asked if asked is not None and asked.price is not None else None
 
-    def fast_price(self) -> Price | None:
-        """Of the first in the fast tier that has one; looked for once in each roster."""
+    def fast(self) -> Candidate | None:
+        """The first in the fast tier that has a price; looked for once in each roster."""
         roster = self._roster()
-        of, price = self._fast
+        of, found = self._fast
         if of is not roster:
-            price = next((c.price for c in roster.tiers.get(Tier.FAST, ()) if c.price is not None), None)
-            self._fast = (roster, price)
-        return price
+            found = next((c for c in roster.tiers.get(Tier.FAST, ()) if c.price is not None), None)
+            self._fast = (roster, found)
+        return found
 
     def worked(self, step: Step, seen: Seen, took_ms: int) -> tuple[int, Nanos]:
         """Busy milliseconds, and what their electricity costs, of a call to an engine of our own: the busy time that it reports,
@@ -67,7 +67,7 @@ class Worth:
             return candidate.tier
         if candidate.sovereign:
             return Tier.LOCAL
-        fast = self.fast_price()
-        if fast is None or candidate.price is None:
+        fast = self.fast()
+        if fast is None or fast.price is None or candidate.price is None:
             return Tier.HIGH
-        return Tier.FAST if candidate.price.output <= fast.output * 2 else Tier.HIGH
+        return Tier.FAST if candidate.price.output <= fast.price.output * 2 else Tier.HIGH

@@ -77,7 +77,11 @@ class Reader(EventReader):
 
     def _take_usage(self, usage: Json) -> None:
         if isinstance(usage, dict):
-            self._usage |= {key: value for key, value in usage.items() if value is not None}
+            # The counts add up as the stream goes on: a nothing that comes later (some gateways fill in zeros) unsays none.
+            told = usage.items()
+            self._usage |= {
+                key: value for key, value in told if value is not None and (value or key not in self._usage)
+            }
             self._tier = said_text(usage, "service_tier") or self._tier
 
     def _start(self, doc: Json) -> list[Event]:
