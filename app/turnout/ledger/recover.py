@@ -146,7 +146,9 @@ def _charge_holds(db: sqlite3.Connection, found: Recovery) -> None:
                 disputed=True,
                 hold=Nanos(int(nanos)),
                 cost=Nanos(int(nanos)),
-                note=NOTE,
+                # Nothing is known to be saved or lost by what may never have been spent.
+                baseline=Nanos(0 if record.own else int(nanos)),
+                note=f"{record.note}; {NOTE}" if record.note else NOTE,
             ),
         )
     found.charged = len(rows)

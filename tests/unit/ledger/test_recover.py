@@ -44,8 +44,18 @@ async def test_i01_a_hold_found_at_start_is_charged_and_marked(tmp_path: Path) -
     assert call is not None
     assert (call.status, call.cost, call.estimated, call.disputed) == (Status.ABORTED, 10_000_000, True, True)
     assert call.note == NOTE
+    assert call.baseline == call.cost  # nothing is known to be lost against the model asked for
     assert Reader(path).bucket_spend()[DAY][0] == 14_000_000
     assert Reader(path).totals().cost == 14_000_000
+
+
+async def test_a_hold_of_an_own_call_stays_one_of_our_own(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    await _write(path, [held(1, note="shadow of 7")], [])
+    recover(path)
+    call = Reader(path).call(held(1).id)
+    assert call is not None
+    assert (call.own, call.note, call.baseline) == (True, f"shadow of 7; {NOTE}", 0)
 
 
 async def test_i03_recovering_twice_charges_once(tmp_path: Path) -> None:
