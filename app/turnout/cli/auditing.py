@@ -51,6 +51,16 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A client, what it asks for, and what a cheaper tier would have saved of that."""
+
+    client: str
+    asked_model: str
+    calls: int
+    nanos: Nanos
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     rows: tuple[Judged, ...]
 
@@ -92,13 +102,17 @@ class Audit:
             f"{dollars(usd(saved))} of {dollars(usd(spent))}.",
         ]
         if cheaper:
-            told.append(f"Most of it: {', '.join(self.sources())}.")
+            most = (
+                f"{short(one.client, 24)} asking for {short(one.asked_model, 40)} {dollars(usd(one.nanos))} ({_calls(one.calls)})"
+                for one in self.sources()[:3]
+            )
+            told.append(f"Most of it: {', '.join(most)}.")
         told.append(
             f"Paid {dollars(usd(spent))}; with the models asked for, their cache reads included, {dollars(usd(self.baseline))}"
             f"{f'; {_calls(self.estimated)} counted here, not by their provider' if self.estimated else ''}."
         )
         if self.unknown:
-            told.append(f"{self.unknown} were never graded (no ask was found in their conversations).")
+            told.append(f"Not graded: {_calls(self.unknown)} (no ask was found in the conversation).")
         told += [
             f"All of them at {tier.value}: {dollars(usd(sum_))}."
             for tier in reversed(_ORDER)
@@ -120,8 +134,8 @@ class Audit:
         ]
         return [*told, "", *table(head, cells, right=(5, 6, 7, 8))]
 
-    def sources(self) -> list[str]:
-        """The clients (and what they asked for) that could save the most, three at most."""
+    def sources(self) -> list[Source]:
+        """Who could save, the most first."""
         saved: Counter[tuple[str, str]] = Counter()
         calls: Counter[tuple[str, str]] = Counter()
         for row in self.rows:
@@ -129,10 +143,7 @@ class Audit:
                 whose = row.record.client, row.record.asked_model
                 saved[whose] += row.could_save
                 calls[whose] += 1
-        return [
-            f"{short(client, 24)} asking for {short(model, 40)} {dollars(usd(nanos))} ({_calls(calls[client, model])})"
-            for (client, model), nanos in saved.most_common(3)
-        ]
+        return [Source(*whose, calls[whose], Nanos(nanos)) for whose, nanos in saved.most_common()]
 
     def doc(self) -> dict[str, object]:
         cheaper = [row for row in self.rows if row.cheaper]
@@ -148,6 +159,15 @@ class Audit:
             "estimated_calls": self.estimated,
             "could_save_usd": usd(sum(row.could_save for row in cheaper)),
             **{f"all_{tier.value}_usd": _usd(self.total(tier)) for tier in _ORDER},
+            "sources": [
+                {
+                    "client": one.client,
+                    "asked_model": one.asked_model,
+                    "calls": one.calls,
+                    "could_save_usd": usd(one.nanos),
+                }
+                for one in self.sources()
+            ],
             "rows": [
                 {
                     "id": row.record.id,

@@ -45,17 +45,30 @@ def listed(
     """The last calls, newest first."""
     if context.invoked_subcommand is not None:
         return
+    from turnout.calls.units import Status, Tier
     from turnout.ledger.rows import row_json
 
+    _known("tier", tier, {one.value for one in Tier})
+    _known("status", status, {one.value for one in Status})
     records = _records(last, client=client, session=session, tier=tier, status=status)
     if as_json:
         say_json({"calls": [row_json(record) for record in records]})
         return
     if not records:
-        say("No call yet. Point a client here: `turnout connect`.")
+        narrowed = client or session or tier or status
+        say("No such call." if narrowed else "No call yet. Point a client here: `turnout connect`.")
         return
     head = ("at", "client", "model", "tier", "grade", "rule", "tokens in", "out", "cost", "status", "id")
     say(*table(head, [_row(record) for record in records], right=(6, 7, 8)))
+
+
+def _known(what: str, said: str, all_: set[str]) -> None:
+    """`said`: one of them, or several with commas; raises BadRequestError for any other."""
+    from turnout.errors import BadRequestError
+
+    for one in filter(None, said.split(",")):
+        if one not in all_:
+            raise BadRequestError(f"{one[:20]!r} is no {what}", hint=f"One of {', '.join(sorted(all_))}.")
 
 
 def _row(record: "CallRecord") -> list[str]:

@@ -172,12 +172,23 @@ def test_spend_since_leaves_out_what_was_before(settled_home: Path, turnout: She
     assert turnout("spend", "--since", "2026-11-24T05:00:00Z", "--json").doc["total_usd"] == "0.071"
 
 
+def test_calls_that_fit_no_filter_are_not_no_calls_at_all(settled_home: Path, turnout: Shell) -> None:
+    assert turnout("calls", "--client", "nobody").out == "No such call.\n"
+    assert turnout("calls", "--status", "failed,refused").out == "No such call.\n"
+    assert (
+        turnout("calls", "--status", "settled,failed", "--json").doc["calls"] == turnout("calls", "--json").doc["calls"]
+    )
+    said = turnout("calls", "--status", "unknown")
+    assert (said.code, "settled" in said.err) == (2, True)
+
+
 def test_audit_answers_how_many_needed_the_dear_model(settled_home: Path, turnout: Shell) -> None:
     doc = turnout("audit", "--json").doc
 
     assert (doc["calls"], doc["dear"], doc["needed_dear"], doc["not_graded"]) == (4, 2, 1, 0)
     assert doc["cheaper_would_do"] == 1
     assert doc["could_save_usd"] == "0.03"
+    assert doc["sources"] == [{"client": "+cmd", "asked_model": "auto", "calls": 1, "could_save_usd": "0.03"}]
     assert "2 went to the dear tier; 1 of them needed it" in turnout("audit").out
 
 

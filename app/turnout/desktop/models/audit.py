@@ -91,7 +91,7 @@ class Audit:
         ]
         if self.not_graded:
             parts.append(
-                tr("{n} were never graded: steps of a tool loop, or models asked for by name.").format(
+                tr("{n} were never graded: no ask was found in the conversation.").format(
                     n=text.number(self.not_graded)
                 )
             )
