@@ -179,11 +179,14 @@ class Connection(asyncio.Protocol):
         if self._waiting > HIGH_WATER and not self._paused and self._transport is not None and not self.closed:
             self._paused = True
             self._transport.pause_reading()
-        self._deliver()
+        if self._pieces or self.complete:
+            self._deliver()
 
     def _deliver(self) -> None:
-        if (self._pieces or self.complete) and self._more is not None and not self._more.done():
-            self._more.set_result(None)
+        if self._more is not None:
+            if not self._more.done():
+                self._more.set_result(None)
+            self._more = None
 
     def eof_received(self) -> bool:
         # From here on nobody may begin on this connection, though asyncio closes it only in its next round.

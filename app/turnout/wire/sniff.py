@@ -86,6 +86,9 @@ class Sniffer:
                 break
         else:
             # A mark cut in two is found with the next chunk: the unfinished line is carried while it is short.
+            if data.endswith(b"\n"):
+                self._tail = b""
+                return
             cut = data.rfind(b"\n") + 1
             rest = data[cut:]
             self._tail = rest if len(rest) <= 65_536 else rest[-64:]

@@ -68,6 +68,10 @@ class Limited(asyncio.Protocol):
         self._headers: Headers = []
         self._length = b""
         """Content-Length, which is not among them: all else of a head is often the last one's again."""
+        self._checked: Headers = []
+        """Those of the last request that could be read: the very list again where the next brings the same."""
+        self._expects = False
+        """They say that the client waits for a 100."""
         self._heads = Heads()
         self._head_size = 0
         self._in_head = self._in_body = False
@@ -237,9 +241,12 @@ class Limited(asyncio.Protocol):
             return
         self._in_head = False
         self._in_body = True
-        if len(headers) > HEADERS or sum(map(len, chain.from_iterable(headers))) > HEAD_LIMIT:
-            self._too_large()
-            return
+        if headers != self._checked:
+            if len(headers) > HEADERS or sum(map(len, chain.from_iterable(headers))) > HEAD_LIMIT:
+                self._too_large()
+                return
+            self._checked = headers
+            self._expects = dict(headers).get(b"expect", b"").lower() == b"100-continue"
         if self._target != self._parsed[0]:
             parsed = httptools.parse_url(self._target)
             self._parsed = (self._target, parsed.path or b"", parsed.query or b"")
@@ -251,7 +258,7 @@ class Limited(asyncio.Protocol):
             self.transport,
             self._flow,
             bodiless=method == "HEAD",
-            expects=dict(headers).get(b"expect", b"").lower() == b"100-continue",
+            expects=self._expects,
             keep_alive=parser.should_keep_alive() and parser.get_http_version() != "1.0",
             server_state=self._server_state,
             done=self._answered,
@@ -262,7 +269,7 @@ class Limited(asyncio.Protocol):
             "raw_target": target,
             "raw_path": path,
             "query_string": query,
-            "headers": headers,
+            "headers": self._checked,
             "length": self._length,
             "heads": self._heads,
             "server": self._server,
