@@ -128,6 +128,17 @@ async def test_who_waits_for_a_100_gets_it_when_the_body_is_asked_for() -> None:
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
 
 
+async def test_a_head_that_comes_again_means_the_same_and_another_one_what_it_says() -> None:
+    told = b"HTTP/1.1 100 Continue\r\n\r\n"
+    async with served(Echo()) as (reader, writer, _):
+        for waits in (True, True, False, True, False, False):
+            writer.write(asked("POST", b"hello", b"Expect: 100-continue\r\n" if waits else b"")[:-5])
+            if waits:
+                assert await reader.readuntil(b"\r\n\r\n") == told
+            writer.write(b"hello")
+            assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
 @pytest.mark.parametrize(
     "header",
     [
