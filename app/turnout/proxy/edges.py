@@ -131,7 +131,9 @@ class Mind:
         return self.graded(call.outline.ask, rules)
 
     def graded(self, ask: str, rules: RuleSet) -> Grading:
-        grader = self.grader.calibrated(self.calibration)
+        grader = self.grader
+        if grader.calibration is not self.calibration:
+            grader = self._grader = grader.calibrated(self.calibration)
         if rules.grades.plus:
             grader = grader.seconded(self._second())
         return grader.grade(ask, safety=rules.grades.safety, confidence=rules.grades.confidence)

@@ -22,12 +22,16 @@ class Intents:
         return len(self._kept)
 
     def get(self, key: str) -> Grading | None:
+        """What comes out says that it was cached."""
         found = self._kept.get(key)
         if found is None:
             self.misses += 1
             return None
         self.hits += 1
         self._kept.move_to_end(key)
+        if not found.cached:
+            # Here, not in `load`: most asks never come again, and the copy costs as much as all the rest.
+            found = self._kept[key] = replace(found, cached=True)
         return found
 
     def put(self, key: str, grading: Grading) -> None:
@@ -36,8 +40,7 @@ class Intents:
             self.on_new(key, grading)
 
     def load(self, key: str, grading: Grading) -> None:
-        """What comes out again says that it was cached."""
-        self._kept[key] = grading if grading.cached else replace(grading, cached=True)
+        self._kept[key] = grading
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)
 

@@ -10,7 +10,7 @@ import math
 import re
 import string
 from collections import Counter
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import chain, combinations, pairwise, repeat
 from operator import add
 
@@ -68,9 +68,6 @@ _NEGATIONS = frozenset(
 _PERSONS = frozenset(
     ["he", "she", "his", "her", "they", "i", "you", "we", "my", "your", "their", "our", "him", "them", "me", "us"]
 )
-
-Sentence = tuple[str, str, str]
-"""As `_SENTENCE` finds it."""
 
 CLASS_COUNT = len(CLASS_NAMES)
 _FIRST_KEYS = [f"F{one}" for one in range(CLASS_COUNT)]
@@ -146,12 +143,10 @@ def features(text: str) -> Features:
     if not tokens or (len(tokens) < 3 and fenced):
         tokens = _tokens(seen)
     said = Counter(tokens)
-    figures = list(filter(str.isdigit, said))
-    sentences: list[Sentence] = _SENTENCE.findall(" ".join(tokens) + " ")
-    lengths = [body.count(" ") for body, _, _ in sentences]
-    picked = _instruction(sentences, lengths)
+    figures = set(filter(str.isdigit, said))
+    picked, sentences, words = _instruction(tokens)
     if figures:
-        picked = [["0" if token.isdigit() else token for token in sentence] for sentence in picked]
+        picked = [_without(figures, sentence) for sentence in picked]
     asked = list(chain.from_iterable(picked))
     named = list(_classes(asked))
     present = tuple(sorted(set(named)))
@@ -159,17 +154,24 @@ def features(text: str) -> Features:
     for index in present:
         counts[index] = min(3.0, float(named.count(index)))
     formulas = _log(len(_LATEX.findall(seen))) if "\\" in seen or "$" in seen or "^" in seen else 0.0
-    share = len(asked) / (1 + sum(lengths))
+    share = len(asked) / (1 + words)
     dense = (
         *_shape(text, seen, fenced, lines, formulas),
         share,
         math.log1p(len(asked)),
         math.log1p(asked.count("0")),
-        *_texture(said, figures, len(tokens), len(sentences)),
+        *_texture(said, figures, len(tokens), sentences),
         *counts,
     )
     payload = _payload(bool(fenced), lines, formulas, share)
     return Features(dense, _keys(said, picked, present, payload), present)
+
+
+def _without(figures: set[str], sentence: list[str]) -> list[str]:
+    """Every number as "0"."""
+    if figures.isdisjoint(sentence):
+        return sentence
+    return ["0" if token in figures else token for token in sentence]
 
 
 def _classes(words: Iterable[str]) -> Iterator[int]:
@@ -232,7 +234,7 @@ def _distinct(seen: str) -> float:
     return len(set(parts)) / (1 + len(parts))
 
 
-def _texture(said: Counter[str], figures: list[str], length: int, sentences: int) -> tuple[float, ...]:
+def _texture(said: Counter[str], figures: set[str], length: int, sentences: int) -> tuple[float, ...]:
     """What makes one question of a kind harder than another: rare words, long sentences, numbers, negations.
 
     `said`: how often each token stands in the text, `figures` among them; `length`: all of them.
@@ -286,19 +288,24 @@ def _other_script(seen: str) -> float:
     return 0.0 if sample.isascii() else sum(sign > "\u02ff" for sign in sample) / len(sample)
 
 
-def _instruction(sentences: list[Sentence], lengths: list[int]) -> list[list[str]]:
-    """The few sentences that look like the request, in order, as tokens."""
-    if len(sentences) <= _PICKED:
-        return [body.split() for body, _, _ in sentences]
-    ranks = _ranks(sentences, lengths)
+def _instruction(tokens: list[str]) -> tuple[list[list[str]], int, int]:
+    """The tokens of the few sentences that look like the request, in order; how many sentences and tokens of sentences there are."""
+    found = _SENTENCE.findall(" ".join(tokens) + " ")
+    if not found:
+        return [], 0, 0
+    bodies, firsts, marks = zip(*found, strict=True)
+    lengths = list(map(str.count, bodies, repeat(" ")))
+    if len(found) <= _PICKED:
+        return list(map(str.split, bodies)), len(found), sum(lengths)
+    ranks = _ranks(bodies, firsts, marks, lengths)
     best = sorted(range(len(ranks)), key=ranks.__getitem__, reverse=True)[:_PICKED]
     least = ranks[best[0]] - _CLOSE
-    return [sentences[index][0].split()[:_LONG_SENTENCE] for index in sorted(best) if ranks[index] >= least]
+    picked = [bodies[index].split()[:_LONG_SENTENCE] for index in sorted(best) if ranks[index] >= least]
+    return picked, len(found), sum(lengths)
 
 
-def _ranks(sentences: list[Sentence], lengths: list[int]) -> list[float]:
-    """How much each of at least four sentences looks like a request."""
-    bodies, firsts, marks = zip(*sentences, strict=True)
+def _ranks(bodies: Sequence[str], firsts: Sequence[str], marks: Sequence[str], lengths: Sequence[int]) -> list[float]:
+    """How much each of at least four sentences looks like a request: its text, first word, what it ended with, its tokens."""
     leads = list(map(_LEAD_RANKS.get, firsts, repeat(0.0)))
     for index, rank in enumerate(leads):
         if not rank and not LEADS.isdisjoint(bodies[index].split(" ", 4)[1:4]):
