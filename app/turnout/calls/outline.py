@@ -63,4 +63,5 @@ class Outline:
     parent_session: str = ""
     server_tools: tuple[str, ...] = ()
     extras: dict[str, str] = field(default_factory=dict)
-    """Small facts only one dialect has (`previous_response_id`, `store`)."""
+    """Small facts only one dialect has: `suffix`; `kept`, where the vendor puts a conversation or cache that it keeps before the
+    prompt, so that what it reads cannot be counted here."""

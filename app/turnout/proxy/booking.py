@@ -226,7 +226,7 @@ class Booking:
             # What we count is all there is to go by, so as this provider bills it.
             prompt = self._state.estimates.expected(attempt.step.candidate, decided.shape)
         exact = decided.exact and not outline.images
-        whole = not outline.server_tools and "previous_response_id" not in outline.extras
+        whole = not outline.server_tools and "kept" not in outline.extras
         most = ABSURD if outline.max_output is None else outline.max_output * outline.choices
         return Counted(prompt, output, exact, whole, not doubt, most)
 

@@ -114,3 +114,16 @@ def test_what_is_encoded_is_no_text() -> None:
         "",
     ]
     assert text_of_file(ENCODED, "application/pdf") == ""
+
+
+@pytest.mark.parametrize(
+    ("dialect", "more"),
+    [
+        (Dialect.OPENAI_RESPONSES, {"input": "and now?", "previous_response_id": "resp_1"}),
+        (Dialect.OPENAI_RESPONSES, {"input": "and now?", "conversation": {"id": "conv_1"}}),
+        (Dialect.GEMINI, {"contents": [{"parts": [{"text": "and now?"}]}], "cachedContent": "cachedContents/1"}),
+        (Dialect.ANTHROPIC, {"messages": [{"role": "user", "content": "x"}], "mcp_servers": [{"name": "m", "url": "u"}]}),
+    ],
+)  # fmt: skip
+def test_a_prompt_that_the_vendor_adds_to_is_told_for_its_bill_is_no_reason_to_doubt(dialect: Dialect, more: Doc) -> None:
+    assert outlined(dialect, more).extras == {"kept": "1"}

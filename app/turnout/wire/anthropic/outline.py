@@ -44,7 +44,7 @@ def from_above(doc: Json) -> Outline:
     )
 
 
-_SELDOM = frozenset(("metadata", "output_config", "output_format", "service_tier", "speed", "thinking"))
+_SELDOM = frozenset(("mcp_servers", "metadata", "output_config", "output_format", "service_tier", "speed", "thinking"))
 _PLAIN = Seldom(include_usage=True)
 
 
@@ -58,6 +58,8 @@ def _more(body: dict[str, Json]) -> Seldom:
         schema=said(body.get("output_config"), "format") is not None or said(body, "output_format") is not None,
         session=session,
         parent_session=parent,
+        # What the vendor's own client of those servers finds comes into the prompt.
+        extras={"kept": "1"} if body.get("mcp_servers") else {},
     )
 
 

@@ -36,6 +36,7 @@ def from_above(doc: Json, path_model: str, *, stream: bool | None) -> Outline:
         thinking=thinking is not None and said(thinking, "thinkingBudget") != 0,
         effort=said_text(thinking, "thinkingLevel").lower(),
         schema=said_text(config, "responseMimeType") == "application/json",
+        extras={"kept": "1"} if body.get("cachedContent") else {},
     )
 
 

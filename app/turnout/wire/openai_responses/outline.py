@@ -16,7 +16,7 @@ from turnout.wire.fields import (
     wrong,
 )
 from turnout.wire.foreign import own_item
-from turnout.wire.openai_responses.request_reader import CALLS, RESULTS
+from turnout.wire.openai_responses.request_reader import CALLS, KEPT, RESULTS
 from turnout.wire.outlining import Gatherer, Seldom, Tools, gathered, offered
 from turnout.wire.words import texts_in
 
@@ -42,7 +42,7 @@ def from_above(doc: Json) -> Outline:
     )
 
 
-_SELDOM = frozenset(("previous_response_id", "prompt_cache_key", "reasoning", "service_tier", "text"))
+_SELDOM = frozenset((*KEPT, "prompt_cache_key", "reasoning", "service_tier", "text"))
 _PLAIN = Seldom(include_usage=True)
 
 
@@ -56,7 +56,7 @@ def _more(body: dict[str, Json]) -> Seldom:
         service=service_named(text_or(body, "service_tier")),
         schema=form in ("json_schema", "json_object"),
         session=text_or(body, "prompt_cache_key"),
-        extras={"previous_response_id": "1"} if text_or(body, "previous_response_id") else {},
+        extras={"kept": "1"} if any(map(body.get, KEPT)) else {},
     )
 
 

@@ -64,7 +64,8 @@ ABOUT = "namespace.description"
 """Of a namespace, kept at its first tool."""
 CALLS = ("function_call", "custom_tool_call")
 RESULTS = ("function_call_output", "custom_tool_call_output")
-_KEPT = ("previous_response_id", "conversation", "prompt")
+KEPT = ("previous_response_id", "conversation", "prompt")
+"""What names something that the vendor keeps, and puts before the request."""
 
 
 def read(doc: Json) -> Request:
@@ -109,7 +110,7 @@ def _text_extras(body: dict[str, Json]) -> dict[str, Json]:
 
 def _refuse_kept(body: dict[str, Json]) -> None:
     """Raises BadRequestError for what only the vendor that keeps it can resolve: half a conversation is worse than none."""
-    named = [key for key in _KEPT if body.get(key) is not None]
+    named = [key for key in KEPT if body.get(key) is not None]
     given = body.get("input")
     references = [
         f"input[{i}]"
