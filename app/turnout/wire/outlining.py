@@ -24,6 +24,9 @@ from turnout.wire.parts import split_data_url
 from turnout.wire.resumed import FRESH, STEP, MessageList, ToolList
 from turnout.wire.words import text_of_file, texts_in
 
+_PAGE, _MOST_PAGES = 40_000, 100
+"""A PDF is billed by the page, each like an image and its text: one for so many characters of base64 (a paper of 500 KB has some
+twenty), and no more than vendors take."""
 ERRORS = 6
 """How many of the newest tool results an outline tells of."""
 
@@ -124,7 +127,10 @@ class Gatherer:
         text = text_of_file(data, media_type)
         if text:
             self.texts.append(text)
-        self.images += not (text and media_type.startswith("text/"))
+        if media_type == "application/pdf":
+            self.images += min(_MOST_PAGES, 1 + len(data) // _PAGE)
+        else:
+            self.images += not (text and media_type.startswith("text/"))
 
     def add_call(self, name: str, arguments: Json) -> None:
         text = arguments if isinstance(arguments, str) else dump_text(arguments)

@@ -75,6 +75,17 @@ def test_a_text_file_goes_to_engines_that_see_no_images_too(kind: str, images: i
     assert (outline.images, WORDS in outline.texts) == (images, kind != "application/pdf")
 
 
+@pytest.mark.parametrize(("characters", "images"), [(400, 1), (640_000, 17), (20_000_000, 100)])
+def test_a_pdf_counts_by_what_its_pages_may_be(characters: int, images: int) -> None:
+    part = {
+        "type": "file",
+        "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64," + "A" * characters},
+    }
+    outline = outlined(Dialect.OPENAI_CHAT, {"messages": [{"role": "user", "content": [part]}]})
+
+    assert outline.images == images
+
+
 @pytest.mark.parametrize(
     "item",
     [
@@ -125,5 +136,7 @@ def test_what_is_encoded_is_no_text() -> None:
         (Dialect.ANTHROPIC, {"messages": [{"role": "user", "content": "x"}], "mcp_servers": [{"name": "m", "url": "u"}]}),
     ],
 )  # fmt: skip
-def test_a_prompt_that_the_vendor_adds_to_is_told_for_its_bill_is_no_reason_to_doubt(dialect: Dialect, more: Doc) -> None:
+def test_a_prompt_that_the_vendor_adds_to_is_told_for_its_bill_is_no_reason_to_doubt(
+    dialect: Dialect, more: Doc
+) -> None:
     assert outlined(dialect, more).extras == {"kept": "1"}
