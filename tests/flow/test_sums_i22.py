@@ -180,7 +180,7 @@ class CreditsShown(RuleBasedStateMachine):
                     summed.update(dict.fromkeys(row.buckets, int(row.cost)))
             for line in self.turnout.control.budgets():
                 shown[line["key"]] = _nanos(line["used"])
-            # A row follows its settling within 20 ms: the writer commits what waits together.
+            # A row follows its settling within 50 ms: the writer commits what waits together.
             return all(shown.get(key, 0) == summed[key] for key in {*shown, *summed})
 
         self._until(same, lambda: json.dumps({"shown": shown, "summed": summed}, indent=1))

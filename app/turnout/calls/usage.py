@@ -1,5 +1,7 @@
 """What a call consumed and what that costs. Integers only: a float never touches money."""
 
+from dataclasses import field
+
 from turnout.calls.units import Nanos, Tokens
 from turnout.calls.values import frozen
 
@@ -26,6 +28,12 @@ class Usage:
     @property
     def produced(self) -> Tokens:
         return Tokens(self.output + self.reasoning)
+
+    @property
+    def total(self) -> int:
+        return (
+            self.uncached + self.cache_read + self.cache_write_5m + self.cache_write_1h + self.output + self.reasoning
+        )
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -63,6 +71,13 @@ class Price:
     """Nano-dollars a request, whatever its tokens (Perplexity)."""
     per_search: int = 0
     """Nano-dollars a search of the web by the vendor's own tool."""
+    dearest_input: int = field(init=False, compare=False, repr=False)
+    """What a token of a prompt costs at most, where nothing of it is marked to be cached for an hour."""
+    dearest_output: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dearest_input", max(self.uncached, self.cache_write_5m))
+        object.__setattr__(self, "dearest_output", max(self.output, self.reasoning))
 
     def at(self, prompt: Tokens) -> "Price":
         """The tier that a prompt of this length is billed at."""

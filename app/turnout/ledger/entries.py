@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from turnout.calls.record import CallRecord
@@ -54,15 +54,15 @@ def write_hold(db: sqlite3.Connection, record: CallRecord, number: int | None = 
     _execute(db, _HOLD, (number, record.id, record.at_ms, record.hold, held_text(record)))
 
 
-def write_holds(db: sqlite3.Connection, holds: Mapping[int, CallRecord]) -> None:
-    """By their numbers. Each is on disk when it returns; all in one transaction, or none."""
+def write_holds(db: sqlite3.Connection, holds: Sequence[tuple[int, CallRecord]]) -> None:
+    """With their numbers. Each is on disk when it returns; all in one transaction, or none."""
     if len(holds) == 1:
-        ((number, record),) = holds.items()
+        ((number, record),) = holds
         write_hold(db, record, number)
     elif holds:
         db.execute("BEGIN IMMEDIATE")
         try:
-            for number, record in holds.items():
+            for number, record in holds:
                 write_hold(db, record, number)
             db.execute("COMMIT")
         except BaseException:
@@ -160,7 +160,7 @@ def _sums(records: Sequence[CallRecord]) -> _Sums:
         if record.status is not Status.REFUSED:
             for key in record.buckets:
                 nanos, tokens, calls, _ = spent.get(key, (0, 0, 0, 0))
-                spent[key] = (nanos + record.cost, tokens + u.prompt + u.produced, calls + 1, at_ms)
+                spent[key] = (nanos + record.cost, tokens + u.total, calls + 1, at_ms)
     return found
 
 

@@ -108,7 +108,7 @@ def _open(db: sqlite3.Connection) -> list[tuple[str, int]]:
 
 def test_only_the_holds_of_those_that_ended_go() -> None:
     db = empty()
-    write_holds(db, {number: held(number) for number in range(1, 41)})
+    write_holds(db, [(number, held(number)) for number in range(1, 41)])
     all_settled([settled(number) for number in range(1, 39)], range(1, 39))(db)
     assert _open(db) == [(held(39).id, 10_000_000), (held(40).id, 10_000_000)]
 
@@ -116,7 +116,7 @@ def test_only_the_holds_of_those_that_ended_go() -> None:
 def test_i22_holds_of_one_number_are_one_and_the_last_one_wins() -> None:
     db = empty()
     write_hold(db, held(1), 7)
-    write_holds(db, {7: held(1, hold=5), 8: held(2)})
+    write_holds(db, [(7, held(1, hold=5)), (8, held(2))])
     assert _open(db) == [(held(1).id, 5), (held(2).id, 10_000_000)]
 
 
@@ -125,6 +125,6 @@ def test_holds_are_written_all_or_none() -> None:
     no_text: CallRecord = replace(held(2), hold=Nanos(5))
     object.__setattr__(no_text, "at_ms", None)
     with pytest.raises(sqlite3.IntegrityError):
-        write_holds(db, {1: held(1), 2: no_text})
+        write_holds(db, [(1, held(1)), (2, no_text)])
     assert _open(db) == []
     assert not db.in_transaction

@@ -344,7 +344,7 @@ async def test_a_call_settled_while_the_thread_is_at_work_is_written_when_it_is_
     while not writer._busy.locked():  # noqa: ASYNC110  a lock of another thread tells nobody
         await asyncio.sleep(0)
     writer.settle(settled(1))
-    # Past the 20 ms that a settled call may wait: the thread is told while it waits for the lock.
+    # Past the 50 ms that a settled call may wait: the thread is told while it waits for the lock.
     loop.call_later(0.1, other.execute, "ROLLBACK")
     await at_work
     async with asyncio.timeout(10):
