@@ -5,7 +5,7 @@ from collections import OrderedDict
 from turnout.calls.units import Nanos
 from turnout.proxy.attribution import SILENCE_MS, Session
 from turnout.routing.conversation import ask_hash
-from turnout.routing.facts import Memory
+from turnout.routing.facts import NOTHING_REMEMBERED, Memory
 from turnout.routing.loops import LoopState
 
 KEPT = 5_000
@@ -14,7 +14,7 @@ KEPT = 5_000
 class Live:
     """One session; `routing.loops` keeps its own counters in `loop`. Its values at the start are the class's own: most are short."""
 
-    memory: Memory = Memory()
+    memory: Memory = NOTHING_REMEMBERED
     loop: LoopState | None = None
     spent: Nanos = Nanos(0)
     calls: int = 0

@@ -106,6 +106,9 @@ class Memory:
     """Its other conversations, the latest first: subagents share their parent's session id in some clients."""
 
 
+NOTHING_REMEMBERED = Memory()
+
+
 @frozen
 class Standing:
     """One budget bucket a call falls under, as it stands now (settled + held)."""
@@ -161,7 +164,7 @@ class Facts:
     rules: RuleSet
     roster: Roster
     mode: Mode = Mode.AUTO
-    memory: Memory = field(default_factory=Memory)
+    memory: Memory = NOTHING_REMEMBERED
     standings: tuple[Standing, ...] = ()
     loops: tuple[LoopStanding, ...] = ()
     estimate: Tokens | None = None

@@ -19,7 +19,7 @@ after minutes without a call is a job by the clock, and starts anew: an agent do
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from zlib import crc32
 
@@ -47,6 +47,7 @@ _ASKS_KEPT = 8
 _UNSKETCHED = 2_000
 """Characters: a longer ask is sketched at once, for 5,000 sessions are kept in memory."""
 _BODIES_KEPT = 32
+_ENDLESS = 2**62
 _NOT_CHAT = frozenset({Dialect.OPENAI_EMBEDDINGS, Dialect.OLLAMA_EMBED})
 
 
@@ -139,6 +140,43 @@ def refused(state: LoopState, now_ms: int) -> LoopState:
         state.step = False
     state.refused_at_ms = now_ms
     return state
+
+
+@frozen
+class Limits:
+    """The lowest limit of each kind that any of some loops has."""
+
+    turns: int
+    same_request: int
+    same_tool_call: int
+    usd: int
+    per_minute: int
+
+
+def lowest(loops: Sequence[Loop]) -> Limits:
+    def least(limits: Iterable[int | None]) -> int:
+        return min((limit for limit in limits if limit is not None), default=_ENDLESS)
+
+    return Limits(
+        least(loop.turns for loop in loops),
+        least(loop.same_request for loop in loops),
+        least(loop.same_tool_call for loop in loops),
+        least(loop.usd for loop in loops),
+        least(loop.per_minute for loop in loops),
+    )
+
+
+def is_calm(state: LoopState, limits: Limits, spent: Nanos) -> bool:
+    """Whether this session alone is so far from every limit that no standing of it need be made: most calls (230 instructions
+    before, 50 so; call_bench --steps). False says nothing."""
+    repeat = state.bodies.get(state.body)
+    return (
+        state.turns < limits.turns
+        and (repeat is None or repeat.rounds < limits.same_request)
+        and state.tool_run < limits.same_tool_call
+        and max(0, spent - state.spent_before) < limits.usd
+        and sum(state.minute.values()) < limits.per_minute
+    )
 
 
 def concluded(state: LoopState, body_hash: str, *, ok: bool, now_ms: int) -> LoopState:

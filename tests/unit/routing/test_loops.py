@@ -5,6 +5,8 @@ from dataclasses import replace
 from itertools import islice
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.shared import shared
 from tests.unit.routing.scene import NOW_MS, call, outline
 
@@ -55,6 +57,33 @@ def turn(number: int, ask: str = ASK, *, last: bool = False, **changes: object) 
 def test_the_turn_after_the_last_allowed_one_is_stopped_and_all_after_it() -> None:
     guard = Guard(Loop(turns=5))
     assert [guard.admits(turn(n), NOW_MS + n * 1000) for n in range(8)] == [True] * 5 + [False] * 3
+
+
+few = st.integers(0, 4)
+limit = st.none() | few
+
+
+@given(
+    st.lists(
+        st.builds(Loop, turns=limit, same_request=limit, same_tool_call=limit, usd=limit, per_minute=limit), max_size=3
+    ),
+    st.builds(
+        LoopState,
+        turns=few,
+        tool_run=few,
+        spent_before=few,
+        minute=st.dictionaries(few, few, max_size=2),
+        body=st.just("b"),
+    ),
+    few,
+    few,
+)
+def test_a_session_that_is_taken_for_calm_is_stopped_by_no_loop(
+    some: list[Loop], state: LoopState, rounds: int, spent: int
+) -> None:
+    state.bodies = {"b": loops.Repeat(rounds)}
+    if loops.is_calm(state, loops.lowest(some), Nanos(spent)):
+        assert not any(map(loops.exceeded, loops.standings(some, state, turn(1), spent=Nanos(spent))))
 
 
 def test_a_truly_new_ask_starts_anew() -> None:

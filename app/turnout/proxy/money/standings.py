@@ -35,6 +35,8 @@ class Present:
     """Whether a budget is per session, or of a session or a tree of them."""
     by_others: bool
     """Whether a loop is over more than one session."""
+    limits: loop_rules.Limits
+    """The lowest of all loops."""
     models: tuple[str, ...]
     """Those of the tiers, where there is a budget by model."""
     windows: dict[str, budget_rules.Window] = field(default_factory=dict)
@@ -52,8 +54,13 @@ class Standings:
     def present(self, at_ms: int, rules: RuleSet, roster: Roster) -> Present:
         """Made anew every minute, and when the rules, the roster or the user's time zone are others."""
         kept, minute, zone = self._present, at_ms // 60_000, self._zone()
-        same = kept is not None and kept.minute == minute and kept.rules is rules and kept.roster is roster
-        if kept is not None and same and kept.now.tzinfo is zone:
+        if (
+            kept is not None
+            and kept.minute == minute
+            and kept.rules is rules
+            and kept.roster is roster
+            and kept.now.tzinfo is zone
+        ):
             return kept
         budgets = rules.budgets
         names = (one.name for line in roster.tiers.values() for one in line)
@@ -64,6 +71,7 @@ class Standings:
             datetime.fromtimestamp(minute * 60, zone),
             by_session=any(one.per == "session" or one.scope in ("session", "session_tree") for one in budgets),
             by_others=any(one.scope != "session" for one in rules.loops),
+            limits=loop_rules.lowest(rules.loops),
             models=tuple(names) if any(one.scope == "model" for one in budgets) else (),
         )
         return self._present
@@ -137,6 +145,15 @@ class Standings:
             if whom or mark:
                 found.append((budget, budget_rules.key_of(budget, whom, budget_rules.window(budget.per, now, whom))))
         return found
+
+    def near(self, call: Call, live: Live, present: Present) -> tuple[LoopStanding, ...]:
+        """`loops`, but none where none can be at its limit, as for most calls."""
+        loop = live.loop
+        if loop is None or not (
+            present.by_others or live.stopped or not loop_rules.is_calm(loop, present.limits, live.spent)
+        ):
+            return ()
+        return self.loops(call, live, present)
 
     def loops(self, call: Call, live: Live, present: Present) -> tuple[LoopStanding, ...]:
         if live.loop is None:
