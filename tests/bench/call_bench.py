@@ -314,6 +314,7 @@ async def run(args: argparse.Namespace) -> None:
 
     loop = asyncio.get_running_loop()
     await asyncio.sleep(1.0)
+    await asyncio.to_thread(program.counting.counter.warm)
     for number in range(WARM):
         await call(number)
 

@@ -96,6 +96,8 @@ class Counter:
         before, 60 after for 150 of them; call_bench --steps).
         """
         counts = list(map(self._kept.get, texts))
+        if None not in counts:
+            return sum(filter(None, counts)), []
         return sum(filter(None, counts)), list(compress(texts, map(is_, counts, repeat(None))))
 
     def _count_new(self, texts: Sequence[str]) -> int:

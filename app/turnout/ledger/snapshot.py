@@ -66,7 +66,7 @@ class Snapshot:
     def settled(self, record: CallRecord, keys: tuple[str, ...]) -> None:
         """`keys`: the buckets that this call is counted in; none when it was counted before."""
         if record.status is not Status.REFUSED:
-            tokens = record.usage.prompt + record.usage.produced
+            tokens = record.usage.total
             for key in keys:
                 nanos, before, calls, at = self._spend.get(key, (0, 0, 0, 0))
                 self._spend[key] = (nanos + record.cost, before + tokens, calls + 1, max(at, record.at_ms))

@@ -54,6 +54,8 @@ class Progress:
     """Keys of the budget buckets that the present hold is in: the ledger counts the call in the same ones as the books."""
     row: CallRecord | None = None
     """As the hold was written; only once it is committed, for until then the ledger's thread may still read it."""
+    row_of: Step | None = None
+    """The step that the row was written for."""
 
 
 class Booking:
@@ -66,17 +68,20 @@ class Booking:
         """The row of a call under way: if this run is killed, the next start charges what is held."""
         decided = progress.decided
         assert decided is not None
-        row = self._begun(exchange, decided)
-        candidate, prompt = step.candidate, decided.estimate
-        row.provider, row.model = candidate.provider, candidate.model
-        row.tier = step.tier or candidate.tier
+        row, prompt = self._begun(exchange, decided), decided.estimate
+        self._goes(row, step)
         row.hold = Nanos(step.hold + progress.spent)
-        row.unpriced = candidate.price is None
         row.estimated = True
         # What a start charges to budgets that count tokens.
         row.usage = Usage(prompt, output=Tokens(max(0, step.tokens - prompt) + progress.used))
         row.buckets = step.buckets
         return row
+
+    def _goes(self, row: CallRecord, step: Step) -> None:
+        candidate = step.candidate
+        row.provider, row.model = candidate.provider, candidate.model
+        row.tier = step.tier or candidate.tier or self._state.worth.tier_of(candidate)
+        row.unpriced = candidate.price is None
 
     def _begun(self, exchange: Exchange, decided: Decided | None) -> CallRecord:
         """What a row says of the request, and of the decision where there was one."""
@@ -126,10 +131,9 @@ class Booking:
             row.error = row.attempts[-1].error
         if step is None or progress.decided is None:
             return row
-        candidate, decided = step.candidate, progress.decided
-        row.provider, row.model = candidate.provider, candidate.model
-        row.tier = step.tier or candidate.tier or state.worth.tier_of(candidate)
-        row.hold, row.unpriced = step.hold, candidate.price is None
+        candidate, decided, row.hold = step.candidate, progress.decided, step.hold
+        if progress.row_of is not step:
+            self._goes(row, step)
         row.estimate = int(state.estimates.expected(candidate, decided.shape) if decided.exact else decided.estimate)
         if settled is None or progress.last is None:
             return row
@@ -153,7 +157,8 @@ class Booking:
         if searches := progress.usage.searches:
             row.note = f"{row.note}; {searches} searches of the web".removeprefix("; ")
         row.service = service_named(seen.service) if seen.service else ""
-        row.first_byte_ms, row.queue_ms, row.dropped = seen.first_byte_ms, round(seen.queue_s * 1000), seen.dropped
+        row.first_byte_ms, row.dropped = seen.first_byte_ms, seen.dropped
+        row.queue_ms = round(seen.queue_s * 1000) if seen.queue_s else 0
         return row
 
     def baseline(self, progress: Progress) -> Nanos | None:
@@ -200,11 +205,14 @@ class Booking:
             duration_ms,
             _written(exchange, seen.error),
         )
-        earlier = progress.attempts
-        progress.settled, progress.attempts = settled, (*earlier, row)
-        progress.price = price if not earlier else None
-        progress.spent = Nanos(progress.spent + settled.charged)
-        progress.usage = progress.usage + settled.usage if earlier else settled.usage
+        progress.settled = settled
+        if not progress.attempts:
+            progress.attempts, progress.price = (row,), price
+            progress.spent, progress.usage = settled.charged, settled.usage
+        else:
+            progress.attempts, progress.price = (*progress.attempts, row), None
+            progress.spent = Nanos(progress.spent + settled.charged)
+            progress.usage = progress.usage + settled.usage
         if settled.estimated:
             progress.estimated = True
         if settled.disputed:

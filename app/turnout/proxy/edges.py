@@ -163,10 +163,11 @@ class Counting:
         self._loading = False
 
     def now(self, texts: tuple[str, ...], model: str) -> Tokens | None:
-        if not self.counter.ready:
+        counted = self.counter.count_now(texts)
+        if counted is None and not self.counter.ready:
             self._load()
             return bytes_bound(texts)
-        return self.counter.count_now(texts)
+        return counted
 
     def slow(self, texts: tuple[str, ...], model: str) -> Tokens:
         return self.counter.count_slow(texts)

@@ -9,7 +9,6 @@ import time
 from functools import lru_cache, partial
 
 from turnout.calls.client import Call
-from turnout.calls.record import CallRecord
 from turnout.calls.units import Tier, Tokens
 from turnout.errors import EngineStatusError, LedgerError, LedgerRefusal, NoEngineError, Refusal, TurnoutError
 from turnout.ledger.rows import usd
@@ -92,7 +91,7 @@ class Pipeline:
                 return
             except TurnoutError as failed:
                 error = failed
-                progress.used = progress.usage.prompt + progress.usage.produced
+                progress.used = progress.usage.total
                 state.health.failed(step, failed, last=step is plan.steps[-1])
                 if exchange.answer.produced or exchange.answer.gone:
                     raise
@@ -113,7 +112,7 @@ class Pipeline:
         self._state.hold(progress.decided, step, progress.spent, progress.used)
         progress.held, progress.charged = True, step.buckets
         try:
-            progress.row = await self._written(exchange, progress, step)
+            await self._write(exchange, progress, step)
         except LedgerError as error:
             if step.hold > 0 and not progress.decided.config.settings.serve_unrecorded:
                 if not progress.attempts:
@@ -126,10 +125,10 @@ class Pipeline:
                 ) from error
             log.warning("call %s goes on unrecorded until the ledger can be written again", exchange.call.id)
 
-    async def _written(self, exchange: Exchange, progress: Progress, step: Step) -> CallRecord:
+    async def _write(self, exchange: Exchange, progress: Progress, step: Step) -> None:
         row = self._booking.held(exchange, progress, step)
         await self._state.edges.held(row)
-        return row
+        progress.row, progress.row_of = row, step
 
     async def _attempt(self, exchange: Exchange, progress: Progress, step: Step) -> None:
         state, decided = self._state, progress.decided
@@ -190,7 +189,7 @@ class Pipeline:
                 continue
             progress.step = grown
             try:
-                progress.row = await self._written(exchange, progress, grown)
+                await self._write(exchange, progress, grown)
             except LedgerError:
                 if grown.hold > 0 and not progress.decided.config.settings.serve_unrecorded:
                     return None

@@ -24,7 +24,7 @@ from turnout.proxy.graders import Graders
 from turnout.proxy.health import Health
 from turnout.proxy.intents import Intents
 from turnout.proxy.meter import Meter
-from turnout.proxy.money.books import Amount, Books, Charge
+from turnout.proxy.money.books import Books, Charge, taken
 from turnout.proxy.money.estimates import Estimates, shaped
 from turnout.proxy.money.learned import Learned
 from turnout.proxy.money.settling import Settled
@@ -272,7 +272,7 @@ class State:
             self.mode_now(at_ms),
             threads.recall(live.memory, call.outline, thread),
             standings=self.standings.budgets(call, live, present),
-            loops=self.standings.loops(call, live, present),
+            loops=self.standings.near(call, live, present),
             estimate=estimate,
             expected=self.estimates.holding(shape),
             grading=grading,
@@ -336,19 +336,18 @@ class State:
 
     def hold(self, decided: Decided, step: Step, spent: Nanos, used: int) -> None:
         """Opens the hold of this step, or turns an earlier step's into it. `spent` and `used`: nanos and tokens of the steps before."""
-        mine, amount = step.buckets, Amount(Nanos(step.hold + spent), Tokens(step.tokens + used))
+        mine, amounts = step.buckets, taken(step.hold + spent, step.tokens + used)
         charges = [
-            Charge(one.key, one.budget.unit, amount.of(one.budget.unit)) for one in decided.standings if one.key in mine
+            Charge(one.key, unit := one.budget.unit, amounts[unit]) for one in decided.standings if one.key in mine
         ]
         self.books.hold(decided.call.id, tuple(charges))
         self.tell()
 
     def can_hold(self, decided: Decided, step: Step, spent: Nanos, used: int) -> bool:
         """Whether a later step's own worst case still fits its budgets, this call's present hold given back."""
-        wanted, mine = Amount(Nanos(step.hold + spent), Tokens(step.tokens + used)), step.buckets
-        id_ = decided.call.id
+        wanted, mine, id_ = taken(step.hold + spent, step.tokens + used), step.buckets, decided.call.id
         return all(
-            self.books.besides(id_, one.key) + wanted.of(one.budget.unit) <= one.limit
+            self.books.besides(id_, one.key) + wanted[one.budget.unit] <= one.limit
             for one in decided.standings
             if one.key in mine
         )
@@ -358,8 +357,7 @@ class State:
         price = rate(step.candidate, self.roster(), decided.call.outline.service)
         each = 0
         if price is not None:
-            at = price.at(step.tokens)
-            each = max(at.output, at.reasoning)
+            each = price.at(step.tokens).dearest_output
         hold = Nanos(step.hold - (-each * more // 1_000_000))
         grown = replace(step, hold=hold, tokens=Tokens(step.tokens + more), output=Tokens(step.output + more))
         if not self.can_hold(decided, grown, spent, used):
@@ -370,20 +368,18 @@ class State:
     def credit_left(self, decided: Decided, step: Step, spent: Nanos) -> Nanos | None:
         """Under the tightest dollar budget this call falls under, its own hold not counted but what it has cost by now; None:
         there is none."""
-        mine, id_ = step.buckets, decided.call.id
-        lefts = [
-            one.limit - self.books.besides(id_, one.key) - spent
-            for one in decided.standings
-            if one.key in mine and one.budget.unit == "usd"
-        ]
-        return Nanos(max(0, min(lefts))) if lefts else None
+        left: int | None = None
+        for one in decided.standings:
+            if one.budget.unit == "usd" and one.key in step.buckets:
+                rest = one.limit - self.books.besides(decided.call.id, one.key) - spent
+                left = rest if left is None or rest < left else left
+        return Nanos(max(0, left)) if left is not None else None
 
     def settled(self, call: Call, row: CallRecord, held: bool, decided: Decided | None, now_ms: int) -> None:
         """Exactly once per call; a call that never got a hold is only written down."""
         self.running.pop(call.id, None)
         if held:
-            usage = row.usage
-            self.books.settle(call.id, Amount(row.cost, Tokens(usage.prompt + usage.produced)))
+            self.books.settle(call.id, taken(row.cost, row.usage.total))
         if decided is not None:
             ok = row.status in _WENT
             self._remember(decided, row, now_ms, ok=ok)

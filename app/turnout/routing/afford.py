@@ -64,7 +64,8 @@ class Terms:
     """Millionths of a nano-dollar for the prompt; rounded only in sum."""
     each: int
     """The same for a token of output."""
-    per_call: Nanos
+    per_call: int
+    """Nano-dollars."""
 
     def cost(self, output: int) -> Nanos:
         """`output`: of all answers together."""
@@ -109,8 +110,9 @@ def afforded(call: Call, facts: Facts, course: Course, signals: Signals) -> Plan
             reason = f'{reason}; budget "{worst.budget.name}": down to {where}'
     if first.step.max_output is not None:
         reason = f"{reason}; a budget ends its output at {int(first.step.max_output):,} tokens"
-    rest = [one.step for one in fits[1:] if not one.failing] if len(fits) > 1 else []
-    steps = (first.step, *rest[: MOST_STEPS - 1])
+    steps: tuple[Step, ...] = (first.step,)
+    if len(fits) > 1:
+        steps = (*steps, *[one.step for one in fits[1:] if not one.failing][: MOST_STEPS - 1])
     graded = found.graded or _UNGRADED
     # More than fifteen arguments by name would be called through a dictionary (40 instructions more).
     return Plan(
@@ -202,16 +204,15 @@ def terms(candidate: Candidate, call: Call, facts: Facts) -> Terms:
     prompt = prompt_held(candidate, facts)
     price = rate(candidate, facts.roster, call.outline.service)
     if price is None:
-        return Terms(prompt, 0, 0, Nanos(0))
+        return Terms(prompt, 0, 0, 0)
     # A prompt that is a little longer than we count may be billed at the next tier by length, all of it.
     at = price if price.longer is None else price.at(Tokens(prompt + prompt // 8))
     outline = call.outline
-    writes = at.cache_write_1h if outline.cache_marks else 0
     beside = at.per_call
     if outline.server_tools and at.per_search and any(kind.startswith("web_search") for kind in outline.server_tools):
         beside += SEARCHES * at.per_search
-    dearest = max(at.uncached, at.cache_write_5m, writes)
-    return Terms(prompt, prompt * dearest, max(at.output, at.reasoning), Nanos(beside))
+    dearest = max(at.dearest_input, at.cache_write_1h) if outline.cache_marks else at.dearest_input
+    return Terms(prompt, prompt * dearest, at.dearest_output, beside)
 
 
 def _bound(call: Call, each: int, room: int) -> tuple[int, int | None]:

@@ -73,8 +73,8 @@ def _course(call: Call, facts: Facts) -> Course | Need:
     if courses is None or facts.memory.private or call.as_asked or call.wanted_tier is not None:
         return _new_course(Reading(call, facts))
     client, outline = call.client, call.outline
-    who = (client.name, client.department, call.developer, call.project)
-    face = (*who, outline.model, outline.dialect, facts.mode)
+    names = (client.name, client.department, call.developer, call.project, outline.model)
+    face = (names, outline.dialect, facts.mode)
     known = courses.get(face)
     if known is not None and known.course is not None:
         return known.course
@@ -86,7 +86,7 @@ def _course(call: Call, facts: Facts) -> Course | Need:
     if isinstance(matched, Need):
         return matched
     course = _along(reading, matched)
-    if not matched.private and reading.by_face and sum(map(len, who)) + len(outline.model) <= _LONGEST:
+    if not matched.private and reading.by_face and sum(map(len, names)) <= _LONGEST:
         if len(courses) >= _COURSES:
             courses.clear()
         whole = course if isinstance(course, Course) and course.found.by_name else None

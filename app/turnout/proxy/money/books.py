@@ -4,9 +4,9 @@ One atomic step: between reading `used` and calling `hold` nothing is awaited, s
 A hold ends exactly once (I03): `settle` of an unknown id changes nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from turnout.calls.units import Nanos, Tokens
 from turnout.calls.values import frozen
 
 
@@ -20,18 +20,9 @@ class Charge:
     held: int
 
 
-@frozen
-class Amount:
-    """What one call takes, in every unit a budget may count."""
-
-    nanos: Nanos = Nanos(0)
-    tokens: Tokens = Tokens(0)
-    calls: int = 1
-
-    def of(self, unit: str) -> int:
-        if unit == "usd":
-            return int(self.nanos)
-        return int(self.tokens) if unit == "tokens" else self.calls
+def taken(nanos: int, tokens: int) -> dict[str, int]:
+    """What one call takes, by each unit that a budget may count."""
+    return {"usd": nanos, "tokens": tokens, "calls": 1}
 
 
 @dataclass(slots=True)
@@ -46,7 +37,8 @@ class Books:
     """Call -> what is held for it."""
 
     def used(self, key: str) -> int:
-        return self.settled.get(key, 0) + self.held.get(key, 0) + self.lost.get(key, 0)
+        used = self.settled.get(key, 0) + self.held.get(key, 0)
+        return used + self.lost.get(key, 0) if self.lost else used
 
     def besides(self, call_id: str, key: str) -> int:
         """What is used of a bucket, but for this call's own hold."""
@@ -70,15 +62,15 @@ class Books:
             key = charge.key
             held[key] = held.get(key, 0) + charge.held
 
-    def settle(self, call_id: str, amount: Amount) -> bool:
-        """False when there is no such hold: it was settled before."""
+    def settle(self, call_id: str, amounts: Mapping[str, int]) -> bool:
+        """`amounts`: by unit. False when there is no such hold: it was settled before."""
         charges = self._closed(call_id)
         if charges is None:
             return False
         settled = self.settled
         for charge in charges:
             key = charge.key
-            settled[key] = settled.get(key, 0) + amount.of(charge.unit)
+            settled[key] = settled.get(key, 0) + amounts[charge.unit]
         return True
 
     def drop(self, call_id: str) -> bool:

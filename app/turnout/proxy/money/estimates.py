@@ -25,7 +25,7 @@ class Estimates:
         """None when counting would take too long here."""
         outline = call.outline
         counted = self._edges.count_now(outline.texts, outline.model)
-        return Tokens(counted + IMAGE * outline.images) if counted is not None else None
+        return Tokens(counted + IMAGE * outline.images) if counted is not None and outline.images else counted
 
     async def prompt(self, call: Call) -> Tokens:
         outline = call.outline

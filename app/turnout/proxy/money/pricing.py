@@ -66,11 +66,13 @@ class Prices:
     def billed(self, provider: Provider, model: str, at_ms: int, service: str) -> Price | None:
         """In the minute of `at_ms`, at the tier of service that the answer names."""
         settings = self._settings()
-        if settings is not self._billed_for or len(self._billed) > _KEPT:
+        if settings is not self._billed_for:
             self._billed.clear()
             self._billed_for = settings
         key = (provider.name, model, at_ms // 60_000, service)
         if key not in self._billed:
+            if len(self._billed) > _KEPT:
+                self._billed.clear()
             at = datetime.fromtimestamp(at_ms / 1000, UTC)
             self._billed[key] = self._over(provider, model, at, service)
         return self._billed[key]

@@ -3,21 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from operator import add, attrgetter
 
 from turnout.calls.record import CallRecord
 from turnout.calls.units import Status, Tier
-
-_counted = attrgetter(
-    "cost",
-    "usage.uncached",
-    "usage.cache_read",
-    "usage.cache_write_5m",
-    "usage.cache_write_1h",
-    "usage.output",
-    "usage.reasoning",
-)
-_NOTHING = (0,) * 7
 
 
 @dataclass(slots=True)
@@ -47,14 +35,19 @@ class Counts:
 
     def __init__(self) -> None:
         self._calls: dict[tuple[Tier | None, Status], int] = {}
-        self._summed: dict[Tier | None, tuple[int, ...]] = {}
-        """Tier -> nanos, then tokens of each kind."""
+        self._spent: dict[Tier | None, int] = {}
+        self._uncached = self._cache_read = self._cache_write = self._output = self._reasoning = 0
 
     def add(self, row: CallRecord) -> None:
-        tier = row.tier
+        tier, usage = row.tier, row.usage
         ended = (tier, row.status)
         self._calls[ended] = self._calls.get(ended, 0) + 1
-        self._summed[tier] = tuple(map(add, self._summed.get(tier, _NOTHING), _counted(row)))
+        self._spent[tier] = self._spent.get(tier, 0) + row.cost
+        self._uncached += usage.uncached
+        self._cache_read += usage.cache_read
+        self._cache_write += usage.cache_write_5m + usage.cache_write_1h
+        self._output += usage.output
+        self._reasoning += usage.reasoning
 
     @property
     def calls(self) -> dict[tuple[str, str], int]:
@@ -64,20 +57,19 @@ class Counts:
     @property
     def spent(self) -> dict[str, int]:
         """Nanos by tier."""
-        return {_named(tier): nanos for tier, (nanos, *_) in self._summed.items()}
+        return {_named(tier): nanos for tier, nanos in self._spent.items()}
 
     @property
     def tokens(self) -> dict[str, int]:
         """By kind; empty before the first call."""
         if not self._calls:
             return {}
-        _, uncached, read, written, written_1h, output, reasoning = map(sum, zip(*self._summed.values(), strict=True))
         return {
-            "uncached": uncached,
-            "cache_read": read,
-            "cache_write": written + written_1h,
-            "output": output,
-            "reasoning": reasoning,
+            "uncached": self._uncached,
+            "cache_read": self._cache_read,
+            "cache_write": self._cache_write,
+            "output": self._output,
+            "reasoning": self._reasoning,
         }
 
 
