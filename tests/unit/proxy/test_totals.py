@@ -1,4 +1,10 @@
-from turnout.proxy.money.totals import Totals
+from datetime import UTC
+
+from turnout.calls.record import CallRecord
+from turnout.calls.units import Nanos
+from turnout.proxy.money.totals import Tally, Totals
+
+DAY_MS = 86_400_000
 
 
 def test_what_turnout_spends_on_itself_counts_against_what_it_saves() -> None:
@@ -18,3 +24,14 @@ def test_without_a_price_to_compare_with_nothing_is_saved_or_lost() -> None:
     totals = Totals("2026-11-24")
     totals.add(100, 0, 0)
     assert totals.saved == 0
+
+
+def test_every_call_counts_for_the_day_it_ended_on_whenever_somebody_looks() -> None:
+    tally = Tally(lambda: UTC)
+    for number in range(250):
+        tally.add(CallRecord(str(number), 0, cost=Nanos(2)), DAY_MS - 1)
+    assert (tally.today.day, tally.today.calls, tally.today.spent) == ("1970-01-01", 250, 500)
+    tally.add(CallRecord("a", 0, cost=Nanos(2)), DAY_MS - 1)
+    tally.add(CallRecord("b", 0, cost=Nanos(3)), DAY_MS)
+    assert (tally.today.day, tally.today.calls, tally.today.spent) == ("1970-01-02", 1, 3)
+    assert sum(tally.counts.calls.values()) == 252
