@@ -80,13 +80,16 @@ class Learned:
             plain += IMAGE * shape.images
         return max(plain * 0.67, min(said, plain * 3.0 + 500.0)) if self.seen >= TRUSTED_AFTER else float(plain)
 
-    def observe(self, shape: Shape, billed: int) -> None:
-        off = abs(self.expected(shape) - billed) / billed
+    def observe(self, shape: Shape, billed: int) -> float:
+        """What was expected, before this call taught anything."""
+        expected = self.expected(shape)
+        off = abs(expected - billed) / billed
         self.error += (off - self.error) * max(_WEIGHT, 1 / (self.seen + 1))
         self.seen += 1
-        if off < _GOOD and self.seen > 20:
-            return  # nothing to learn, and learning takes 6 us
-        self._learn(shape, billed)
+        # Else there is nothing to learn, and learning takes 6 us.
+        if off >= _GOOD or self.seen <= 20:
+            self._learn(shape, billed)
+        return expected
 
     def _learn(self, shape: Shape, billed: int) -> None:
         """One step of the filter, its five columns written out: most calls teach something (10 us in loops, 6 so)."""
@@ -127,18 +130,18 @@ class Corrections:
             return shape.plain
         return Tokens(math.ceil(found.expected(shape) * (1.0 + min(found.error, 0.25))))
 
-    def observe(self, model: str, shape: Shape, billed: int) -> bool:
-        """False for what teaches nothing: no usage, or one so far off that it was counted by other rules."""
+    def observe(self, model: str, shape: Shape, billed: int) -> Tokens | None:
+        """What was expected of this call. None for what teaches nothing: no usage, or one so far off that it was counted by other
+        rules."""
         plain = shape.plain
         if plain <= 0 or billed <= 0 or not 0.2 < billed / (plain + 50) < 5:
-            return False
+            return None
         found = self.models.get(model)
         if found is None:
             found = self.models[model] = Learned()
             if len(self.models) > _KEPT:
                 self.models.popitem(last=False)
-        found.observe(shape, billed)
-        return True
+        return Tokens(math.ceil(found.observe(shape, billed)))
 
     def load(self, model: str, doc: Json) -> None:
         """What `Learned.json` gave; anything else is passed over: it is learned again in a few calls."""

@@ -48,6 +48,8 @@ class Progress:
     """What the asked model would have cost, with its cache reads; None: not yet known, or it has no price."""
     price: Price | None = None
     """That the only attempt was billed at; None: there were more, or none was billed."""
+    expected: Tokens | None = None
+    """What the last attempt's prompt was expected to be billed as, where that is known by now."""
     error: TurnoutError | None = None
     held: bool = False
     charged: tuple[str, ...] = ()
@@ -134,7 +136,10 @@ class Booking:
         candidate, decided, row.hold = step.candidate, progress.decided, step.hold
         if progress.row_of is not step:
             self._goes(row, step)
-        row.estimate = int(state.estimates.expected(candidate, decided.shape) if decided.exact else decided.estimate)
+        if decided.exact:
+            row.estimate = progress.expected or state.estimates.expected(candidate, decided.shape)
+        else:
+            row.estimate = decided.estimate
         if settled is None or progress.last is None:
             return row
         seen = progress.last.seen
@@ -217,8 +222,7 @@ class Booking:
             progress.estimated = True
         if settled.disputed:
             progress.disputed = True
-        if seen.status == "ok":
-            state.learn(candidate, settled, decided)
+        progress.expected = state.learn(candidate, settled, decided) if seen.status == "ok" else None
 
     def _counted(self, exchange: Exchange, decided: Decided, attempt: Attempt) -> Counted:
         seen, output = attempt.seen, Tokens(0)
@@ -284,10 +288,9 @@ def _written(exchange: Exchange, said: str) -> str:
 
 def _status(progress: Progress, exchange: Exchange) -> Status:
     error, last = progress.error, progress.last
+    if error is None and last is not None:
+        ended = last.seen.status
+        return Status.SETTLED if ended == "ok" else Status.ABORTED if ended == "aborted" else Status.FAILED
     if isinstance(error, Refusal):
         return Status.REFUSED
-    if error is not None or last is None:
-        return Status.ABORTED if exchange.answer.gone else Status.FAILED
-    if last.seen.status == "aborted":
-        return Status.ABORTED
-    return Status.SETTLED if last.seen.status == "ok" else Status.FAILED
+    return Status.ABORTED if exchange.answer.gone else Status.FAILED

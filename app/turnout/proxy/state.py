@@ -394,13 +394,14 @@ class State:
         self.edges.told(row)
         self.tell()
 
-    def learn(self, candidate: Candidate, settled: Settled, decided: Decided) -> None:
-        """From an attempt that was answered: its engine is there, how much such calls put out, how its provider counts."""
+    def learn(self, candidate: Candidate, settled: Settled, decided: Decided) -> Tokens | None:
+        """From an attempt that was answered: its engine is there, how much such calls put out, how its provider counts. What that was
+        expected to bill for the prompt; None: nothing was learned of it."""
         self.health.reached(candidate.provider)
-        if not settled.estimated:
-            self.learned.answered(decided.call.client.name, candidate.name, settled.usage.produced)
-            if decided.exact and not settled.disputed:
-                self.estimates.billed(candidate, settled, decided.shape)
+        if settled.estimated:
+            return None
+        self.learned.answered(decided.call.client.name, candidate.name, settled.usage.produced)
+        return self.estimates.billed(candidate, settled, decided.shape) if decided.exact and not settled.disputed else None
 
     def unread(self, row: CallRecord, now_ms: int) -> None:
         """A request that could not be read as a call is written down all the same: nothing was decided, held or sent."""

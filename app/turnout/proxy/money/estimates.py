@@ -49,10 +49,12 @@ class Estimates:
             return Tokens(shape.plain + 4 * shape.turns)
         return self._corrections.expected(found.name, shape)
 
-    def billed(self, candidate: Candidate, settled: Settled, shape: Shape) -> None:
-        """Learns from what a provider billed for a prompt that was counted here."""
-        if self._corrections.observe(candidate.name, shape, int(settled.usage.prompt)):
+    def billed(self, candidate: Candidate, settled: Settled, shape: Shape) -> Tokens | None:
+        """Learns from what a provider billed for a prompt that was counted here. What had been expected; None: nothing was learned."""
+        expected = self._corrections.observe(candidate.name, shape, settled.usage.prompt)
+        if expected is not None:
             self._edges.counted(candidate.name)
+        return expected
 
     def output(self, text: str) -> Tokens:
         if not text:
