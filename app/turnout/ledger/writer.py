@@ -57,15 +57,15 @@ CHECKPOINT_PAGES = 2_000
 class Job:
     """Statements that belong in one transaction, and who waits for them."""
 
+    settles: CallRecord | None = None
+    number: int = 0
+    """Of the call's hold in the ledger; 0: it has none."""
     run: Write | None = None
     """Of a job that is neither a hold nor a settled call."""
     waits: "asyncio.Future[None] | None" = None
     kept: bool = False
     """Must not be lost: tried again until the disk takes it."""
     hold: CallRecord | None = None
-    settles: CallRecord | None = None
-    number: int = 0
-    """Of the call's hold in the ledger; 0: it has none."""
     after: Write | None = None
     """Done when the transaction is committed."""
 
@@ -160,24 +160,26 @@ class Writer:
 
     def settle(self, record: CallRecord) -> None:
         """Once per call: a second one changes nothing. Never lost silently; `unwritten` counts what waits for the disk."""
-        self._put(Job(kept=True, settles=record, number=self._numbers.pop(record.id, 0)))
+        self._put(Job(record, self._numbers.pop(record.id, 0), kept=True))
 
     def graded_afterwards(self, call: str, graded: Grading) -> None:
         """The grade of a call that ended without one; its roll-ups were counted then, and count none. Lost when the disk refuses it."""
         if graded.by != "none":
-            self._put(Job(lambda db: write_grade(db, call, graded)))
+            self._put(Job(run=lambda db: write_grade(db, call, graded)))
 
     def keep(self, kind: str, key: str, value: Json, at_ms: int) -> None:
         """A small thing by kind and key (session memory, intents, mode, credits, thumbs...); the last one wins."""
-        self._put(Job(lambda db: keep(db, kind, key, dumped(value), at_ms), kept=True))
+        self._put(Job(run=lambda db: keep(db, kind, key, dumped(value), at_ms), kept=True))
 
     def keep_many(self, kind: str, rows: list[tuple[str, Json, int]]) -> None:
         """The same for many: (key, value, at_ms)."""
         if rows:
-            self._put(Job(lambda db: keep_all(db, kind, [(k, dumped(v), at_ms) for k, v, at_ms in rows]), kept=True))
+            self._put(
+                Job(run=lambda db: keep_all(db, kind, [(k, dumped(v), at_ms) for k, v, at_ms in rows]), kept=True)
+            )
 
     def drop(self, kind: str, key: str) -> None:
-        self._put(Job(lambda db: _execute(db, "DELETE FROM kept WHERE kind=? AND key=?", (kind, key)), kept=True))
+        self._put(Job(run=lambda db: _execute(db, "DELETE FROM kept WHERE kind=? AND key=?", (kind, key)), kept=True))
 
     def release_lost(self, key: str) -> None:
         """The user says that what a power cut left unknown in this bucket was not spent."""
@@ -192,7 +194,7 @@ class Writer:
 
     def keep_bodies(self, call: str, client: str, at_ms: int, parts: tuple[bodies.Packed, ...]) -> None:
         """Texts of a call, masked; lost when the disk refuses them."""
-        self._put(Job(lambda db: bodies.write(db, call, client, at_ms, parts)))
+        self._put(Job(run=lambda db: bodies.write(db, call, client, at_ms, parts)))
 
     async def tidy(self, *, keep_days: int, max_mb: int, now_ms: int, bodies_days: int = 0) -> Tidied:
         """Retention: single calls past their time or over the size go, oldest first; the roll-ups stay. Short steps, each
@@ -223,7 +225,7 @@ class Writer:
 
     async def _awaited(self, run: Write | None, after: Write | None = None) -> None:
         waits: asyncio.Future[None] = self._loop.create_future()
-        self._put(Job(run, waits, after=after))
+        self._put(Job(run=run, waits=waits, after=after))
         await waits
 
     def _put(self, job: Job) -> None:
