@@ -163,7 +163,8 @@ def applies(standing: Standing, candidate: Candidate, tier: Tier | None) -> bool
 
 def is_free(call: Call) -> bool:
     """Counting tokens costs nothing and is no step of anything."""
-    return call.outline.housekeeping is Housekeeping.COUNT
+    kind = call.outline.housekeeping
+    return kind is not None and kind is Housekeeping.COUNT
 
 
 def lacking(standing: Standing, *, nanos: int, tokens: int) -> bool:
