@@ -101,7 +101,8 @@ class LoopState:
 def observe(state: LoopState | None, call: Call, now_ms: int, *, spent: Nanos = NOTHING) -> LoopState:
     """The state with this call in it. `spent` is what the session has cost so far."""
     if state is None:
-        state = LoopState(client=call.client.name)
+        state = LoopState()
+        state.client = call.client.name
     elif now_ms - state.at_ms > PAUSE_MS and call.outline.turns <= 1 and not state.refused_at_ms:
         _start_anew(state, spent)
     state.at_ms, state.step, state.new, state.body = now_ms, False, False, ""
