@@ -117,6 +117,15 @@ def test_a_session_refused_while_nobody_was_there_can_be_allowed_afterwards(used
     assert spend(used_up, SESSION).status == 200
 
 
+def test_what_a_session_is_allowed_is_not_eaten_up_by_an_overdraft(engine: Engine, serve: Serve) -> None:
+    """An engine that bills 5,000 tokens where 1,000 were asked for leaves the budget of two cents two cents short."""
+    engine.say(Script(tokens=Tokens(20, 5_000)))
+    turnout = serve(settings=four_vendors(engine.url), rules=ASKS)
+    assert [spend(turnout, SESSION).status for _ in range(2)] == [200, 400]
+    turnout.cli("session", "allow", "ses-one", "--usd", "0.01")
+    assert spend(turnout, SESSION).status == 200
+
+
 def test_credit_for_the_budget_lets_the_waiting_call_go_on(used_up: Turnout) -> None:
     with somebody(used_up), ThreadPoolExecutor(1) as pool:
         sent = held_up(used_up, pool)

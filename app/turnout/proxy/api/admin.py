@@ -216,14 +216,18 @@ class Admin:
     def _raise_budgets(self, live: Live, dollars: str, turns: int) -> list[Json]:
         """The budgets that asked for this session: a call let go on without room in them would be refused all the same."""
         found: list[Json] = []
+        books = self._state.books
         for key, lacking in live.short.items():
             budget = next((b for b in self._state.config.rules.budgets if key.startswith(f"{b.name}|")), None)
             if budget is None:
                 continue
+            # More than what is used by now: a provider that billed past its hold does not eat it up.
+            limit = budget.limit + books.added.get(key, 0) + live.raised.get(key, 0)
+            overdrawn = max(0, books.used(key) - limit)
             if dollars and budget.unit == "usd":
-                more = int(money(dollars))
+                more = overdrawn + int(money(dollars))
             elif turns and budget.unit == "calls":
-                more = turns
+                more = overdrawn + turns
             else:
                 more = max(lacking, budget.limit // 10)
             live.raised[key] = live.raised.get(key, 0) + more
