@@ -258,6 +258,13 @@ def test_t19_usage_that_cannot_be_true_is_replaced_by_our_own_count(
     assert 5 <= row.usage.output <= 12
 
 
+def test_what_is_charged_in_doubt_is_no_loss_against_the_same_model(engine: Engine, turnout: Turnout) -> None:
+    engine.say(Script("word " * 300, usage={"prompt_tokens": 50, "completion_tokens": 1, "total_tokens": 51}))
+    row = turnout.row(turnout.chat("seven little words stand in this", model="openai/scripted"))
+    assert row.disputed
+    assert row.baseline == row.cost > 50 * 2_000 + 8_000
+
+
 def test_embeddings_are_calls_too(engine: Engine, turnout: Turnout) -> None:
     answer = turnout.ask("POST", "/v1/embeddings", {"model": "openai/scripted", "input": ["one", "two"]})
     row = turnout.row(answer)

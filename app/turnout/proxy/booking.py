@@ -182,7 +182,7 @@ class Booking:
         if step is None or last is None or decided is None or settled is None:
             return Nanos(0)
         if other.name == step.candidate.name:
-            return settled.cost
+            return settled.charged
         price = self._state.worth.billed(other, decided.call, last.seen)
         return at_price(price, progress) if price is not None else Nanos(0)
 
