@@ -120,6 +120,11 @@ class Gatherer:
         """One of a kind that is not taken apart by name."""
         self.texts += texts_in(part)
 
+    def add_schema(self, schema: Json) -> None:
+        """Of an answer: it is billed with the prompt."""
+        if isinstance(schema, dict):
+            self.texts.append(dump_text(schema))
+
     def add_file(self, data: str, media_type: str = "") -> None:
         """Sent in the body (base64 or a data URL); empty: kept elsewhere. What is no plain text goes to engines that take images."""
         if data.startswith("data:"):

@@ -48,6 +48,18 @@ PARTS: list[Doc] = [
     {"executableCode": {"language": "PYTHON", "code": WORDS}},
     {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": WORDS}},
 ]
+SCHEMA = {"type": "object", "description": WORDS}
+SAYS: Doc = {"messages": [{"role": "user", "content": "x"}]}
+BESIDE: list[tuple[Dialect, Doc]] = [
+    (Dialect.OPENAI_CHAT, SAYS | {"prediction": {"type": "content", "content": WORDS}}),
+    (Dialect.OPENAI_CHAT, SAYS | {"response_format": {"type": "json_schema", "json_schema": {"schema": SCHEMA}}}),
+    (Dialect.OPENAI_RESPONSES, {"input": "x", "prompt": {"id": "pmpt_1", "variables": {"file": WORDS}}}),
+    (Dialect.OPENAI_RESPONSES, {"input": "x", "text": {"format": {"type": "json_schema", "schema": SCHEMA}}}),
+    (Dialect.ANTHROPIC, SAYS | {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}}),
+    (Dialect.ANTHROPIC, SAYS | {"output_format": {"type": "json_schema", "schema": SCHEMA}}),
+    (Dialect.GEMINI, {"contents": [{"parts": [{"text": "x"}]}], "generationConfig": {"responseSchema": SCHEMA}}),
+]
+"""Beside the messages."""
 THOUGHT = {"role": "assistant", "content": "", "thinking": WORDS}
 BODIES: list[tuple[Dialect, Doc]] = [
     *((Dialect.ANTHROPIC, {"messages": [{"role": "user", "content": [block]}]}) for block in BLOCKS),
@@ -55,6 +67,7 @@ BODIES: list[tuple[Dialect, Doc]] = [
     *((Dialect.OPENAI_RESPONSES, {"input": [item]}) for item in ITEMS),
     *((Dialect.GEMINI, {"contents": [{"role": "user", "parts": [part]}]}) for part in PARTS),
     (Dialect.OLLAMA_CHAT, {"messages": [{"role": "user", "content": "x"}, THOUGHT]}),
+    *BESIDE,
 ]
 
 

@@ -40,7 +40,7 @@ def from_above(doc: Json) -> Outline:
         stream=bool(flag_or(body, "stream")),
         max_output=positive_or(body, "max_tokens"),
         tools=offered(Dialect.ANTHROPIC, items_or(body, "tools"), _tool),
-        **(_PLAIN if _SELDOM.isdisjoint(body) else _more(body)),
+        **(_PLAIN if _SELDOM.isdisjoint(body) else _more(body, seen)),
     )
 
 
@@ -48,14 +48,16 @@ _SELDOM = frozenset(("mcp_servers", "metadata", "output_config", "output_format"
 _PLAIN = Seldom(include_usage=True)
 
 
-def _more(body: dict[str, Json]) -> Seldom:
+def _more(body: dict[str, Json], seen: Gatherer) -> Seldom:
+    form = said(body.get("output_config"), "format") or body.get("output_format")
+    seen.add_schema(said(form, "schema"))
     session, parent = _session(said_text(body.get("metadata"), "user_id"))
     return Seldom(
         include_usage=True,
         thinking=said_text(body.get("thinking"), "type") in ("enabled", "adaptive"),
         effort=said_text(body.get("output_config"), "effort"),
         service=service_named(said_text(body, "speed"), said_text(body, "service_tier")),
-        schema=said(body.get("output_config"), "format") is not None or said(body, "output_format") is not None,
+        schema=form is not None,
         session=session,
         parent_session=parent,
         # What the vendor's own client of those servers finds comes into the prompt.

@@ -25,6 +25,7 @@ def from_above(doc: Json, path_model: str, *, stream: bool | None) -> Outline:
     seen.add_instructions(instructions)
     config = config_of(body)
     thinking = said(config, "thinkingConfig")
+    seen.add_schema(said(config, "responseJsonSchema") or said(config, "responseSchema"))
     return seen.outline(
         Dialect.GEMINI,
         path_model,

@@ -11,6 +11,7 @@ _SELDOM = frozenset(
     (
         "stream_options",
         "n",
+        "prediction",
         "tools",
         "functions",
         "reasoning_effort",
@@ -35,6 +36,9 @@ def from_above(doc: Json) -> Outline:
     if _SELDOM.isdisjoint(body):
         # One look for all of them: nine of fifteen accessors less for a plain request.
         return seen.outline(Dialect.OPENAI_CHAT, model, stream=stream, max_output=limit)
+    # What an edit is expected to come to is as good as said.
+    seen.add_other(body.get("prediction"))
+    seen.add_schema(said(body.get("response_format"), "json_schema"))
     effort = text_or(body, "reasoning_effort") or said_text(body.get("reasoning"), "effort")
     return seen.outline(
         Dialect.OPENAI_CHAT,

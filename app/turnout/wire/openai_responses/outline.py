@@ -9,6 +9,7 @@ from turnout.wire.fields import (
     items_or,
     obj,
     positive_or,
+    said,
     said_items,
     said_text,
     text,
@@ -38,7 +39,7 @@ def from_above(doc: Json) -> Outline:
         stream=bool(flag_or(body, "stream")),
         max_output=positive_or(body, "max_output_tokens"),
         tools=offered(Dialect.OPENAI_RESPONSES, items_or(body, "tools"), _tool),
-        **(_PLAIN if _SELDOM.isdisjoint(body) else _more(body)),
+        **(_PLAIN if _SELDOM.isdisjoint(body) else _more(body, seen)),
     )
 
 
@@ -46,7 +47,9 @@ _SELDOM = frozenset((*KEPT, "prompt_cache_key", "reasoning", "service_tier", "te
 _PLAIN = Seldom(include_usage=True)
 
 
-def _more(body: dict[str, Json]) -> Seldom:
+def _more(body: dict[str, Json], seen: Gatherer) -> Seldom:
+    seen.add_schema(said(body.get("text"), "format", "schema"))
+    seen.add_other(said(body.get("prompt"), "variables"))
     effort = said_text(body.get("reasoning"), "effort")
     form = said_text(body.get("text"), "format", "type")
     return Seldom(
