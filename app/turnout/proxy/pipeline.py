@@ -140,10 +140,10 @@ class Pipeline:
             step,
             state.engine(provider, settings),
             targets.target(exchange, step, decided.estimate, settings.providers[provider], state.learned),
-            deadlines=self._deadlines,
-            drain=Drain(settings.drain_s, settings.drain_tokens, state.estimates.output_surely),
-            now_s=at_ms // 1000,
-            growth=self._growth(exchange, progress, step) if exchange.stream else None,
+            self._deadlines,
+            Drain(settings.drain_s, settings.drain_tokens, state.estimates.output_surely),
+            at_ms // 1000,
+            self._growth(exchange, progress, step) if exchange.stream else None,
         )
         begun = time.monotonic()
         state.began(exchange.call, step, attempt.seen, at_ms)

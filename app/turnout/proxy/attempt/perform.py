@@ -57,7 +57,6 @@ class Attempt:
         step: Step,
         engine: Engine,
         target: Target,
-        *,
         deadlines: Deadlines,
         drain: Drain,
         now_s: int,

@@ -52,12 +52,12 @@ class Cycle:
         loop: asyncio.AbstractEventLoop,
         transport: asyncio.Transport,
         flow: FlowControl,
+        server_state: ServerState,
+        done: Callable[[], None],
         *,
         bodiless: bool,
         expects: bool,
         keep_alive: bool,
-        server_state: ServerState,
-        done: Callable[[], None],
     ) -> None:
         """`bodiless`: a HEAD is asked. `expects`: the client waits for a 100. `done`: what to do when the answer is complete."""
         self._loop, self._transport, self._flow = loop, transport, flow

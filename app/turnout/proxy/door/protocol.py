@@ -257,11 +257,11 @@ class Limited(asyncio.Protocol):
             self._loop,
             self.transport,
             self._flow,
+            self._server_state,
+            self._answered,
             bodiless=method == "HEAD",
             expects=self._expects,
             keep_alive=parser.should_keep_alive() and parser.get_http_version() != "1.0",
-            server_state=self._server_state,
-            done=self._answered,
         )
         scope: Message = {
             "type": "http",
