@@ -81,10 +81,7 @@ class Sniffer:
         marks = _MARKS[self.dialect]
         tail = self._tail
         data = tail + chunk if tail else chunk
-        for mark in marks:
-            if mark in data:
-                break
-        else:
+        if not any(map(data.__contains__, marks)):
             # A mark cut in two is found with the next chunk: the unfinished line is carried while it is short.
             if data.endswith(b"\n"):
                 self._tail = b""
@@ -120,7 +117,7 @@ class Sniffer:
                 self._line(line)
 
     def _marked(self, line: bytes) -> bool:
-        return any(mark in line for mark in _MARKS[self.dialect])
+        return any(map(line.__contains__, _MARKS[self.dialect]))
 
     def closing(self) -> bytes:
         """What a finished chat stream still lacks: some servers leave out [DONE], and clients wait for it."""

@@ -138,9 +138,11 @@ class UsageStrip:
 
     def feed(self, chunk: bytes) -> bytes:
         data = self._held + chunk if self._held else chunk
-        if b'"usage"' in data:
+        told = b'"usage"' in data
+        if told:
             data = _NONE_YET.sub(rb"\1}\2", data)
-        if b'"usage"' not in data and data.endswith((b"\n\n", b"\r\n\r\n")):
+            told = b'"usage"' in data
+        if not told and data.endswith((b"\n\n", b"\r\n\r\n")):
             self._held = b""
             return data
         out: list[bytes] = []
