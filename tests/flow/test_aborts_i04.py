@@ -41,18 +41,22 @@ def turnout(engine: Engine, running: Turnout) -> Turnout:
     return running
 
 
-def hang_up_after(turnout: Turnout, way: str, vendor: str, mark: bytes, count: int, *, most: int = 1 << 30) -> str:
-    """Reads until `mark` came so many times, or `most` bytes; then closes. The id of the call."""
+def asking(turnout: Turnout, way: str, vendor: str) -> bytes:
     to = WAYS[way]
     model = f"{vendor}/scripted"
     body = json.dumps(to.doc("Count.", model, True, 100)).encode()
     head = (
         f"POST {to.target(model, stream=True)} HTTP/1.1\r\nhost: 127.0.0.1:{turnout.port}\r\n"
         f"authorization: Bearer {turnout.token}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    ).encode()
+    )
+    return head.encode() + body
+
+
+def hang_up_after(turnout: Turnout, way: str, vendor: str, mark: bytes, count: int, *, most: int = 1 << 30) -> str:
+    """Reads until `mark` came so many times, or `most` bytes; then closes. The id of the call."""
     got = b""
     with turnout.connect(5) as sock:
-        sock.sendall(head + body)
+        sock.sendall(asking(turnout, way, vendor))
         while (got.count(mark) < count or b"\r\n\r\n" not in got) and len(got) < most:
             more = sock.recv(min(4_096, most - len(got)))
             if not more:
@@ -125,6 +129,25 @@ def test_i04_a_cloud_that_goes_on_and_on_is_let_go_after_so_many_tokens(engine: 
     row = turnout.row(hang_up_after(turnout, way, "openai", b"data: ", 4))
     assert (row.status, row.estimated) == (Status.ABORTED, True)
     assert row.usage.output > 500
+
+
+@pytest.mark.parametrize("status", [400, 429, 529])
+def test_i04_what_a_cloud_refuses_after_the_client_left_costs_nothing(
+    engine: Engine, turnout: Turnout, status: int
+) -> None:
+    engine.say(Script(status=status, hold=True))
+    before = len(turnout.rows())
+    with turnout.connect(5) as sock:
+        sock.sendall(asking(turnout, "chat", "openai"))
+        until = time.monotonic() + 10
+        while not engine.calls:
+            assert time.monotonic() < until, "the engine heard nothing"
+            time.sleep(0.01)
+    time.sleep(0.2)  # the proxy sees that the client is gone
+    engine.release()
+    row = turnout.settled(before + 1)[0]
+    assert (row.status, row.cost, row.estimated) == (Status.ABORTED, 0, False)
+    assert [one.status for one in row.attempts] == [f"status_{status}"]
 
 
 def test_i03_after_every_kind_of_ending_no_hold_is_left(engine: Engine, turnout: Turnout) -> None:

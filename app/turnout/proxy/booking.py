@@ -291,8 +291,8 @@ def _written(exchange: Exchange, said: str) -> str:
 
 def _status(progress: Progress, exchange: Exchange) -> Status:
     error, last = progress.error, progress.last
-    if error is None and last is not None:
-        return _ENDED.get(last.seen.status, _FAILED)
+    if error is None and last is not None and (ended := _ENDED.get(last.seen.status)):
+        return ended
     if isinstance(error, Refusal):
         return Status.REFUSED
     return Status.ABORTED if exchange.answer.gone else Status.FAILED

@@ -90,7 +90,9 @@ class Attempt:
             self.seen.status = _status_of(error)
             self.seen.error = error.message
             if answer.gone:
-                self.seen.status = "aborted"
+                # A refusal is none the less one, and was not billed.
+                if not isinstance(error, EngineStatusError):
+                    self.seen.status = "aborted"
             elif answer.produced:
                 await self.teller.fail_inside(error)
             else:
