@@ -49,7 +49,7 @@ class Telemetry:
             made.max_redirects = 0
             return made
 
-        base = endpoint.rstrip("/")
+        base = endpoint.rstrip("/").removesuffix("/v1/traces").removesuffix("/v1/metrics")
         resource = Resource({"service.name": "turnout", "service.version": __version__})
         spans = OTLPSpanExporter(f"{base}/v1/traces", headers={}, timeout=_TIMEOUT_S, session=session())
         metrics = OTLPMetricExporter(f"{base}/v1/metrics", headers={}, timeout=_TIMEOUT_S, session=session())

@@ -287,18 +287,23 @@ class _Reading:
             or parts.query
             or parts.fragment
         ):
+            # What stands in for a user or in a query may be a password or a key.
+            shown = f"{url!r}" if parts.username is None and not parts.query else "this"
+            example = "http://127.0.0.1:4318" if name == "endpoint" else "https://api.openai.com/v1"
             raise self._fail(
                 name,
-                f"{url!r} must be an http(s) URL without user, query or fragment",
+                f"{shown} must be an http(s) URL without user, query or fragment",
                 table,
-                'For example "https://api.openai.com/v1".',
+                f'For example "{example}".',
             )
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK and not (key == "none" and insecure):
             raise self._fail(
                 name,
                 "plain http off this machine is refused: anybody on the way could read it",
                 table,
-                'Use https; inside your own network set key = "none" and insecure_http = true.',
+                "Use https, or a collector on this machine that passes on what it gets."
+                if name == "endpoint"
+                else 'Use https; inside your own network set key = "none" and insecure_http = true.',
             )
         if parts.hostname in _LOOPBACK and (found_port or 80) in ours:
             raise self._fail(name, "this is Turnout's own address: calls would go round for ever", table)

@@ -90,6 +90,13 @@ def test_it_is_off_until_an_endpoint_is_set_and_off_again_without(collector: Col
     assert len(collector.got) == sent
 
 
+def test_an_endpoint_may_be_named_with_its_path(collector: Collector) -> None:
+    telemetry = Telemetry(f"{collector.url}/v1/traces")
+    telemetry.record(settled(1))
+    telemetry.close()
+    assert {path for path, _ in collector.got} == {"/v1/traces", "/v1/metrics"}
+
+
 @pytest.mark.parametrize(
     ("dialect", "operation"),
     [("anthropic", "chat"), ("openai_embeddings", "embeddings"), ("ollama_generate", "text_completion")],

@@ -92,6 +92,8 @@ PROVIDER = '[providers.a]\nbase_url = "https://a.example/v1"\n'
         ("[privacy]\nkeep_days = 1e999\n", 2, 1, "between"),
         ("[providers.a]\nbase_url = 'ftp://x'\n", 2, 1, "http"),
         ("[providers.a]\nbase_url = 'https://user:pw@x'\n", 2, 1, "without user"),
+        ("[otel]\nendpoint = 'ftp://x'\n", 2, 1, "4318"),
+        ("[otel]\nendpoint = 'http://collector.example:4318'\n", 2, 1, "a collector on this machine"),
         ("[providers.a]\nbase_url = 'https://x:99999'\n", 2, 1, "URL"),
         ("[providers.a]\n", 1, 1, "URL"),
         (PROVIDER + "dialect = 'opnai'\n", 3, 1, "'openai'"),
@@ -119,6 +121,15 @@ def test_a_mistake_is_told_with_its_place_and_what_to_write(text: str, line: int
 def test_a_key_in_the_file_is_not_repeated_in_the_error() -> None:
     with pytest.raises(SettingsError) as caught:
         parse_settings(PROVIDER + "key = 'sk-live-canary'\n")
+
+    assert "canary" not in caught.value.said
+
+
+@pytest.mark.parametrize("url", ["https://user:canary@x", "https://canary@x/v1", "https://x/v1?key=canary"])
+@pytest.mark.parametrize("where", ["[providers.a]\nbase_url", "[otel]\nendpoint"])
+def test_a_secret_in_an_address_is_not_repeated_either(where: str, url: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(f'{where} = "{url}"\n')
 
     assert "canary" not in caught.value.said
 
