@@ -48,8 +48,8 @@ def listed(
     from turnout.calls.units import Status, Tier
     from turnout.ledger.rows import row_json
 
-    _known("tier", tier, {one.value for one in Tier})
-    _known("status", status, {one.value for one in Status})
+    _known("tier", [tier], {one.value for one in Tier})
+    _known("status", status.split(","), {one.value for one in Status})
     records = _records(last, client=client, session=session, tier=tier, status=status)
     if as_json:
         say_json({"calls": [row_json(record) for record in records]})
@@ -62,12 +62,12 @@ def listed(
     say(*table(head, [_row(record) for record in records], right=(6, 7, 8)))
 
 
-def _known(what: str, said: str, all_: set[str]) -> None:
-    """`said`: one of them, or several with commas; raises BadRequestError for any other."""
+def _known(what: str, said: list[str], all_: set[str]) -> None:
+    """Raises BadRequestError for what is none of them."""
     from turnout.errors import BadRequestError
 
-    for one in filter(None, said.split(",")):
-        if one not in all_:
+    for one in said:
+        if one and one not in all_:
             raise BadRequestError(f"{one[:20]!r} is no {what}", hint=f"One of {', '.join(sorted(all_))}.")
 
 
