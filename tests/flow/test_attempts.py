@@ -117,6 +117,36 @@ def test_i07_a_refusal_that_cost_nothing_goes_to_the_next_and_each_attempt_is_a_
     assert "fell back" in answer.header("x-turnout-reason")
 
 
+OVERLOADED = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
+HIGH = '[[rule]]\nname = "all"\nwhen = "true"\nroute = "anthropic/scripted"\non_failure = ["up"]\n'
+
+
+@pytest.mark.parametrize("way", ["messages", "chat"])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_i07_a_stream_that_begins_with_a_refusal_is_one(engine: Engine, serve: Serve, way: str, stream: bool) -> None:
+    """Anthropic tells an overload inside the stream when its 200 is out already: it has begun nothing and bills nothing."""
+    turnout = serve(settings=four_vendors(engine.url), rules=HIGH)
+    engine.say(Script(body=OVERLOADED, kind="text/event-stream").once(), Script())
+    doc = {"model": "auto", "max_tokens": 50, "stream": stream, "messages": [{"role": "user", "content": "Say hello."}]}
+    answer = turnout.ask("POST", {"messages": "/v1/messages", "chat": "/v1/chat/completions"}[way], doc)
+    row = turnout.row(answer)
+    assert (answer.status, row.status) == (200, Status.SETTLED)
+    assert b"verloaded" not in answer.body
+    assert [(a.provider, a.status, a.cost > 0) for a in row.attempts] == [
+        ("anthropic", "status_529", False),
+        ("openai", "ok", True),
+    ]
+
+
+def test_i07_what_breaks_after_the_engine_began_is_no_refusal(engine: Engine, serve: Serve) -> None:
+    turnout = serve(settings=four_vendors(engine.url), rules=HIGH)
+    began = b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":9,"output_tokens":1}}}\n\n'
+    engine.say(Script(body=began + OVERLOADED, kind="text/event-stream").once(), Script())
+    doc = {"model": "auto", "max_tokens": 50, "stream": True, "messages": [{"role": "user", "content": "Say hello."}]}
+    row = turnout.row(turnout.ask("POST", "/v1/messages", doc))
+    assert [(a.provider, a.status, a.cost > 0) for a in row.attempts] == [("anthropic", "broken", True)]
+
+
 def test_i08_a_storm_is_not_doubled_and_an_engine_is_left_alone_as_long_as_it_asks(
     engine: Engine, serve: Serve
 ) -> None:

@@ -12,7 +12,7 @@ from turnout.calls.units import Dialect
 from turnout.engines.engine import Engine, Reply
 from turnout.engines.headers import downstream
 from turnout.engines.ratelimits import translated
-from turnout.errors import BadRequestError, UpstreamError
+from turnout.errors import BadRequestError, EngineStatusError, UpstreamError
 from turnout.proxy.attempt.clock import GoneError, Limits
 from turnout.proxy.attempt.growth import Drain, FastGauge, Gauge, Growth, said
 from turnout.proxy.attempt.mending import Lens, Mender
@@ -36,6 +36,8 @@ RAW_KEPT = 1_000_000
 """Bytes of a fast-lane stream kept to count output from, when no usage comes."""
 STREAM_LIMIT = 256_000_000
 """Bytes of one stream: an endless one ends here (T18)."""
+_REFUSALS = {"rate_limit_error": 429, "RESOURCE_EXHAUSTED": 429, "UNAVAILABLE": 503, "overloaded_error": 529}
+"""Error types that say the same as a status with which nothing was begun, and nothing billed."""
 
 
 class Relay:
@@ -106,6 +108,7 @@ class Relay:
                     seen.raw_size = size
                     keeps = size < RAW_KEPT
                 if not begun:
+                    self._refused_late(smell, chunk)
                     await self._teller.begin()
                     begun = True
                 out = chunk if strip is None else strip.feed(chunk)
@@ -140,6 +143,21 @@ class Relay:
         await self._teller.begin()
         closing = b"" if mender is not None and mender.rewriting else smell.closing()
         await answer.finish(lines.held + tail + closing)
+
+    def _refused_late(self, smell: Sniffer, first: bytes) -> None:
+        """Raises where a stream is nothing but a refusal that would have been a status a moment before (Anthropic's overloaded_error): the
+        client has heard nothing, so another engine may still serve."""
+        if smell.failed is not None and smell.usage is None and first.count(b"data:") == 1:
+            failure = self._failure(smell.failed)
+            if isinstance(failure, EngineStatusError):
+                raise failure
+
+    def _failure(self, failed: Failed) -> UpstreamError:
+        """Before anything was told: a refusal where the engine says that it did not begin, else a break."""
+        message, status = f"{self._engine.provider.name}: {failed.message}", _REFUSALS.get(failed.kind, failed.status)
+        if status in _REFUSALS.values() and self._seen.reported is None and not self._seen.text:
+            return EngineStatusError(message, answer_status=status)
+        return UpstreamError(message)
 
     def _fast_gauge(self, outgoing: Outgoing) -> FastGauge | None:
         if self._growth is None:
@@ -219,7 +237,7 @@ class Relay:
                 raise UpstreamError(f"{self._engine.provider.name}'s stream passed {STREAM_LIMIT // 1_000_000} MB.")
         out = self._turn(reader.end(), writer, lens, last=True)
         if self._seen.failed is not None and not answer.produced:
-            raise UpstreamError(self._seen.failed.message)
+            raise self._failure(self._seen.failed)
         await self._teller.begin()
         await answer.write(out)
         await answer.finish()
@@ -269,7 +287,7 @@ class Relay:
         writer = self._teller.writer()
         out = self._turn(events, writer, self._lens(outgoing), last=True)
         if self._seen.failed is not None:
-            raise UpstreamError(self._seen.failed.message)
+            raise self._failure(self._seen.failed)
         await self._teller.begin()
         await self._exchange.answer.write(out)
         await self._exchange.answer.finish()
@@ -302,7 +320,7 @@ class Relay:
             for event in ending(outgoing.dialect, doc):
                 self._note(event)
             if self._seen.failed is not None:
-                raise UpstreamError(f"{self._engine.provider.name}: {self._seen.failed.message}")
+                raise self._failure(self._seen.failed)
             self._seen.raw, self._seen.raw_size = [body], len(body)
             self._teller.note_first_byte()
             self._teller.hold_back(kind, body)
@@ -331,7 +349,7 @@ class Relay:
         for event in events:
             self._note(event)
         if self._seen.failed is not None:
-            raise UpstreamError(f"{self._engine.provider.name}: {self._seen.failed.message}")
+            raise self._failure(self._seen.failed)
         self._teller.note_first_byte()
         if self._exchange.heard is not self._seen.dialect:
             self._exchange.request()
