@@ -71,7 +71,6 @@ def test_metrics_tell_what_a_budget_has_used_and_may_use(engine: Engine, serve: 
     assert figures == ["turnout_budget_used_usd 0.002800000", "turnout_budget_limit_usd 1.750000000"]
 
 
-
 def test_budgets_and_their_credit_are_told_in_lines(engine: Engine, serve: Serve) -> None:
     engine.say(Script(tokens=Tokens(1_000, 100)))
     rules = (
@@ -278,6 +277,21 @@ def test_several_answers_at_once_are_all_held(engine: Engine, serve: Serve) -> N
     turnout = serve(settings=four_vendors(engine.url), rules=BY_MODEL + budget('client = "each"', "usd = 0.02"))
     assert turnout.chat(model="openai/scripted", max_tokens=1_000, n=2).status == 200
     assert turnout.chat(model="openai/scripted", max_tokens=1_000, n=3).status == 400
+
+
+def test_a_conversation_that_the_vendor_keeps_is_held_as_long_as_it_was(engine: Engine, serve: Serve) -> None:
+    engine.say(Script(tokens=Tokens(100_000, 10)))
+    turnout = serve(settings=four_vendors(engine.url), rules=BY_MODEL + budget('client = "each"', "usd = 0.35"))
+    asked = {
+        "model": "openai/scripted",
+        "input": "and now?",
+        "previous_response_id": "resp_1",
+        "max_output_tokens": 100,
+    }
+    rows = [turnout.row(turnout.ask("POST", "/v1/responses", asked)) for _ in range(2)]
+    # 100,000 tokens at $2 a million were billed for three that were sent; so much does not fit a second time.
+    assert (rows[0].cost, rows[0].disputed) == (200_080_000, False)
+    assert rows[1].status is Status.REFUSED
 
 
 def test_an_embedding_holds_no_output(engine: Engine, serve: Serve) -> None:

@@ -276,7 +276,9 @@ class State:
             self.standings.budgets(call, live, present),
             self.standings.near(call, live, present),
             estimate,
-            self.estimates.holding(shape),
+            self.learned.continued(call.client.name, self.estimates.holding(shape))
+            if "kept" in call.outline.extras
+            else self.estimates.holding(shape),
             grading,
             secret,
             likely,
@@ -403,6 +405,9 @@ class State:
         if settled.estimated:
             return None
         self.learned.answered(decided.call.client.name, candidate.name, settled.usage.produced)
+        if "kept" in decided.call.outline.extras:
+            self.learned.continues(decided.call.client.name, candidate.name, settled.usage.prompt)
+            return None
         return (
             self.estimates.billed(candidate, settled, decided.shape) if decided.exact and not settled.disputed else None
         )

@@ -49,3 +49,22 @@ def test_what_is_kept_is_bounded_and_the_longest_unused_goes_first(own: int) -> 
     assert learned.outputs("old") == NOTHING_YET
     assert learned.outputs("client1999") == (50, 4_096)
     assert learned.outputs("client0") == (50, 4_096)
+
+
+def test_what_a_vendor_keeps_is_held_as_long_as_it_was_last() -> None:
+    learned = Learned()
+    before = learned.continued("ide", lambda model: Tokens(5))("m")
+    learned.continues("ide", "m", Tokens(150_000))
+    learned.continues("ide", "m", Tokens(150_900))
+
+    assert before == 5
+    assert learned.continued("ide", lambda model: Tokens(5))("m") == 150_905
+    assert learned.continued("cli", lambda model: Tokens(5))("m") == 5
+
+
+def test_of_endless_clients_only_the_newest_conversations_are_known() -> None:
+    learned = Learned()
+    for number in range(2_001):
+        learned.continues(f"c{number}", "m", Tokens(100))
+
+    assert [learned.continued(name, lambda model: Tokens(0))("m") for name in ("c0", "c1", "c2000")] == [0, 100, 100]

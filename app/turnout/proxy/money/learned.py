@@ -1,6 +1,7 @@
 """What calls teach: how long answers get (for holds and likely cost), and which window each local model is pinned to."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from itertools import chain
 
 from turnout.calls.units import Tokens
@@ -26,6 +27,8 @@ class Learned:
         there are many)."""
         self._answers = 0
         self._windows: dict[str, int] = {}
+        self._kept: OrderedDict[tuple[str, str], Tokens] = OrderedDict()
+        """(client, model) -> the last prompt to which the vendor added what it keeps."""
 
     def answered(self, client: str, model: str, output: int) -> None:
         if output <= 0:
@@ -70,6 +73,17 @@ class Learned:
                 found = Tokens(1_000), Tokens(8_192)
             self._sums[client] = found
         return found
+
+    def continues(self, client: str, model: str, prompt: Tokens) -> None:
+        """A call went on from what the vendor keeps (`Outline.extras`), and was billed for so long a prompt."""
+        self._kept[client, model] = prompt
+        self._kept.move_to_end((client, model))
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+
+    def continued(self, client: str, expected: Callable[[str], Tokens]) -> Callable[[str], Tokens]:
+        """What such a call of the client is held at by model: what it sends, and as much as the one before it was billed for."""
+        return lambda model: Tokens(expected(model) + self._kept.get((client, model), 0))
 
     def window(self, model: str, need: int, trained: int | None) -> int:
         """`num_ctx` for a local model: every change reloads it and loses its prefix cache, so one size serves all clients
