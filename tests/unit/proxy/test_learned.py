@@ -1,5 +1,8 @@
 """How long a client's answers get, as its last answers say."""
 
+import random
+from itertools import chain
+
 import pytest
 
 from turnout.calls.units import Tokens
@@ -68,3 +71,15 @@ def test_of_endless_clients_only_the_newest_conversations_are_known() -> None:
         learned.continues(f"c{number}", "m", Tokens(100))
 
     assert [learned.continued(name, lambda model: Tokens(0))("m") for name in ("c0", "c1", "c2000")] == [0, 100, 100]
+
+
+def test_what_is_learned_is_that_of_the_answers_that_are_kept_in_whatever_order_they_came() -> None:
+    dice = random.Random(3)
+    answers = [(f"m{dice.randrange(3)}", dice.randrange(1, 20_000)) for _ in range(1_000)]
+    learned = Learned()
+    kept: dict[str, list[int]] = {}
+    for model, output in answers:
+        learned.answered("ide", model, output)
+        kept[model] = [*kept.get(model, []), output][-64:]
+        ordered = sorted(chain.from_iterable(kept.values()))
+        assert learned.outputs("ide") == (ordered[len(ordered) * 95 // 100], min(32_768, max(4_096, 2 * ordered[-1])))

@@ -1,8 +1,8 @@
 """What calls teach: how long answers get (for holds and likely cost), and which window each local model is pinned to."""
 
-from collections import OrderedDict
+from bisect import bisect_left, insort
+from collections import OrderedDict, deque
 from collections.abc import Callable
-from itertools import chain
 
 from turnout.calls.units import Tokens
 
@@ -12,6 +12,8 @@ ROOM = 1_024
 """Of it that an answer may need."""
 _KEPT = 2_000
 _SAMPLES = 64
+_UNKNOWN = Tokens(1_000), Tokens(8_192)
+_LEAST, _MOST = Tokens(4_096), Tokens(32_768)
 WINDOWS = (8_192, 16_384, 32_768, 65_536, 131_072, 262_144)
 
 
@@ -19,13 +21,9 @@ class Learned:
     """p95 and ceiling of output per client and model, from the last 64 answers; a window per local model that only grows."""
 
     def __init__(self) -> None:
-        self._outputs: OrderedDict[tuple[str, str], list[int]] = OrderedDict()
-        self._models: dict[str, set[str]] = {}
-        """Client -> models of which something is kept, so that one client's sum does not go through everybody's."""
-        self._sums: dict[str, tuple[Tokens, Tokens]] = {}
-        """Client -> (likely, ceiling) over all its models: read on every call, made anew after answers (every eighth, once
-        there are many)."""
-        self._answers = 0
+        self._outputs: OrderedDict[tuple[str, str], deque[int]] = OrderedDict()
+        self._ordered: dict[str, list[int]] = {}
+        """Client -> what is kept of all its models, in order: an answer finds its place there, and nothing is sorted on a call."""
         self._windows: dict[str, int] = {}
         self._kept: OrderedDict[tuple[str, str], Tokens] = OrderedDict()
         """(client, model) -> the last prompt to which the vendor added what it keeps."""
@@ -36,43 +34,37 @@ class Learned:
         key = (client, model)
         kept = self._outputs.get(key)
         if kept is None:
-            kept = self._outputs[key] = []
-            self._models.setdefault(client, set()).add(model)
+            kept = self._outputs[key] = deque()
             if len(self._outputs) > _KEPT:
                 self._forget()
         else:
             self._outputs.move_to_end(key)
+        ordered = self._ordered.get(client)
+        if ordered is None:
+            ordered = self._ordered[client] = []
         kept.append(output)
-        self._answers += 1
+        insort(ordered, output)
         if len(kept) > _SAMPLES:
-            del kept[0]
-            if self._answers % 8:
-                return
-        self._sums.pop(client, None)
+            del ordered[bisect_left(ordered, kept.popleft())]
 
     def _forget(self) -> None:
         """What nobody asked for the longest."""
-        (client, model), _ = self._outputs.popitem(last=False)
-        models = self._models[client]
-        models.discard(model)
-        if not models:
-            del self._models[client]
-            self._sums.pop(client, None)
+        (client, _), kept = self._outputs.popitem(last=False)
+        ordered = self._ordered[client]
+        for output in kept:
+            del ordered[bisect_left(ordered, output)]
+        if not ordered:
+            del self._ordered[client]
 
     def outputs(self, client: str) -> tuple[Tokens, Tokens]:
         """How long this client's answers get. Likely: p95, or 1,000 before there is anything to learn from. At most, held when the
         client sends no limit: twice the longest seen, between 4,096 and 32,768."""
-        found = self._sums.get(client)
-        if found is None:
-            own = [self._outputs[client, model] for model in self._models.get(client, ())]
-            samples = sorted(chain.from_iterable(own))
-            if samples:
-                likely = samples[min(len(samples) - 1, (len(samples) * 95) // 100)]
-                found = Tokens(likely), Tokens(min(32_768, max(4_096, 2 * samples[-1])))
-            else:
-                found = Tokens(1_000), Tokens(8_192)
-            self._sums[client] = found
-        return found
+        ordered = self._ordered.get(client)
+        if ordered is None:
+            return _UNKNOWN
+        most = 2 * ordered[-1]
+        ceiling = _LEAST if most < _LEAST else _MOST if most > _MOST else Tokens(most)
+        return Tokens(ordered[len(ordered) * 95 // 100]), ceiling
 
     def continues(self, client: str, model: str, prompt: Tokens) -> None:
         """A call went on from what the vendor keeps (`Outline.extras`), and was billed for so long a prompt."""
