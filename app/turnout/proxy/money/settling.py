@@ -90,7 +90,8 @@ def settle(reported: Usage | None, counted: Counted, price: Price | None, *, fin
         larger = cost(reported + Usage(uncached=Tokens(unsaid), output=Tokens(untold)), rate)
         return Settled(reported, paid, Nanos(max(paid, larger)), disputed=True)
     most = TIMES * counted.prompt + UNSEEN if counted.exact_prompt and counted.whole_prompt else ABSURD
-    return Settled(reported, paid, paid, disputed=prompt > most or produced > TIMES * counted.limit + UNSEEN)
+    far = prompt > most or produced > TIMES * counted.limit + UNSEEN
+    return Settled(reported, paid, paid, False, far)
 
 
 def _missing(counted: int, told: int) -> int:
