@@ -208,7 +208,7 @@ class State:
                 config = self.config
                 facts = self.facts(call, live, thread, shape, estimate=estimate, grading=grading, secret=secret)
             try:
-                outcome = decide(call, facts)
+                outcome = decide(call, facts, self.standings.courses(facts.roster))
             except (BudgetRefusal, LoopRefusal) as stopped:
                 self._refused(call, live, stopped, at_ms)
                 raise
@@ -263,14 +263,13 @@ class State:
         at_ms, rules, roster = now_ms(), self.config.rules, self.roster()
         present = self.standings.present(at_ms, rules, roster)
         likely, ceiling = self.learned.outputs(call.client.name)
-        marked = self.health.marked(roster)
         ask_hash = live.hash_of(call.outline.ask) if live.memory.ask_hash else ""
         # By place: by name it takes three times as long.
         return Facts(
             present.now,
             at_ms,
             rules,
-            marked,
+            self.health.marked(roster),
             self.mode_now(at_ms),
             threads.recall(live.memory, call.outline, thread),
             self.standings.budgets(call, live, present),
@@ -285,7 +284,6 @@ class State:
             ceiling,
             self._states,
             ask_hash,
-            present.courses if marked is roster else None,
         )
 
     def mode_now(self, now_ms: int) -> Mode:

@@ -3,15 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from turnout.calls.units import Family, Grade, Mode, Nanos, Tier, Tokens
 from turnout.calls.usage import Price
 from turnout.calls.values import frozen
 from turnout.routing.rules import Budget, Loop, RuleSet
-
-if TYPE_CHECKING:
-    from turnout.routing.route import Ruled
 
 
 @frozen
@@ -182,8 +178,6 @@ class Facts:
     """provider -> up | down | loading"""
     ask_hash: str = ""
     """`routing.conversation.ask_hash` of the ask, where the caller has it already; empty: made when it is needed."""
-    courses: "dict[tuple[object, ...], Ruled] | None" = field(default=None, compare=False, repr=False)
-    """What `decide` may take over from earlier calls under the very same rules and roster, and adds to; None: nothing."""
 
     def knowing(self, grading: Grading | None, secret: SecretVerdict | None) -> "Facts":
         """The same moment with what a rule asked for; `dataclasses.replace` takes four times as long."""
@@ -204,5 +198,4 @@ class Facts:
             self.ceiling_output,
             self.engine_health,
             self.ask_hash,
-            self.courses,
         )

@@ -83,6 +83,10 @@ class Ruled:
     """None: where it goes hangs on more."""
 
 
+Courses = dict[tuple[object, ...], Ruled]
+"""Who calls, and what model that asks for -> what `decide` found."""
+
+
 def routed(reading: Reading, matched: Matched) -> Routed | Need:
     """Raises NoEngineError, NotFoundError or PolicyRefusal where there is no line."""
     private = matched.private

@@ -15,7 +15,7 @@ from turnout.errors import TurnoutError
 from turnout.routing.decide import decide
 from turnout.routing.facts import Candidate, Facts, LoopStanding, Memory, SecretVerdict, Standing
 from turnout.routing.plan import Plan
-from turnout.routing.route import Ruled
+from turnout.routing.route import Courses
 from turnout.routing.rules import Budget, Loop
 
 EMBEDDER = Candidate("openai", "embedder", Family.OPENAI, price=Price(1, 1, 1, 1, 1, 1))
@@ -133,10 +133,10 @@ def moments(draw: st.DrawFn, text: str) -> tuple[Call, Facts]:
     return asked, known
 
 
-def outcome(asked: Call, known: Facts) -> str:
+def outcome(asked: Call, known: Facts, courses: Courses | None = None) -> str:
     """Written out, for two refusals with the same words are not equal."""
     try:
-        return repr(decide(asked, known))
+        return repr(decide(asked, known, courses))
     except TurnoutError as refusal:
         return f"{refusal!r} {refusal.hint} {getattr(refusal, 'rule', '')}"
 
@@ -144,9 +144,9 @@ def outcome(asked: Call, known: Facts) -> str:
 @settings(max_examples=300)
 @given(st.sampled_from(sorted(SETS)).flatmap(lambda text: st.lists(moments(text), min_size=1, max_size=20)))
 def test_an_earlier_calls_course_never_changes_a_decision(played: list[tuple[Call, Facts]]) -> None:
-    courses: dict[tuple[object, ...], Ruled] = {}
+    courses: Courses = {}
     for asked, known in [*played, *played]:
-        assert outcome(asked, replace(known, courses=courses)) == outcome(asked, known)
+        assert outcome(asked, known, courses) == outcome(asked, known)
 
 
 LIKE = outline(model="mini")
@@ -171,58 +171,58 @@ LIKE = outline(model="mini")
 )
 @pytest.mark.parametrize("text", ["as asked", "by who calls"])
 def test_another_caller_mode_or_wish_has_its_own_course(text: str, asked: Call, changes: dict[str, Any]) -> None:
-    courses: dict[tuple[object, ...], Ruled] = {}
+    courses: Courses = {}
     known = facts(rules=RULES[text])
-    decide(call(LIKE), replace(known, courses=courses))
+    decide(call(LIKE), known, courses)
     assert len(courses) == 1
     now = replace(known, **changes)
-    assert outcome(asked, replace(now, courses=courses)) == outcome(asked, now)
+    assert outcome(asked, now, courses) == outcome(asked, now)
 
 
 def test_a_call_like_the_one_before_takes_its_course_over() -> None:
-    courses: dict[tuple[object, ...], Ruled] = {}
-    known = facts(rules=RULES["by who calls"], courses=courses, loops=())
-    first = decide(call(outline(model="mini")), known)
+    courses: Courses = {}
+    known = facts(rules=RULES["by who calls"], loops=())
+    first = decide(call(outline(model="mini")), known, courses)
     assert len(courses) == 1
-    again = decide(call(outline(model="mini")), known)
+    again = decide(call(outline(model="mini")), known, courses)
     assert first == again
     assert isinstance(again, Plan)
     assert again.signals["mini"] is True
 
 
 def test_nothing_is_taken_over_that_hung_on_what_was_said() -> None:
-    courses: dict[tuple[object, ...], Ruled] = {}
-    known = facts(rules=RULES["by what is said"], courses=courses, secret=SecretVerdict(False), now_ms=NOW_MS)
-    decide(call(outline(model="mini")), known)
+    courses: Courses = {}
+    known = facts(rules=RULES["by what is said"], secret=SecretVerdict(False), now_ms=NOW_MS)
+    decide(call(outline(model="mini")), known, courses)
     assert courses == {}
 
 
 @pytest.mark.parametrize("name", ["by grade", "no rules"])
 def test_of_a_graded_call_only_its_rule_is_taken_over(name: str) -> None:
-    courses: dict[tuple[object, ...], Ruled] = {}
-    known = facts(rules=RULES[name], courses=courses)
-    plans = [decide(call(), replace(known, grading=grading(one))) for one in (Grade.HIGH, Grade.LOW)]
+    courses: Courses = {}
+    known = facts(rules=RULES[name])
+    plans = [decide(call(), replace(known, grading=grading(one)), courses) for one in (Grade.HIGH, Grade.LOW)]
     assert [one.grade for one in plans if isinstance(one, Plan)] == [Grade.HIGH, Grade.LOW]
     assert [one.course for one in courses.values()] == [None]
 
 
 def test_one_calls_signals_are_not_anothers() -> None:
-    courses: dict[tuple[object, ...], Ruled] = {}
-    known = facts(rules=RULES["as asked"], courses=courses)
-    plans = [decide(call(outline(model="mini", turns=turns)), known) for turns in (1, 7)]
+    courses: Courses = {}
+    known = facts(rules=RULES["as asked"])
+    plans = [decide(call(outline(model="mini", turns=turns)), known, courses) for turns in (1, 7)]
     assert [one.signals["call.turns"] for one in plans if isinstance(one, Plan)] == [1, 7]
 
 
 def test_a_name_without_end_is_not_kept() -> None:
-    courses: dict[tuple[object, ...], Ruled] = {}
-    known = facts(rules=RULES["as asked"], courses=courses)
-    decide(call(LIKE, project="p" * 100_000), known)
+    courses: Courses = {}
+    known = facts(rules=RULES["as asked"])
+    decide(call(LIKE, project="p" * 100_000), known, courses)
     assert courses == {}
 
 
 def test_the_courses_kept_are_bounded() -> None:
-    courses: dict[tuple[object, ...], Ruled] = {}
-    known = facts(rules=RULES["as asked"], courses=courses, standings=(Standing(DAY, "day", "ide", 0, Nanos(10**12)),))
+    courses: Courses = {}
+    known = facts(rules=RULES["as asked"], standings=(Standing(DAY, "day", "ide", 0, Nanos(10**12)),))
     for number in range(1_500):
-        decide(call(outline(model="mini"), project=f"p{number}"), known)
+        decide(call(outline(model="mini"), project=f"p{number}"), known, courses)
     assert len(courses) <= 1_000

@@ -12,7 +12,7 @@ from turnout.proxy.sessions import Live, Sessions
 from turnout.routing import budget as budget_rules
 from turnout.routing import loops as loop_rules
 from turnout.routing.facts import LoopStanding, Roster, Standing
-from turnout.routing.route import Ruled
+from turnout.routing.route import Courses
 from turnout.routing.rules import Budget, RuleSet
 
 _CALLERS = 1_000
@@ -42,8 +42,7 @@ class Present:
     windows: dict[str, budget_rules.Window] = field(default_factory=dict)
     buckets: dict[tuple[str, ...], tuple[budget_rules.Bucket, ...]] = field(default_factory=dict)
     """By who calls, as far as budgets tell callers apart; a call falls under the buckets of the one before it."""
-    courses: dict[tuple[object, ...], Ruled] = field(default_factory=dict)
-    """`Facts.courses`."""
+    courses: Courses = field(default_factory=dict)
 
 
 class Standings:
@@ -75,6 +74,11 @@ class Standings:
             models=tuple(names) if any(one.scope == "model" for one in budgets) else (),
         )
         return self._present
+
+    def courses(self, roster: Roster) -> Courses | None:
+        """What calls of this minute may take over from each other; None: the roster is another one, with models marked as down."""
+        present = self._present
+        return present.courses if present is not None and present.roster is roster else None
 
     def budgets(self, call: Call, live: Live, present: Present) -> tuple[Standing, ...]:
         if not present.rules.budgets:
