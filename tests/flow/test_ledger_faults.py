@@ -76,6 +76,7 @@ def test_i11_a_full_disk_refuses_paid_calls_serves_own_ones_and_recovers(
     refused, before = answers[-1], len(engine.calls)
     assert (refused.status, refused.header("x-turnout-refusal")) == (400, "turnout_ledger")
     assert refused.doc["error"]["code"] == "turnout_ledger"
+    assert refused.doc["error"]["message"].count("cannot be written") == 1
     assert [paid(turnout).status for _ in range(3)] == [400] * 3
     assert len(engine.calls) == before
     assert own(turnout).status == 200

@@ -120,8 +120,8 @@ class Pipeline:
                     self._state.books.drop(exchange.call.id)
                     progress.held, progress.charged = False, ()
                 raise LedgerRefusal(
-                    "The ledger cannot be written, so nothing that costs money is sent.",
-                    hint=f"{error.said} `turnout doctor` says more; local models keep working.",
+                    f"{error.message.rstrip('.')}, so nothing that costs money is sent.",
+                    hint=f"{error.hint} `turnout doctor` says more; local models keep working.",
                 ) from error
             log.warning("call %s goes on unrecorded until the ledger can be written again", exchange.call.id)
 
