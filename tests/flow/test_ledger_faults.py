@@ -18,6 +18,8 @@ from tests.support.proxy import BY_MODEL, Answered, Turnout
 from tests.support.scene import four_vendors
 from tests.support.script import Script, Tokens
 
+from turnout.calls.units import Status
+
 BUDGET = '\n[[budget]]\nname = "cap"\nscope = { client = "each" }\nusd = 1000\nper = "ever"\n'
 RULES = BY_MODEL + BUDGET
 UNLIMITED = resource.RLIM_INFINITY
@@ -107,10 +109,15 @@ def test_i12_a_ledger_locked_by_another_refuses_paid_calls_until_it_is_free(engi
         assert time.monotonic() - begun < 25
         assert len(engine.calls) == 1
         assert "locked" in doctor(turnout)
+        # An engine of our own costs nothing, and waits for nobody's lock.
+        begun = time.monotonic()
+        free = own(turnout)
+        assert (free.status, time.monotonic() - begun < 4) == (200, True)
     finally:
         other.execute("ROLLBACK")
         other.close()
     eventually(lambda: paid(turnout).status == 200)
+    assert turnout.row(free).status is Status.SETTLED
 
 
 def test_i12_a_lock_held_at_start_is_waited_for(engine: Engine, serve: Serve) -> None:

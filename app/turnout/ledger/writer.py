@@ -115,6 +115,9 @@ class Writer:
         0.56, most of it turns of the interpreter's lock (tests/bench/call_bench.py). While many calls are under way those that one
         turn of the event loop brings share a commit; else a future and a turn would cost more than that saves.
         """
+        if self.problem and not record.hold:
+            # It costs nothing, so it does not wait five seconds for a file that is locked; its row is written when it ends.
+            return
         number = self._numbers.get(record.id)
         if number is None:
             number = self._numbers[record.id] = self._number = self._number + 1
