@@ -186,8 +186,13 @@ def amount(standing: Standing, value: int) -> str:
     """In the budget's own unit, for people."""
     unit = standing.budget.unit
     if unit == "usd":
-        return f"{value // 10_000_000} credits" if standing.budget.in_credits else dollars(value)
-    return f"{value:,} {unit}"
+        return f"{_credits(value)} credits" if standing.budget.in_credits else dollars(value)
+    return f"{value:,} {unit if value != 1 else unit.removesuffix('s')}"
+
+
+def _credits(nanos: int) -> str:
+    """A cent each; parts of one as dollars are written, or a call that lacks half a credit would read as one that fits."""
+    return dollars(nanos * 100).replace("$", "").removesuffix(".00")
 
 
 def refusal(standing: Standing, *, nanos: int = 0, tokens: int = 0, cheaper_tried: bool = False) -> BudgetRefusal:
@@ -199,10 +204,10 @@ def refusal(standing: Standing, *, nanos: int = 0, tokens: int = 0, cheaper_trie
         else f"{budget.scope.replace('_', ' ')} {standing.scope or '(none)'}"
     )
     needed = {"usd": nanos, "tokens": tokens}.get(budget.unit, 1)
-    said = (
-        f'Budget "{budget.name}" for {whose} has {amount(standing, standing.left)} of {amount(standing, standing.limit)} left'
-        f" and this call may need {amount(standing, needed)}."
-    )
+    left, may_need = amount(standing, standing.left), amount(standing, needed)
+    if left == may_need and standing.left < needed:
+        may_need = f"a little more than {may_need}"
+    said = f'Budget "{budget.name}" for {whose} has {left} of {amount(standing, standing.limit)} left and this call may need {may_need}.'
     if cheaper_tried:
         said += " No cheaper tier fits either."
     if standing.renews is not None:

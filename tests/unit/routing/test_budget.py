@@ -137,6 +137,32 @@ def test_i02_what_fits_never_exceeds_the_cap(limit: int, used: int, ask: int) ->
 
 
 @pytest.mark.parametrize(
+    ("changes", "left", "needed", "says"),
+    [
+        (
+            {"in_credits": True},
+            81_200_000,
+            84_000_000,
+            "8.12 credits of 500 credits left and this call may need 8.40 credits.",
+        ),
+        (
+            {"in_credits": True},
+            80_000_000,
+            80_000_001,
+            "8 credits of 500 credits left and this call may need a little more than 8 credits.",
+        ),
+        ({}, 1_234_000_000, 1_234_900_000, "$1.23 of $5.00 left and this call may need a little more than $1.23."),
+        ({"unit": "calls"}, 0, 1, "left and this call may need 1 call."),
+    ],
+)
+def test_a_refusal_never_reads_as_if_the_call_did_fit(
+    changes: dict[str, str], left: int, needed: int, says: str
+) -> None:
+    budget = replace(Budget("day", "client", limit=5_000_000_000), **changes)  # type: ignore[arg-type]
+    assert says in refusal(Standing(budget, "k", "ide", 5_000_000_000 - left, 5_000_000_000, NOW), nanos=needed).said
+
+
+@pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({}, "$0.00 of $5.00 left"),
