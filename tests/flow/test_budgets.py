@@ -199,6 +199,24 @@ def test_a_call_that_fell_back_is_charged_to_the_tier_that_served_it_also_after_
         assert left(restarted) == before
 
 
+def test_a_fallbacks_reason_tells_where_the_budget_ends_its_own_output(engine: Engine, serve: Serve) -> None:
+    cheap = four_vendors(engine.url).replace(
+        '"anthropic/*"]\ninput_usd = 2.00\noutput_usd = 8.00', '"anthropic/*"]\ninput_usd = 0.20\noutput_usd = 0.80'
+    )
+    turnout = serve(settings=cheap, rules=DOWN + budget('client = "each"', "usd = 0.05"))
+    engine.say(Script(status=503).once(), Script(tokens=Tokens(10, 10)).once(), Script(status=503).once(), Script())
+    first = turnout.chat(model="openai/scripted", max_tokens=100_000)
+    second = turnout.chat(model="openai/scripted", max_tokens=20_000)
+
+    limit = int(first.header("x-turnout-clamped"))
+    assert limit > 50_000
+    assert f"ends its output at {limit:,} tokens; fell back" in first.header("x-turnout-reason")
+    assert turnout.row(first).reason.endswith(f"ends its output at {limit:,} tokens")
+    assert second.header("x-turnout-model") == "anthropic/scripted"
+    assert second.header("x-turnout-clamped") == ""
+    assert "ends its output" not in second.header("x-turnout-reason") + turnout.row(second).reason
+
+
 def test_a_hold_that_is_released_by_hand_frees_credit_and_its_call_is_charged_when_it_ends(
     engine: Engine, serve: Serve
 ) -> None:

@@ -286,7 +286,7 @@ def _explained(shown: "Explanation") -> "dict[str, object]":
             for one in shown.reached
         ],
         "rule": plan.rule if plan is not None else None,
-        "reason": plan.reason if plan is not None else None,
+        "reason": plan.why(plan.steps[0]) if plan is not None else None,
         "steps": [
             {"model": step.candidate.name, "tier": step.tier.value if step.tier is not None else None}
             for step in (plan.steps if plan is not None else ())

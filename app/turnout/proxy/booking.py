@@ -74,7 +74,7 @@ class Booking:
         decided = progress.decided
         assert decided is not None
         row, prompt = self._begun(exchange, decided), decided.estimate
-        self._goes(row, step)
+        self._goes(row, decided, step)
         row.hold = Nanos(step.hold + progress.spent)
         row.estimated = True
         # What a start charges to budgets that count tokens.
@@ -82,8 +82,9 @@ class Booking:
         row.buckets = step.buckets
         return row
 
-    def _goes(self, row: CallRecord, step: Step) -> None:
+    def _goes(self, row: CallRecord, decided: Decided, step: Step) -> None:
         candidate = step.candidate
+        row.reason = decided.plan.why(step)
         row.provider, row.model = candidate.provider, candidate.model
         row.tier = step.tier or candidate.tier or self._state.worth.tier_of(candidate)
         row.unpriced = candidate.price is None
@@ -138,7 +139,7 @@ class Booking:
             return row
         candidate, decided, row.hold = step.candidate, progress.decided, step.hold
         if progress.row_of is not step:
-            self._goes(row, step)
+            self._goes(row, decided, step)
         if decided.exact:
             row.estimate = progress.expected or state.estimates.expected(candidate, decided.shape)
         else:

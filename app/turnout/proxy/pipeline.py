@@ -255,7 +255,7 @@ def _way(tier: Tier | None, model: str, rule: str, reason: str) -> tuple[tuple[b
 
 def route_headers(call: Call, plan: Plan, step: Step, failed: TurnoutError | None = None) -> Headers:
     """The step at hand; a fallback after a slow stream's early headers is only in the ledger. `failed`: the step before it."""
-    reason = plan.reason if failed is None else f"{plan.reason}; fell back: {failed.message}"
+    reason = plan.why(step) if failed is None else f"{plan.why(step)}; fell back: {failed.message}"
     headers: Headers = [(b"x-turnout-call", call.id.encode()), *_way(step.tier, step.candidate.name, plan.rule, reason)]
     if plan.grade is not None:
         headers.append((b"x-turnout-grade", plan.grade.value.encode()))

@@ -108,8 +108,6 @@ def afforded(call: Call, facts: Facts, course: Course, signals: Signals) -> Plan
             fits, first = lower, lower[0]
             where = first.step.tier.value if first.step.tier is not None else first.step.candidate.name
             reason = f'{reason}; budget "{worst.budget.name}": down to {where}'
-    if first.step.max_output is not None:
-        reason = f"{reason}; a budget ends its output at {int(first.step.max_output):,} tokens"
     steps: tuple[Step, ...] = (first.step,)
     if len(fits) > 1:
         steps = (*steps, *[one.step for one in fits[1:] if not one.failing][: MOST_STEPS - 1])

@@ -50,7 +50,7 @@ class Explanation:
             return (*found, f"refused: {self.refusal.said}")
         assert self.plan is not None
         plan = self.plan
-        found.append(f"rule {plan.rule}: {plan.reason}")
+        found.append(f"rule {plan.rule}: {plan.why(plan.steps[0])}")
         for number, step in enumerate(plan.steps, 1):
             tier = f" ({step.tier.value})" if step.tier is not None else ""
             found.append(f"{number}. {step.candidate.name}{tier}")

@@ -59,3 +59,9 @@ class Plan:
     """`on_exceed = "ask"`: what to wait for, as "name\\nkey" (a budget's name and bucket, or "loop..." and the session); empty: go on."""
     refusal: Refusal | None = None
     """Raise this when nobody answers what the plan waits for."""
+
+    def why(self, step: Step) -> str:
+        """The reason, with where a budget ends the output of this very step: of a dearer one it ends it earlier."""
+        if step.max_output is None:
+            return self.reason
+        return f"{self.reason}; a budget ends its output at {int(step.max_output):,} tokens"

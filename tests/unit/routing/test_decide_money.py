@@ -98,6 +98,7 @@ def test_output_is_clamped_before_anything_is_refused() -> None:
     plan = planned(call(outline(max_output=Tokens(64_000))), tight)
     first = plan.steps[0]
     assert plan.clamped == first.max_output == (50_000_000 - 1_250_000) // 5_000
+    assert plan.why(first) == f"{plan.reason}; a budget ends its output at 9,750 tokens"
     assert first.hold <= 50_000_000
 
 
