@@ -117,6 +117,20 @@ def test_i07_a_refusal_that_cost_nothing_goes_to_the_next_and_each_attempt_is_a_
     assert "fell back" in answer.header("x-turnout-reason")
 
 
+def test_the_electricity_of_a_local_attempt_is_booked_though_the_cloud_stood_in(engine: Engine, serve: Serve) -> None:
+    machine = '[prices."ollama/*"]\nwatts = 3600\nusd_per_kwh = 1.00\n'
+    settings = four_vendors(engine.url, extra=machine).replace('key = "none"\n', IMPATIENT)
+    turnout = serve(settings=settings, rules=RULES)
+    engine.say(Script(hold=True).once(), Script())
+    answer = turnout.chat("At home, please: say hello. It is at home.", max_tokens=50)
+    row = turnout.row(answer)
+    engine.release()
+    assert [(a.provider, a.status) for a in row.attempts] == [("ollama", "timeout"), ("anthropic", "ok")]
+    assert 500 <= row.busy_ms == row.attempts[0].duration_ms < 5_000
+    # 3.6 kW at a dollar a kilowatt-hour are a thousandth of a dollar a second.
+    assert row.busy_ms * 990 <= row.energy <= row.busy_ms * 1_010
+
+
 OVERLOADED = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
 HIGH = '[[rule]]\nname = "all"\nwhen = "true"\nroute = "anthropic/scripted"\non_failure = ["up"]\n'
 

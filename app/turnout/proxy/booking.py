@@ -47,6 +47,9 @@ class Progress:
     disputed: bool = False
     used: int = 0
     """Tokens of `usage`, once a step failed and another may follow."""
+    busy_ms: int = 0
+    """Of engines of our own, by all attempts, also those that the cloud then stood in for."""
+    energy: Nanos = Nanos(0)
     baseline: Nanos | None = None
     """What the asked model would have cost, with its cache reads; None: not yet known, or it has no price."""
     price: Price | None = None
@@ -160,9 +163,7 @@ class Booking:
             if row.status is _FAILED:
                 # What gave no answer saved nothing.
                 row.baseline, row.all_fast = min(row.baseline, row.cost), min(row.all_fast, row.cost)
-        if candidate.sovereign:
-            took_ms = progress.attempts[-1].duration_ms if progress.attempts else 0
-            row.busy_ms, row.energy = state.worth.worked(step, seen, took_ms)
+        row.busy_ms, row.energy = progress.busy_ms, progress.energy
         if searches := progress.usage.searches:
             row.note = f"{row.note}; {searches} searches of the web".removeprefix("; ")
         row.service = service_named(seen.service) if seen.service else ""
@@ -226,6 +227,10 @@ class Booking:
             progress.estimated = True
         if settled.disputed:
             progress.disputed = True
+        if candidate.sovereign and seen.sent:
+            busy_ms, nanos = state.worth.worked(step, seen, duration_ms)
+            progress.busy_ms += busy_ms
+            progress.energy = Nanos(progress.energy + nanos)
         progress.expected = state.learn(candidate, settled, decided) if seen.status == "ok" else None
 
     def _counted(self, exchange: Exchange, decided: Decided, attempt: Attempt) -> Counted:
