@@ -312,15 +312,18 @@ class Writer:
                     if job.run is not None:
                         job.run(db)
             for record in settled:
-                keys = record.buckets if counted else ()
-                self._blocks.settle(record.id, record.cost, keys)
-                self._snapshot.settled(record, keys)
+                self._count(record, record.buckets if counted else ())
             self._snapshot.changed |= bool(holds)
             for job in batch:
                 if job.after is not None:
                     job.after(self._db)
         self.unwritten = 0
         self._unchecked += len(batch)
+
+    def _count(self, record: CallRecord, keys: tuple[str, ...]) -> None:
+        """A call that ended, and is on disk, in place of its hold."""
+        self._blocks.settle(record.id, record.cost, keys)
+        self._snapshot.settled(record, keys)
 
     def _moved(self, holds: Iterable[CallRecord]) -> dict[str, int]:
         """Takes the holds. Bucket -> its new mark, of those that must move before the holds may be committed."""
@@ -380,13 +383,18 @@ class Writer:
             return
         try:
             spill(self.path, records)
-            log.error("%d ended calls wait beside the ledger for the next start", len(records))
         except OSError as error:
             log.error(
                 "%d ended calls could not be written: their holds are charged at the next start (%s)",
                 len(records),
                 error,
             )
+            return
+        log.error("%d ended calls wait beside the ledger for the next start", len(records))
+        with self._busy:
+            for record in records:
+                # The snapshot must not tell their holds as well: a ledger set aside would begin anew with both.
+                self._count(record, record.buckets)
 
     def _rest(self, *, busy: bool) -> None:
         """What nobody waits for: the snapshot, and moving the write-ahead log into the file."""

@@ -198,6 +198,28 @@ async def test_what_a_refusing_disk_kept_out_until_the_end_is_there_after_the_ne
     assert recover(path).replayed == 0
 
 
+async def test_i12_a_damaged_ledgers_last_calls_count_once_when_it_is_set_aside(tmp_path: Path) -> None:
+    """They wait beside it, and the snapshot knows them as ended: not as held besides."""
+    from turnout.ledger.recover import recover
+
+    path = tmp_path / "ledger.db"
+    writer = Writer(path, asyncio.get_running_loop(), wait_s=0.1)
+    await writer.held(held(1))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writer.settle(settled(1))
+    await asyncio.to_thread(writer.close)
+    other.execute("ROLLBACK")
+    other.close()
+    path.write_bytes(b"no database" * 100)
+
+    found = recover(path)
+
+    assert found.quarantined
+    assert Reader(path).totals().cost == Reader(path).bucket_spend()[DAY][0] == 4_000_000
+    assert found.lost == {}
+
+
 async def test_one_entry_that_cannot_be_written_does_not_take_the_others_with_it(
     writer: Writer, reader: Reader, caplog: pytest.LogCaptureFixture
 ) -> None:
