@@ -84,6 +84,7 @@ def test_i11_a_disk_that_is_really_full_refuses_paid_calls_serves_own_ones_and_r
     assert own(turnout).status == 200
     said = doctor(turnout)
     assert "cannot be written, so paid calls are refused" in said
+    assert "The ledger cannot be written: database or disk is full; " in turnout.cli("status")
     filler.unlink()
     eventually(lambda: paid(turnout).status == 200)
     eventually(lambda: booked(turnout) == (sent + 1) * COST)
@@ -157,6 +158,34 @@ def test_i11_a_ledger_folder_that_cannot_be_written_is_said_at_the_start(
         assert f"folders: {data} cannot be written" in said
     finally:
         subprocess.run(["umount", "-l", str(data)], check=True)
+
+
+def test_i12_of_a_ledger_damaged_under_way_doctor_says_to_start_again_and_budgets_stay(
+    engine: Engine, serve: Serve
+) -> None:
+    engine.say(Script(tokens=Tokens(1_000, 100)))
+    turnout = serve(settings=four_vendors(engine.url), rules=RULES)
+    for _ in range(20):
+        assert paid(turnout).status == 200
+    turnout.settled(20)
+    ledger = turnout.home / "data" / "ledger.db"
+    with contextlib.closing(sqlite3.connect(ledger)) as db:
+        page = db.execute("SELECT rootpage FROM sqlite_master WHERE name='calls'").fetchone()[0]
+        size = db.execute("PRAGMA page_size").fetchone()[0]
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with ledger.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xa5" * 200)
+    served = 20 + sum(paid(turnout).status == 200 for _ in range(3))
+    eventually(lambda: "malformed" in turnout.cli("status"))
+    said = doctor(turnout)
+    assert "Start the proxy again" in said
+    assert "so paid calls are refused" not in said
+    assert spent(turnout) * 10**9 == served * COST
+    turnout.stop()
+    with Turnout(turnout.home) as again:
+        assert spent(again) * 10**9 == served * COST
+        assert "a damaged one was set aside" in doctor(again)
 
 
 def locked(ledger: Path) -> tuple[sqlite3.Connection, Callable[[], None]]:

@@ -9,13 +9,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from turnout.errors import KeysError, SettingsError, TurnoutError
 from turnout.settings.model import Settings
 from turnout.settings.paths import Paths
 
+if TYPE_CHECKING:
+    from turnout.control.messages import Status
+
 LITTLE = 2_000_000
 """Bytes left on a disk at which a start, or the next hundred calls, may find it full."""
+
+
+_DAMAGED = ("malformed", "not a database")
+"""Of SQLite's messages, what no later try mends."""
 
 
 class State(Enum):
@@ -170,18 +178,7 @@ def _proxy(where: Paths) -> Iterator[Check]:
                 "proxy", State.BAD, f"runs with its last good files: {error}", "Mend the file; it is read again."
             )
     if status.ledger_error:
-        what = (
-            "and paid calls go on all the same (serve_unrecorded)"
-            if status.serves_unrecorded
-            else "so paid calls are refused"
-        )
-        waits = f"; {status.unwritten} ended calls wait in memory" if status.unwritten else ""
-        yield Check(
-            "ledger",
-            State.BAD,
-            f"it cannot be written, {what}: {status.ledger_error}{waits}",
-            "Free disk space, or end what holds the file; the next call tries again.",
-        )
+        yield _unwritable(status)
     if status.ledger_adrift:
         yield Check(
             "ledger",
@@ -197,6 +194,17 @@ def _proxy(where: Paths) -> Iterator[Check]:
     for waiting in status.waiting:
         fix = f"`turnout session allow {waiting.session}`, or `turnout session stop {waiting.session}`."
         yield Check("waiting", State.NOTE, f"{waiting.client} waits for {waiting.what}", fix)
+
+
+def _unwritable(status: "Status") -> Check:
+    what, fix = "so paid calls are refused", "Free disk space, or end what holds the file; the next call tries again."
+    if any(word in status.ledger_error for word in _DAMAGED):
+        what = "and paid calls are refused once their holds cannot be either"
+        fix = "Start the proxy again: it sets the damaged file aside and goes on at the budgets' last known spend."
+    if status.serves_unrecorded:
+        what = "and paid calls go on all the same (serve_unrecorded)"
+    waits = f"; {status.unwritten} ended calls wait in memory" if status.unwritten else ""
+    return Check("ledger", State.BAD, f"it cannot be written, {what}: {status.ledger_error}{waits}", fix)
 
 
 def _engine_fix(provider: str, state: str) -> str:
@@ -236,6 +244,8 @@ def _ledger(where: Paths) -> Iterator[Check]:
             db.close()
     except sqlite3.Error as error:
         verdict = str(error)
+    # It may be told over two lines: "*** in database main ***", and then what.
+    verdict = verdict.splitlines()[-1]
     holder = _holder(where)
     if holder or "locked" in verdict or "busy" in verdict:
         fix = "Close what has it open (a database browser, a backup). A start waits 40 s for it; a running proxy refuses paid calls."

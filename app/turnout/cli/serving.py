@@ -120,7 +120,17 @@ def _status_lines(found: "Status") -> list[str]:
     for error in (found.rules_error, found.settings_error):
         if error:
             lines += ["", f"Not in force: {error}"]
+    lines += _ledger_lines(found)
     return lines + (["", *found.next_steps] if found.next_steps else [])
+
+
+def _ledger_lines(found: "Status") -> list[str]:
+    if found.ledger_adrift:
+        return ["", "The ledger's file was deleted, moved or replaced under the running proxy: start it again."]
+    if not found.ledger_error:
+        return []
+    waits = f"; {found.unwritten} ended calls wait in memory" if found.unwritten else ""
+    return ["", f"The ledger cannot be written: {found.ledger_error}{waits}. `turnout doctor` says what to do."]
 
 
 def doctor(as_json: AsJson = False) -> None:
