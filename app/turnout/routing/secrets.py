@@ -8,6 +8,7 @@ Whatever breaks in here, the caller must take for found (`SecretVerdict(found=Tr
 """
 
 import math
+import re
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -20,6 +21,12 @@ from turnout.routing.secret_rules import ASSIGNMENT, RULES, SecretRule
 _SENTINEL = b"\n\x00turnout-sentinel\x00"
 _APART = b"\n\x00\n"
 """Between two texts: no pattern matches across it, so a key is never made of two texts' ends."""
+
+_ESCAPE = re.compile(rb"\\+(?:[nrtbf]|u[0-9a-fA-F]{4})")
+"""What a JSON string within a text (a tool's arguments, a file that it wrote) has for a break or for any sign."""
+_IN_URL = re.compile(rb"%[2-7][0-9a-fA-F]")
+_UNSEEN = re.compile(rb"\xc2\xad|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf")
+"""Signs of no width, which come along when something is copied from a page: soft hyphen, joiners, marks of order."""
 
 _PLACEHOLDERS = (
     b"example", b"changeme", b"change_me", b"placeholder", b"redacted", b"****", b"<", b"${", b"{{", b"$(", b"...",
@@ -73,6 +80,9 @@ class SecretScanner:
         body = _APART.join(text.encode("utf-8", "surrogatepass") for text in texts)
         if not body:
             return SecretVerdict(False)
+        read = _read_out(body)
+        if read != body:
+            body = _APART.join((body, read))
         hit = {self._owners[at] for at in self._marks.Match(body + _SENTINEL) or ()}
         every = -1 not in hit
         kinds: dict[str, None] = {}
@@ -158,6 +168,20 @@ def scan_new(scanner: SecretScanner, memo: NewTextMemo, texts: Iterable[str]) ->
     if not verdict.found:
         memo.clean(new)
     return verdict
+
+
+def _read_out(body: bytes) -> bytes:
+    """With escapes as what they stand for and without signs that nobody sees: `\\nghp_...` and a key cut by a soft hyphen are keys."""
+    if b"\\" in body:
+        body = _ESCAPE.sub(_sign, body)
+    if b"%" in body:
+        body = _IN_URL.sub(lambda found: bytes((int(found.group()[1:], 16),)), body)
+    return body if body.isascii() else _UNSEEN.sub(b"", body)
+
+
+def _sign(escape: "re.Match[bytes]") -> bytes:
+    of = escape.group().lstrip(b"\\")
+    return b"\n" if len(of) == 1 else chr(int(of[1:], 16)).encode("utf-8", "surrogatepass")
 
 
 def _holds(rule: SecretRule, pattern: "re2._Regexp", body: bytes) -> bool:

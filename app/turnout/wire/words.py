@@ -4,6 +4,7 @@ Whatever a vendor calls them: they are billed as input, and may hold a secret.
 """
 
 import base64
+import codecs
 
 from turnout.calls.units import Json
 
@@ -24,6 +25,8 @@ _NO_TEXT = frozenset(
         "mime_type",
     )
 )
+_STANDARD = str.maketrans("-_", "+/")
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NO_TEXT_FILES = ("image/", "audio/", "video/", "application/pdf")
 
 
@@ -41,10 +44,19 @@ def texts_in(value: Json, name: str = "") -> list[str]:
 
 
 def text_of_file(data: str, media_type: str) -> str:
-    """What a file in base64 says; empty: it is no text."""
-    if media_type.startswith(_NO_TEXT_FILES):
+    """What a file in base64 (any alphabet, with line breaks or without) says; empty: it is no text."""
+    if media_type.startswith(_NO_TEXT_FILES) and media_type != "image/svg+xml":
         return ""
     try:
-        return base64.b64decode(data, validate=True).decode()
+        raw = base64.b64decode("".join(data.split()).translate(_STANDARD) + "==")
     except ValueError:
         return ""
+    if raw.startswith(_UTF_16):
+        return raw.decode("utf-16", "replace")
+    if b"\0" in raw:
+        # No text has one in its first lines; git tells texts so too.
+        return ""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")

@@ -133,3 +133,22 @@ def test_what_stands_right_behind_a_secret_neither_saves_it_nor_goes_with_it() -
     assert SCANNER.masked("(" + "ghp_" + "a1B2" * 9 + "). Next.") == "([github token]). Next."
     assert SCANNER.masked("ghp_" + "a1B2" * 9 + "-" * 20) == "[github token]"
     assert SCANNER.masked("ghp_" + "x" * 36 + " is none") == "ghp_" + "x" * 36 + " is none"
+
+
+TOKEN = "ghp_" + "a1B2" * 9
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"path": ".env", "text": "first\\n{TOKEN}"}}',
+        f'{{"arguments": "{{\\"text\\": \\"first\\\\n{TOKEN}"}}',
+        f"first\\t{TOKEN}",
+        f"\\u0067hp_{TOKEN[4:]}",
+        f"https://example.com/cb?state=token%3D{TOKEN}",
+        *(f"ghp_{TOKEN[4:9]}{unseen}{TOKEN[9:]}" for unseen in "\u00ad\u200b\u200c\u200d\u2060\ufeff"),
+    ],
+)  # fmt: skip
+def test_a_key_behind_an_escape_or_cut_by_signs_that_nobody_sees_is_found(text: str) -> None:
+    assert SCANNER.scan([text]).kinds == ("github token",)
+    assert "a1B2a1B2" not in SCANNER.masked(text)

@@ -153,3 +153,17 @@ def test_a_prompt_that_the_vendor_adds_to_is_told_for_its_bill_is_no_reason_to_d
     dialect: Dialect, more: Doc
 ) -> None:
     assert outlined(dialect, more).extras == {"kept": "1"}
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (base64.encodebytes(("é" + WORDS).encode()).decode(), "text/plain"),
+        (base64.urlsafe_b64encode(("\u07ff?" + WORDS).encode()).decode().rstrip("="), "text/plain"),
+        (base64.b64encode(("é" + WORDS).encode("latin-1")).decode(), "text/plain"),
+        (base64.b64encode(WORDS.encode("utf-16")).decode(), "text/csv"),
+        (ENCODED, "image/svg+xml"),
+    ],
+)
+def test_a_text_file_is_read_however_it_is_encoded(data: str, kind: str) -> None:
+    assert WORDS in text_of_file(data, kind)
