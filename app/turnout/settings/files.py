@@ -22,6 +22,8 @@ from turnout.settings.theme import THEMES
 
 _TOP = ("server", "developer", "clients", "providers", "tiers", "prices", "privacy", "desktop", "savings", "otel")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_MOST_WINDOW = 100_000_000
+"""Tokens; no engine takes a number that does not fit into 64 bits."""
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")
 
 
@@ -194,12 +196,16 @@ class _Reading:
         also = d.get("also_listen", [])
         if not isinstance(also, list):
             raise self._fail("also_listen", "also_listen must be an array of ports", "server")
+        host = self._value(d, "host", "server", str, "an address", "127.0.0.1")
+        if not host or not host.isprintable():
+            # Bound to, an empty one would be every address that this machine has.
+            raise self._fail("host", f"host must be an address, not {host!r}", "server", "Leave it out for 127.0.0.1.")
         return Server(
             port=self._port(d.get("port", 7717), "port", "server"),
             also_listen=tuple(self._port(one, "also_listen", "server") for one in also),
             allowed_hosts=self._strings(d, "allowed_hosts", "server"),
             allowed_origins=self._strings(d, "allowed_origins", "server"),
-            host=str(self._value(d, "host", "server", str, "an address", "127.0.0.1")),
+            host=host,
             max_body_mb=int(self._number(d, "max_body_mb", "server", 1, 512, 32)),
         )
 
@@ -246,8 +252,10 @@ class _Reading:
         if responses not in (True, False, "auto", "yes", "no"):
             raise self._fail("responses", 'responses must be true, false or "auto"', table)
         window = d.get("num_ctx")
-        if window is not None and (not isinstance(window, int) or window < 256):
-            raise self._fail("num_ctx", "num_ctx must be a whole number of at least 256", table)
+        if window is not None and (not isinstance(window, int) or not 256 <= window <= _MOST_WINDOW):
+            raise self._fail(
+                "num_ctx", f"num_ctx must be a whole number of tokens from 256 to {_MOST_WINDOW:,}", table
+            )
         times = {
             key: self._number(d, key, table, low, high, default)
             for key, low, high, default in (
