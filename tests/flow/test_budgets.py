@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
@@ -197,6 +199,36 @@ def test_a_call_that_fell_back_is_charged_to_the_tier_that_served_it_also_after_
     turnout.stop()
     with Turnout(turnout.home) as restarted:
         assert left(restarted) == before
+
+
+def test_credit_for_a_client_that_there_is_not_is_added_and_said_to_wait(engine: Engine, serve: Serve) -> None:
+    engine.say(Script(tokens=Tokens(1_000, 100)))
+    turnout = serve(settings=four_vendors(engine.url), rules=BY_MODEL + budget('client = "each"', "usd = 1.00"))
+    assert turnout.token
+    right, wrong = (add_credit(turnout, f"client:{name}") for name in ("tester", "tesster"))
+
+    assert right.stderr == ""
+    assert "tesster|usd|day" in wrong.stdout
+    assert wrong.stderr.count("\n") == 1
+    assert "no client goes by 'tesster' yet" in wrong.stderr
+    assert "Did you mean tester?" in wrong.stderr
+    to_come = turnout.add_client("tesster")
+    turnout.stop()
+    with Turnout(turnout.home) as again:
+        assert add_credit(again, "client:tesster").stderr == ""
+        answer = again.chat(model="openai/scripted", max_tokens=1_000, token=to_come)
+        assert answer.header("x-turnout-credit-usd") == "1.9972"
+
+
+def add_credit(turnout: Turnout, scope: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        (sys.executable, "-m", "turnout", "budget", "credit", scope, "--add", "0.50"),
+        env=turnout.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
 
 
 def test_a_fallbacks_reason_tells_where_the_budget_ends_its_own_output(engine: Engine, serve: Serve) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from turnout.cli.options import AsJson, seconds
-from turnout.cli.output import clock, dollars, rfc3339, say, say_json, short, table
+from turnout.cli.output import clock, complain, dollars, rfc3339, say, say_json, short, table
 
 if TYPE_CHECKING:
     from turnout.cli.shares import Share
@@ -173,6 +173,8 @@ def credit(
             raised = answer.get("keys")
             keys = raised if isinstance(raised, list) else []
             say(f"{dollars(add)} added to {scope}.", *(_left(row) for row in client.budgets() if row["key"] in keys))
+        if stray := _stray(scope, set(client.status().clients_seen)):
+            complain(stray)
         return
     names = ("key", "budget")
     rows = [
@@ -187,6 +189,32 @@ def credit(
         say_json({"budgets": [amounts(row) for row in rows]})
         return
     say(*(_left(row) for row in rows))
+
+
+def _stray(scope: str, seen: set[str]) -> str:
+    """What to say of credit for a client that there is not (one may still come); empty: there is. `seen`: those that called."""
+    from turnout.cli.reach import own_paths
+    from turnout.errors import SettingsError
+    from turnout.ledger.reader import Reader
+    from turnout.routing.checks import nearest
+    from turnout.settings.files import read_settings
+
+    kind, _, who = scope.partition(":")
+    if kind != "client":
+        return ""
+    where, known = own_paths(), set(seen)
+    reader = Reader(where.ledger)
+    try:
+        known |= {row.name for row in reader.clients()} | {one.name for one in read_settings(where.settings).clients}
+    except SettingsError:
+        return ""  # the credit is added; what is wrong with the file others tell
+    finally:
+        reader.close()
+    if who in known:
+        return ""
+    return (
+        f"no client goes by {who[:80]!r} yet: the credit waits for one that does. {nearest(who, sorted(known))}".strip()
+    )
 
 
 @budget.command("release")
@@ -256,7 +284,13 @@ def allow(
     if as_json:
         say_json(answer)
     else:
-        more = f" for {dollars(usd)} more" if usd else f" for {turns} turn{'' if turns == 1 else 's'} more" if turns else ""
+        more = (
+            f" for {dollars(usd)} more"
+            if usd
+            else f" for {turns} turn{'' if turns == 1 else 's'} more"
+            if turns
+            else ""
+        )
         say(f"{id_} may go on{more}{'; its limit in dollars stays' if turns else ''}.")
 
 
