@@ -160,6 +160,9 @@ def test_listings_counts_and_vectors_parse(turnout: Turnout, engine: Engine) -> 
     assert (
         ant.messages.count_tokens(model="auto", messages=[{"role": "user", "content": "hello there"}]).input_tokens > 2
     )
+    counted = oai.responses.input_tokens.count(model="auto", input="hello there", instructions="Be brief.")
+    assert counted.object == "response.input_tokens"
+    assert 4 < counted.input_tokens < 30
     assert {model.model for model in oll.list().models} == names
     shown = oll.show("auto")
     assert shown.modelinfo is not None

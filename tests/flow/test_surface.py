@@ -68,6 +68,7 @@ CARRIED: dict[str, Carried] = {
 PLACES: list[tuple[str, str, Doc | None]] = [
     ("POST", "/v1/chat/completions", {"model": "openai/scripted", "messages": HI}),
     ("POST", "/v1/responses", {"model": "openai/scripted", "input": "hi"}),
+    ("POST", "/v1/responses/input_tokens", {"model": "auto", "input": "hi"}),
     ("POST", "/v1/completions", {"model": "openai/scripted", "prompt": "a"}),
     ("POST", "/v1/embeddings", {"model": "openai/scripted", "input": "a"}),
     ("GET", "/v1/models", None),

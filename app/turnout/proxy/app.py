@@ -34,6 +34,8 @@ from turnout.wire.codec import codec
 
 log = logging.getLogger("turnout.app")
 
+_COUNTS = (Endpoint.COUNT_ANTHROPIC, Endpoint.COUNT_GEMINI, Endpoint.COUNT_RESPONSES)
+
 
 class Entry:
     """A request that passed the guard. `length`: its Content-Length; empty where it has none."""
@@ -120,7 +122,7 @@ class App:
         body = b""
         if head.method == "POST":
             body = await read_body(entry.receive, entry.length, head.encoding, self._body_limit)
-        if place.endpoint in (Endpoint.COUNT_ANTHROPIC, Endpoint.COUNT_GEMINI):
+        if place.endpoint in _COUNTS:
             await answer.whole(200, JSON, await self._answers.count(place, fields.load(body)))
         else:
             found = self._answers.listing(place, head.headers, head.query, body)

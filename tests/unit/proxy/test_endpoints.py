@@ -12,6 +12,7 @@ from turnout.proxy.door.endpoints import Endpoint, asked, usual
         ("/messages/count_tokens", "/v1/messages/count_tokens"),
         ("/chat/completions", "/v1/chat/completions"),
         ("/responses", "/v1/responses"),
+        ("/responses/input_tokens", "/v1/responses/input_tokens"),
         ("/models", "/v1/models"),
         ("/v1/v1/messages", "/v1/messages"),
         ("/v1/api/chat", "/api/chat"),

@@ -104,7 +104,10 @@ class Answers:
         )
 
     async def count(self, asked: Asked, doc: Json) -> bytes:
-        """Counted here: nothing is sent anywhere, nothing is charged, and a burst of them is no loop."""
+        """Counted here: nothing is sent anywhere, nothing is charged, and a burst of them is no loop.
+
+        Of a conversation that the vendor keeps (`previous_response_id`) only what this request brings.
+        """
         if (
             asked.dialect is Dialect.GEMINI
             and isinstance(doc, dict)
@@ -119,7 +122,10 @@ class Answers:
         counted = self._state.estimates.told(
             outline, Shape(found, outline.turns, outline.tools, outline.images), self._state.roster()
         )
-        return count_reply(counted) if asked.dialect is Dialect.GEMINI else orjson.dumps({"input_tokens": counted})
+        if asked.dialect is Dialect.GEMINI:
+            return count_reply(counted)
+        said: dict[str, Json] = {"input_tokens": counted}
+        return orjson.dumps(said if asked.dialect is Dialect.ANTHROPIC else {"object": "response.input_tokens", **said})
 
     def metrics(self) -> bytes:
         return metrics(self._state)

@@ -13,6 +13,7 @@ class Endpoint(Enum):
     CALL = "call"
     COUNT_ANTHROPIC = "count_anthropic"
     COUNT_GEMINI = "count_gemini"
+    COUNT_RESPONSES = "count_responses"
     MODELS = "models"
     MODEL = "model"
     GEMINI_MODELS = "gemini_models"
@@ -54,6 +55,7 @@ _CALLS = {
 }
 _POSTS = {path: Asked(Endpoint.CALL, dialect, legacy=path == "/api/embeddings") for path, dialect in _CALLS.items()} | {
     "/v1/messages/count_tokens": Asked(Endpoint.COUNT_ANTHROPIC, Dialect.ANTHROPIC),
+    "/v1/responses/input_tokens": Asked(Endpoint.COUNT_RESPONSES, Dialect.OPENAI_RESPONSES),
     "/api/show": Asked(Endpoint.SHOW, Dialect.OLLAMA_CHAT),
     # litellm 1.83 puts the path of one onto the other.
     "/api/chat/api/show": Asked(Endpoint.SHOW, Dialect.OLLAMA_CHAT),
