@@ -244,11 +244,11 @@ class Program:
         state.mode, state.paused_until_ms = mode_of(self.reader.kept("state").get("mode"))
         calibration = self.reader.kept("calibration").get("now")
         self._calibrate(calibration)
-        midnight = state.tally.midnight_ms(self.started_ms)
-        for row in self.reader.spend("tier", since_ms=midnight):
-            state.tally.today.add(row.cost, row.baseline, row.all_fast)
-            state.tally.today.calls += row.calls
-        state.tally.today.day = state.tally.day_of(self.started_ms)
+        today, midnight = state.tally.today(self.started_ms), state.tally.midnight_ms(self.started_ms)
+        # 36 hours on it is tomorrow, however long today is. Later ones are of a clock that was ahead.
+        for row in self.reader.spend("tier", midnight, state.tally.midnight_ms(midnight + 36 * 3_600_000)):
+            today.add(row.cost, row.baseline, row.all_fast)
+            today.calls += row.calls
 
     def _restore_books(self) -> None:
         books, now = self.state.books, datetime.fromtimestamp(time.time(), self.state.edges.zone())

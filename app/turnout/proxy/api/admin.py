@@ -33,7 +33,7 @@ class Admin:
 
     def status(self) -> Status:
         state = self._state
-        budgets = self.budget_lines()
+        budgets, today = self.budget_lines(), state.tally.today(now_ms())
         left = [int(Decimal(line.left) * 1_000_000_000) for line in budgets if line.unit == "usd"]
         return Status(
             version=__version__,
@@ -46,10 +46,10 @@ class Admin:
             listeners=state.asks.listeners,
             open_holds=len(state.books.open),
             credit_usd=usd(min(left)) if left else "",
-            spent_today_usd=usd(state.tally.today.spent),
-            saved_today_usd=usd(state.tally.today.saved),
-            baseline_today_usd=usd(state.tally.today.baseline),
-            all_fast_today_usd=usd(state.tally.today.all_fast),
+            spent_today_usd=usd(today.spent),
+            saved_today_usd=usd(today.saved),
+            baseline_today_usd=usd(today.baseline),
+            all_fast_today_usd=usd(today.all_fast),
             rules_error=state.config.rules_error,
             settings_error=state.config.settings_error,
             ledger_error=self._writer.problem,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from turnout.proxy.now import now_ms
 from turnout.proxy.state import State
 
 Samples = Iterable[tuple[Mapping[str, str], str]]
@@ -24,7 +25,7 @@ def metrics(state: State) -> bytes:
             "turnout_saved_usd",
             "gauge",
             "Dollars saved since midnight against the models asked for; below zero when more was paid.",
-            _one(_usd(state.tally.today.saved)),
+            _one(_usd(state.tally.today(now_ms()).saved)),
         ),
         _family(
             "turnout_calls_total",

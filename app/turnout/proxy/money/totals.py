@@ -8,6 +8,8 @@ from turnout.calls.record import CallRecord
 from turnout.calls.units import Status, Tier
 
 _MANY = 100
+_DAYS = 7
+"""Kept, so that a clock that is set back, or forth and back, finds what was spent on the day that it comes to."""
 
 
 @dataclass(slots=True)
@@ -86,6 +88,8 @@ class Tally:
     def __init__(self, zone: Callable[[], tzinfo]) -> None:
         self._zone = zone
         self._today = Totals()
+        self._days: dict[str, Totals] = {}
+        """By day, in the order in which they were first turned to."""
         self._counts = Counts()
         self._waiting: list[CallRecord] = []
         """All of one minute."""
@@ -93,8 +97,10 @@ class Tally:
         self._day = (-1, "")
         """A minute and the day it is in."""
 
-    @property
-    def today(self) -> Totals:
+    def today(self, now_ms: int) -> Totals:
+        """Of the day it is now: after midnight nothing was spent yet, also before the first call."""
+        if self._minute != now_ms // 60_000:
+            self._turn_to(now_ms)
         self._add_up()
         return self._today
 
@@ -114,7 +120,9 @@ class Tally:
         self._add_up()
         self._minute, day = now_ms // 60_000, self.day_of(now_ms)
         if self._today.day != day:
-            self._today = Totals(day)
+            self._today = self._days.setdefault(day, Totals(day))
+            if len(self._days) > _DAYS:
+                del self._days[next(one for one in self._days if one != day)]
 
     def _add_up(self) -> None:
         waiting, self._waiting = self._waiting, []
