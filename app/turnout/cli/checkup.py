@@ -257,7 +257,7 @@ def _ledger(where: Paths) -> Iterator[Check]:
         return
     reader = Reader(where.ledger)
     try:
-        calls, holds, lost = reader.count(), reader.open_holds(), reader.lost()
+        calls, holds, lost, clients = reader.count(), reader.open_holds(), reader.lost(), reader.clients()
     finally:
         reader.close()
     size = where.ledger.stat().st_size / 1_000_000
@@ -269,6 +269,8 @@ def _ledger(where: Paths) -> Iterator[Check]:
     for kind, why in (("broken", "a damaged one"), ("newer", "one of a newer Turnout")):
         if aside := sorted(where.data.glob(f"{where.ledger.name}.{kind}-*[0-9]")):
             fix = "Budgets went on at their last known spend. Delete it when not needed."
+            if not clients:
+                fix += " No client's token is left: `turnout connect` or `turnout client add` makes new ones."
             yield Check("ledger", State.NOTE, f"{why} was set aside: {aside[-1].name}", fix)
 
 
@@ -318,6 +320,17 @@ def _prices(where: Paths) -> Iterator[Check]:
             f"no price is known of {', '.join(unpriced)}: held and charged like the dearest",
             f"`turnout prices set {unpriced[0]} --input USD --output USD` says what a million tokens cost.",
         )
+
+    for one in _read(where).prices:
+        for said, lacks in (("watts", "usd_per_kwh"), ("hardware_usd", "hardware_months")):
+            if getattr(one, said) and not getattr(one, lacks):
+                fix = f"Write {lacks} beside it in turnout.toml."
+                yield Check(
+                    "prices",
+                    State.NOTE,
+                    f'[prices."{one.pattern}"] has {said} without {lacks}: it counts as nothing',
+                    fix,
+                )
 
 
 def _telemetry(where: Paths) -> Iterator[Check]:

@@ -98,8 +98,6 @@ class Program:
             found = await asyncio.to_thread(recover, self.paths.ledger)
         finally:
             late.cancel()
-        for line in found.lines:
-            log.warning("%s", line)
         self.reader = Reader(self.paths.ledger)
         self.writer = Writer(self.paths.ledger, asyncio.get_running_loop())
         if self.paths.prices.exists():

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from tests.unit.cli.shell import SETTINGS, Shell, write
 
+from turnout.ledger.recover import recover
+
 
 def test_doctor_finds_what_is_wrong_and_says_how_to_mend_it(home: Path, turnout: Shell) -> None:
     write(home / "turnout.toml", "[server]\nprot = 1\n")
@@ -37,6 +39,29 @@ def test_doctor_finds_a_damaged_ledger(settled_home: Path, turnout: Shell) -> No
     checks = turnout("doctor", "--json").doc["checks"]
 
     assert any(check["check"] == "ledger" and check["state"] == "bad" for check in checks)
+
+
+def test_doctor_says_when_a_ledger_set_aside_took_every_token_with_it(settled_home: Path, turnout: Shell) -> None:
+    ledger = settled_home / "data" / "ledger.db"
+    for extra in ("-wal", "-shm"):
+        ledger.with_name(ledger.name + extra).unlink(missing_ok=True)
+    ledger.write_bytes(b"no database" * 1_000)
+    recover(ledger)
+
+    (aside,) = (one for one in turnout("doctor", "--json").doc["checks"] if "set aside" in one["detail"])
+
+    assert "`turnout client add` makes new ones" in aside["fix"]
+
+
+def test_doctor_names_half_of_a_machine_that_counts_as_nothing(home: Path, turnout: Shell) -> None:
+    machine = '[prices."local/*"]\nwatts = 300\nhardware_usd = 2400\nhardware_months = 36\n'
+    write(home / "turnout.toml", SETTINGS + "\n" + machine)
+
+    notes = [one["detail"] for one in turnout("doctor", "--json").doc["checks"] if one["state"] == "note"]
+
+    assert [one for one in notes if "without" in one] == [
+        '[prices."local/*"] has watts without usd_per_kwh: it counts as nothing'
+    ]
 
 
 def test_t25_doctor_finds_a_file_that_others_can_change(settled_home: Path, turnout: Shell) -> None:
