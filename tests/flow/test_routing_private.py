@@ -1,5 +1,6 @@
 """A key in a prompt keeps its conversation inside the walls, whatever follows and whatever fails (I10)."""
 
+import json
 import random
 import socket
 from collections.abc import Iterator
@@ -138,3 +139,32 @@ def test_the_row_names_the_kind_of_secret_and_nothing_of_it(turnout: Turnout) ->
     assert row.signals["secret.kinds"] == "github token"
     assert key not in repr(row)
     assert key[4:] not in (turnout.home / "data" / "ledger.db").read_bytes().decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        ("/v1/chat/completions?trace={key}", {}),
+        ("/v1/chat/completions", {"metadata": {"note": "{key}"}}),
+        ("/v1/chat/completions", {"stop": ["{key}"]}),
+        ("/v1/chat/completions", {"vendors_own": [{"deep": "{key}"}]}),
+    ],
+)
+def test_i10_a_key_beside_the_messages_stays_home_too(
+    cloud: Engine, local: Engine, turnout: Turnout, path: str, more: dict[str, object]
+) -> None:
+    cloud.forget()
+    local.forget()
+    key = planted("github token")
+    session = {"x-session-id": f"beside {path} {more}"}
+    body = {"model": "auto", "messages": [{"role": "user", "content": "Say hello."}], **more}
+
+    first = turnout.ask(
+        "POST", path.format(key=key), json.loads(json.dumps(body).replace("{key}", key)), headers=session
+    )
+    second = turnout.chat("Say it again.", headers=session)
+
+    assert (first.status, second.status) == (200, 200)
+    assert cloud.calls == []
+    assert turnout.row(first).rule == "secrets stay home"
+    assert key not in repr(turnout.row(first)) + turnout.stderr

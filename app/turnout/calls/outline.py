@@ -56,6 +56,8 @@ class Outline:
     """Whose signed or encrypted thinking stands in the history; the conversation is pinned there."""
     cache_marks: int = 0
     housekeeping: Housekeeping | None = None
+    beside: tuple[str, ...] = ()
+    """Texts that go to the engine and are not in `texts` (names, metadata, links): they may hold a secret."""
     schema: bool = False
     """Structured output is asked for."""
     session: str = ""
@@ -65,3 +67,8 @@ class Outline:
     extras: dict[str, str] = field(default_factory=dict)
     """Small facts only one dialect has: `suffix`; `kept`, where the vendor puts a conversation or cache that it keeps before the
     prompt, so that what it reads cannot be counted here."""
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """Everything that a secret may stand in."""
+        return (*self.texts, *self.beside) if self.beside else self.texts

@@ -263,7 +263,7 @@ def _fetched(here: "World", call: "Call", need: "Need", facts: "Facts") -> "Fact
     if need is Need.SECRET:
         from turnout.routing.secrets import SecretScanner
 
-        return replace(facts, secret=SecretScanner().scan(call.outline.texts))
+        return replace(facts, secret=SecretScanner().scan(call.outline.said))
     grades = facts.rules.grades
     grading = here.grader_by(grades).grade(
         call.outline.ask, tools=call.outline.tools, safety=grades.safety, confidence=grades.confidence

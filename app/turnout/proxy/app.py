@@ -3,6 +3,7 @@
 import logging
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 
 from turnout.calls.client import Call, Client
 from turnout.calls.record import CallRecord
@@ -33,6 +34,8 @@ from turnout.wire import fields, resumed
 from turnout.wire.codec import codec
 
 log = logging.getLogger("turnout.app")
+_LONG_QUERY = 16
+"""Characters from which on a query may hold a secret; `alt=sse` and `beta=true` are shorter."""
 
 _COUNTS = (Endpoint.COUNT_ANTHROPIC, Endpoint.COUNT_GEMINI, Endpoint.COUNT_RESPONSES)
 
@@ -215,6 +218,8 @@ class App:
         outline = spoken.outline(doc, path_model=place.model, stream=place.stream)
         if not outline.model:
             raise BadRequestError("is missing", path="model", hint="Send auto, high, fast, local or a model's name.")
+        if len(head.query_on) >= _LONG_QUERY:
+            outline = replace(outline, beside=(*outline.beside, head.query_on))
         session = session_by(client.name, head.said, outline)
         headers = {**head.names, "content-length": entry.length.decode("latin-1")} if entry.length else head.names
         wanted_tier = _tier(head.tier) if head.tier else None

@@ -241,7 +241,7 @@ class State:
                     grading, facts = graded, facts.knowing(graded, secret)
                     continue  # nothing was awaited, so it is the same moment still
                 grading = await self.graders.later(graded, call, config.rules, self.roster())
-            elif sum(map(len, call.outline.texts)) <= SCANNED_HERE:
+            elif sum(map(len, call.outline.said)) <= SCANNED_HERE:
                 secret = self._scanned(call)
                 facts = facts.knowing(grading, secret)
                 continue
@@ -304,7 +304,7 @@ class State:
 
     def _scanned(self, call: Call) -> SecretVerdict:
         try:
-            return self.edges.scan(call.outline.texts)
+            return self.edges.scan(call.outline.said)
         except Exception:  # the boundary to the scanner: it fails closed
             log.exception("the secret scanner failed on call %s", call.id)
             return SecretVerdict(found=True, failed=True)

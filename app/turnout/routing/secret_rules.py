@@ -49,6 +49,7 @@ RULES: tuple[SecretRule, ...] = (
     SecretRule("openrouter key", "https://openrouter.ai/docs/api-reference/authentication", ("sk-or-",), r"\bsk-or-v1-[a-f0-9]{32}"),
     SecretRule("openai key", "https://platform.openai.com/docs/api-reference/authentication", ("sk-proj-", "sk-svcacct-", "sk-admin-", "t3blbkfj", "sk-"), r"\bsk-(?:(?:proj|svcacct|admin|None)-[A-Za-z0-9_-]{20}|[A-Za-z0-9_-]*T3BlbkFJ|[A-Za-z0-9]{32})"),
     SecretRule("hugging face token", "https://huggingface.co/docs/hub/security-tokens", ("hf_", "api_org_"), r"\b(?:hf|api_org)_[A-Za-z]{2}[A-Za-z0-9]{28}"),
+    SecretRule("turnout token", "Turnout's own client tokens (`turnout clients add`)", ("tn-",), r"\btn-[a-z0-9_-]{0,16}[A-Z][A-Za-z0-9_-]{15}"),
     SecretRule("groq key", "https://console.groq.com/docs/quickstart", ("gsk_",), r"\bgsk_[A-Za-z0-9]{40}"),
     SecretRule("xai key", "https://docs.x.ai/docs/tutorial", ("xai-",), r"\bxai-[A-Za-z0-9]{60}"),
     SecretRule("perplexity key", "https://docs.perplexity.ai/getting-started", ("pplx-",), r"\bpplx-[A-Za-z0-9]{40}"),

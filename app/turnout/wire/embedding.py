@@ -8,6 +8,8 @@ from turnout.calls.outline import Outline
 from turnout.calls.reply import Embedded, Event, Failed
 from turnout.calls.units import Dialect, Housekeeping, Json
 from turnout.errors import BadRequestError
+from turnout.wire.beside import texts_beside
+from turnout.wire.fields import text_or
 
 _FLOATS = {float}
 
@@ -58,10 +60,13 @@ def inputs_of(value: Json, path: str) -> tuple[str | tuple[int, ...], ...]:
     return tuple(found)
 
 
-def outline_of(dialect: Dialect, model: str, inputs: tuple[str | tuple[int, ...], ...]) -> Outline:
+def outline_of(dialect: Dialect, body: dict[str, Json], inputs: tuple[str | tuple[int, ...], ...]) -> Outline:
     """Embeddings are never graded: they are housekeeping of an index, and only some engines can do them."""
     texts = tuple(one if isinstance(one, str) else " a" * len(one) for one in inputs)
-    return Outline(dialect=dialect, model=model, texts=texts, turns=1, asks=1, housekeeping=Housekeeping.OTHER)
+    beside = tuple(texts_beside({key: value for key, value in body.items() if key not in ("model", "input", "prompt")}))
+    return Outline(
+        dialect, text_or(body, "model"), texts=texts, beside=beside, turns=1, asks=1, housekeeping=Housekeeping.OTHER
+    )
 
 
 def vectors(events: Iterable[Event]) -> list[tuple[float, ...]]:

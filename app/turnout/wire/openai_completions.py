@@ -77,6 +77,7 @@ class OpenAICompletions:
         prompts = _prompts(body)
         for one in prompts:
             seen.add_human(one)
+        seen.look_beside(body, "prompt", "suffix")
         suffix = text_or(body, "suffix")
         if suffix:
             seen.add_text(suffix)

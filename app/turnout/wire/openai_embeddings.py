@@ -19,7 +19,7 @@ class OpenAIEmbeddings:
 
     def outline(self, doc: Json, *, path_model: str = "", stream: bool | None = None) -> Outline:
         body = obj(doc)
-        return outline_of(Dialect.OPENAI_EMBEDDINGS, text_or(body, "model"), inputs_of(body.get("input"), "input"))
+        return outline_of(Dialect.OPENAI_EMBEDDINGS, body, inputs_of(body.get("input"), "input"))
 
     def read_request(self, doc: Json, *, path_model: str = "", stream: bool | None = None) -> Request:
         body = obj(doc)

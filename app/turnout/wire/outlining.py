@@ -18,6 +18,7 @@ from turnout.calls.housekeeping import recognise
 from turnout.calls.outline import CALLS_KEPT, Outline
 from turnout.calls.units import Dialect, Family, Json, Tokens
 from turnout.calls.values import frozen
+from turnout.wire.beside import texts_beside
 from turnout.wire.fields import dump_text
 from turnout.wire.newest import Newest
 from turnout.wire.parts import split_data_url
@@ -29,6 +30,12 @@ _PAGE, _MOST_PAGES = 40_000, 100
 twenty), and no more than vendors take."""
 ERRORS = 6
 """How many of the newest tool results an outline tells of."""
+
+
+_PLAIN = frozenset(
+    ("messages", "contents", "model", "tools", "stream", "temperature", "top_p", "max_tokens", "max_completion_tokens")
+)
+"""Members of a body that hold no text but what is read anyway."""
 
 
 class Seldom(TypedDict, total=False):
@@ -48,6 +55,7 @@ class Seldom(TypedDict, total=False):
 class _Found(TypedDict, total=False):
     """What most conversations do not hold."""
 
+    beside: tuple[str, ...]
     images: int
     sealed_by: Family | None
     tools: int
@@ -69,6 +77,7 @@ class Gatherer:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
+        self.beside: list[str] = []
         self.system: list[str] = []
         self._humans: dict[int, str] = {}
         """Text of user messages by the message's number, as it came: it is peeled when it is asked for."""
@@ -82,6 +91,7 @@ class Gatherer:
         self._peel()
         made = Gatherer()
         made.texts, made.system, made._words = self.texts[:], self.system[:], self._words.copy()
+        made.beside = self.beside[:]
         made._calls, made._call_turns = self._calls[-CALLS_KEPT:], self._call_turns[-CALLS_KEPT:]
         made._errors = self._errors[-ERRORS:]
         made.turns, made.images = self.turns, self.images
@@ -92,7 +102,7 @@ class Gatherer:
     def size(self) -> int:
         """Bytes, about: what its texts take."""
         self._peel()
-        return sum(map(getsizeof, self.texts)) + sum(map(getsizeof, self._words.values()))
+        return sum(sum(map(getsizeof, of)) for of in (self.texts, self.beside, self._words.values()))
 
     def add_system(self, text: str) -> None:
         self.system.append(text)
@@ -148,6 +158,21 @@ class Gatherer:
             self.texts.append(text)
         self._errors.append(error)
 
+    def look_beside(self, body: dict[str, Json], *read: str) -> None:
+        """At the members of a body that are not `read` word by word, nor settings that hold no text."""
+        if not body.keys() <= _PLAIN:
+            known = set(self.system)
+            for name, value in body.items():
+                if name not in _PLAIN and name not in read:
+                    self.beside += texts_beside(value, known, name)
+
+    def take(self, message: Json, place: int, take: "Callable[[Gatherer, Json, int], None]") -> None:
+        """`take`, and what it leaves."""
+        before = len(self.texts)
+        take(self, message, place)
+        if type(message) is dict and (len(message) > 2 or type(message.get("content")) is not str):
+            self.beside += texts_beside(message, set(self.texts[before:]))
+
     def outline(
         self,
         dialect: Dialect,
@@ -197,6 +222,8 @@ class Gatherer:
             found["last_tool_calls"] = tuple(self._calls[-CALLS_KEPT:])
             found["tool_call_turns"] = tuple(self._call_turns[-CALLS_KEPT:])
             found["tool_errors"] = sum(self._errors[-ERRORS:])
+        if self.beside:
+            found["beside"] = tuple(self.beside)
         if self.images:
             found["images"] = self.images
         if self.sealed_by is not None:
@@ -233,7 +260,7 @@ def gathered(dialect: Dialect, messages: list[Json], take: Callable[[Gatherer, J
     if last < STEP:
         seen = Gatherer()
         for place, message in enumerate(messages):
-            take(seen, message, place)
+            seen.take(message, place, take)
         return seen
     try:
         whole = orjson.dumps(messages)
@@ -278,7 +305,7 @@ def _taken(
     seen: Gatherer, messages: list[Json], start: int, end: int, take: Callable[[Gatherer, Json, int], None]
 ) -> Gatherer:
     for place in range(start, end):
-        take(seen, messages[place], place)
+        seen.take(messages[place], place, take)
     return seen
 
 

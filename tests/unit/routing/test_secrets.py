@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.bench.secrets_bench import rows
 
+from turnout.proxy.door.tokens import made
 from turnout.routing.facts import SecretVerdict
 from turnout.routing.secret_rules import ASSIGNMENT, RULES
 from turnout.routing.secrets import NewTextMemo, SecretScanner, scan_new
@@ -42,6 +43,11 @@ def test_the_published_documentation_example_counts_as_a_secret() -> None:
 
 def test_a_key_whose_body_is_struck_out_is_no_secret() -> None:
     assert not SCANNER.scan(["ghp_" + "x" * 36, "sk-ant-api03-" + "*" * 40]).found
+
+
+def test_a_token_of_our_own_is_a_secret() -> None:
+    assert SCANNER.scan([f"base_url is ok, key {made()}"]).kinds == ("turnout token",)
+    assert not SCANNER.scan(["class=btn-Primary-large-and-rounded-corners tn-a-name-in-small-letters-that-is-long"]).found
 
 
 def test_a_key_cut_over_two_texts_is_not_put_together() -> None:

@@ -7,6 +7,7 @@ from tests.support.script import Doc
 
 from turnout.calls.outline import Outline
 from turnout.calls.units import Dialect
+from turnout.routing.secrets import SecretScanner
 from turnout.wire.codec import codec
 from turnout.wire.words import text_of_file, texts_in
 
@@ -71,6 +72,48 @@ BODIES: list[tuple[Dialect, Doc]] = [
 ]
 
 
+KEY = "ghp_" + "a1B2" * 9
+HALVES = [{"type": "text", "text": KEY[:15]}, {"type": "text", "text": KEY[15:]}]
+AT: list[Doc] = [
+    {"name": KEY, "content": "x", "role": "user"},
+    {"role": "user", "content": HALVES},
+    {"role": "user", "content": [{"type": "image_url", "image_url": {"url": f"https://example.com/a.png?t={KEY}"}}]},
+    {
+        "role": "user",
+        "content": [{"type": "file", "file": {"filename": KEY, "file_data": "data:image/png;base64,AAAA"}}],
+    },
+    {"role": "user", "content": [{"type": "file", "file": {"file_data": f"data:text/plain,{KEY}"}}]},
+    {"role": "tool", "tool_call_id": KEY, "content": "x"},
+    {"role": "assistant", "tool_calls": [{"id": "t", "function": {"name": KEY, "arguments": "{}"}}]},
+]
+ASIDE: list[tuple[Dialect, Doc]] = [
+    *((Dialect.OPENAI_CHAT, {"messages": [{"role": "user", "content": "x"}, message]}) for message in AT),
+    *(
+        (Dialect.OPENAI_CHAT, SAYS | more)
+        for more in ({"user": KEY}, {"stop": [KEY]}, {"metadata": {KEY: "x"}}, {"vendors_own": {"deep": [KEY]}})
+    ),
+    (Dialect.OPENAI_CHAT, SAYS | {"metadata": {"password": "Kq7-Zk9!vRw"}}),
+    (Dialect.OPENAI_COMPLETIONS, {"prompt": "x", "stop": KEY}),
+    (Dialect.OPENAI_RESPONSES, {"input": "x", "metadata": {"a": KEY}}),
+    (Dialect.OPENAI_RESPONSES, {"input": [{"type": "function_call_output", "call_id": KEY, "output": "x"}]}),
+    (Dialect.ANTHROPIC, SAYS | {"stop_sequences": [KEY]}),
+    (Dialect.ANTHROPIC, SAYS | {"system": [{"type": "text", "text": "x", "citations": KEY}]}),
+    (Dialect.ANTHROPIC, {"messages": [{"role": "user", "content": HALVES}]}),
+    (
+        Dialect.ANTHROPIC,
+        {"messages": [{"role": "user", "content": [{"type": "document", "title": KEY, "source": {}}]}]},
+    ),
+    (Dialect.GEMINI, {"contents": [{"parts": [{"text": "x"}]}], "generation_config": {"stop_sequences": [KEY]}}),
+    (Dialect.GEMINI, {"contents": [{"parts": [{"text": KEY[:9]}, {"text": KEY[9:]}]}]}),
+    (Dialect.GEMINI, {"contents": [{"parts": [{"file_data": {"file_uri": f"https://example.com/?t={KEY}"}}]}]}),
+    (Dialect.OLLAMA_CHAT, SAYS | {"format": {"description": KEY}}),
+    (Dialect.OLLAMA_GENERATE, {"prompt": "x", "template": KEY}),
+    (Dialect.OLLAMA_EMBED, {"input": "x", "vendors_own": KEY}),
+    (Dialect.OPENAI_EMBEDDINGS, {"input": "x", "user": KEY}),
+]
+"""Nothing of it is counted."""
+
+
 def outlined(dialect: Dialect, body: Doc) -> Outline:
     return codec(dialect).outline({"model": "m", "max_tokens": 9, **body}, path_model="m")
 
@@ -78,6 +121,25 @@ def outlined(dialect: Dialect, body: Doc) -> Outline:
 @pytest.mark.parametrize(("dialect", "body"), BODIES)
 def test_every_text_of_a_request_is_seen(dialect: Dialect, body: Doc) -> None:
     assert WORDS in "\n".join(outlined(dialect, body).texts)
+
+
+@pytest.mark.parametrize(("dialect", "body"), ASIDE)
+def test_what_is_not_counted_is_looked_through_for_secrets(dialect: Dialect, body: Doc) -> None:
+    outline = outlined(dialect, body)
+
+    assert SecretScanner().scan(outline.said).found
+    assert not SecretScanner().scan(outline.texts).found
+
+
+@pytest.mark.parametrize("dialect", [Dialect.OPENAI_CHAT, Dialect.ANTHROPIC])
+def test_a_plain_request_has_nothing_beside_its_texts(dialect: Dialect) -> None:
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 99}}
+    body = {
+        "messages": [{"role": "user", "content": WORDS}, {"role": "user", "content": [SAID, image]}],
+        "stream": True,
+    }
+
+    assert outlined(dialect, body).beside == ()
 
 
 @pytest.mark.parametrize(("kind", "images"), [("text/plain", 0), ("application/json", 1), ("application/pdf", 1)])

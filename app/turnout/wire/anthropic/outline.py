@@ -33,6 +33,7 @@ def from_above(doc: Json) -> Outline:
         raise BadRequestError("must hold at least one message", path="messages")
     seen = gathered(Dialect.ANTHROPIC, messages, _take)
     seen.add_instructions([said_text(block, "text") for block in system])
+    seen.look_beside(body, *(("system",) if type(body.get("system")) is str else ()))
     seen.cache_marks += sum(1 for block in system if said(block, "cache_control") is not None)
     return seen.outline(
         Dialect.ANTHROPIC,

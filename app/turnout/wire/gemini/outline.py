@@ -23,6 +23,7 @@ def from_above(doc: Json, path_model: str, *, stream: bool | None) -> Outline:
         raise BadRequestError("must hold at least one content", path="contents")
     seen = gathered(Dialect.GEMINI, contents, _take)
     seen.add_instructions(instructions)
+    seen.look_beside(given)
     config = config_of(body)
     thinking = said(config, "thinkingConfig")
     seen.add_schema(said(config, "responseJsonSchema") or said(config, "responseSchema"))

@@ -51,6 +51,7 @@ class OllamaChat:
     def outline(self, doc: Json, *, path_model: str = "", stream: bool | None = None) -> Outline:
         body = obj(doc)
         seen = gathered(Dialect.OLLAMA_CHAT, items_or(body, "messages"), _take)
+        seen.look_beside(body)
         think = body.get("think")
         return seen.outline(
             Dialect.OLLAMA_CHAT,

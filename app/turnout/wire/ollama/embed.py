@@ -20,7 +20,7 @@ class OllamaEmbed:
 
     def outline(self, doc: Json, *, path_model: str = "", stream: bool | None = None) -> Outline:
         body = obj(doc)
-        return outline_of(Dialect.OLLAMA_EMBED, text_or(body, "model"), _inputs(body))
+        return outline_of(Dialect.OLLAMA_EMBED, body, _inputs(body))
 
     def read_request(self, doc: Json, *, path_model: str = "", stream: bool | None = None) -> Request:
         body = obj(doc)

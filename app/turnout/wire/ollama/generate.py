@@ -31,6 +31,7 @@ class OllamaGenerate:
         if suffix:
             seen.add_text(suffix)
         seen.images = len(items_or(body, "images"))
+        seen.look_beside(body, "prompt", "suffix", "system")
         think = body.get("think")
         return seen.outline(
             Dialect.OLLAMA_GENERATE,

@@ -31,6 +31,7 @@ def from_above(doc: Json) -> Outline:
     seen = gathered(Dialect.OPENAI_CHAT, items(body.get("messages"), "messages"), _take)
     if not seen.turns and not seen.system:
         raise BadRequestError("must hold at least one message", path="messages")
+    seen.look_beside(body)
     model, stream = text_or(body, "model"), bool(flag_or(body, "stream"))
     limit = positive_or(body, "max_completion_tokens") or positive_or(body, "max_tokens")
     if _SELDOM.isdisjoint(body):

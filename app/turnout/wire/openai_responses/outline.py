@@ -33,6 +33,7 @@ def from_above(doc: Json) -> Outline:
         seen = gathered(Dialect.OPENAI_RESPONSES, items(given, "input"), _take)
     if instructions:
         seen.add_instructions([instructions])
+    seen.look_beside(body, "input", "instructions")
     return seen.outline(
         Dialect.OPENAI_RESPONSES,
         text_or(body, "model"),
