@@ -101,3 +101,19 @@ def test_i20_a_bad_file_changes_nothing_and_says_where_it_is_bad(engine: Engine,
     (turnout.home / "rules.toml").write_text(SECOND)
     assert turnout.control.reload()["rules"] == "ok"
     assert turnout.row(turnout.chat("And again.")).rule == "second"
+
+
+def test_i20_a_rules_file_that_became_empty_takes_no_budget_away(engine: Engine, serve: Serve) -> None:
+    """As a save onto a full disk leaves it; also over a restart, until something is written."""
+    turnout = serve(settings=four_vendors(engine.url), rules=FIRST)
+    assert turnout.chat().status == 200
+    (turnout.home / "rules.toml").write_text("\n")
+    assert "the file is empty" in str(turnout.control.reload()["rules"])
+    assert turnout.row(turnout.chat("Again.")).rule == "first"
+    turnout.stop()
+    with Turnout(turnout.home) as again:
+        assert "a line with a comment" in again.control.status().rules_error
+        assert again.row(again.chat(token=turnout.token)).rule == "first"
+        (turnout.home / "rules.toml").write_text("# none\n")
+        assert again.control.reload()["rules"] == "ok"
+        assert again.row(again.chat("And again.", token=turnout.token)).rule != "first"

@@ -46,21 +46,38 @@ def read_again(paths: Paths, old: Config) -> Config:
 
 
 def _read_rules(paths: Paths, settings: Settings) -> RuleSet:
+    """Raises SettingsError also for a file that became empty: a save onto a full disk leaves that, and with it all budgets were gone."""
     text = rules_text(paths, settings)
     rules = _rules(text, settings, paths.rules.name)
+    before = _kept(paths)
+    if before is not None and before.strip() and not text.strip():
+        raise SettingsError(
+            "the file is empty; the rules and budgets before it stay in force",
+            file=paths.rules.name,
+            hint="Write them again, or a line with a comment where none are wanted.",
+        )
     data = text.encode()
-    try:
-        if read_own(paths.good_rules) != data:
+    if before != data:
+        try:
             replace_file(paths.good_rules, data)
-    except (OSError, SettingsError) as error:
-        log.warning("the rules in force could not be kept for the next start: %s", error)
+        except OSError as error:
+            log.warning("the rules in force could not be kept for the next start: %s", error)
     return rules
+
+
+def _kept(paths: Paths) -> bytes | None:
+    """The last good rules as they stood in the file; None: there are none, or they cannot be read."""
+    try:
+        return read_own(paths.good_rules)
+    except (OSError, SettingsError) as error:
+        log.warning("the last good rules cannot be read: %s", error)
+        return None
 
 
 def _last_good(paths: Paths, settings: Settings) -> RuleSet | None:
     try:
-        data = read_own(paths.good_rules)
-        return _rules(data.decode(), settings, paths.good_rules.name) if data is not None else None
+        kept = _kept(paths)
+        return _rules(kept.decode(), settings, paths.good_rules.name) if kept is not None else None
     except (SettingsError, UnicodeDecodeError):
         return None
 
