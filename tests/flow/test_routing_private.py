@@ -131,6 +131,17 @@ def test_another_conversation_of_the_same_client_is_not_private(cloud: Engine, t
     assert len(cloud.calls) == 1
 
 
+def test_i10_what_a_private_conversation_hands_to_a_subagent_stays_home(cloud: Engine, turnout: Turnout) -> None:
+    cloud.forget()
+    turnout.chat(f"Use {planted('npm')}.", headers={"x-session-id": "parent"})
+
+    below = {"x-session-id": "below", "x-parent-session-id": "parent"}
+    told = [turnout.chat(ask, headers=below) for ask in ("Find what we spoke of.", "And now?")]
+
+    assert [answer.header("x-turnout-tier") for answer in told] == ["local", "local"]
+    assert cloud.calls == []
+
+
 def test_the_row_names_the_kind_of_secret_and_nothing_of_it(turnout: Turnout) -> None:
     key = planted("github token")
 

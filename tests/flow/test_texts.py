@@ -1,5 +1,6 @@
 """Texts of calls: never kept unless switched on; then masked, per client, each message once, and for some days. The shadow check."""
 
+import base64
 import json
 import sqlite3
 import time
@@ -82,6 +83,28 @@ def test_texts_are_kept_for_the_named_client_with_secrets_masked(
     reader = Reader(keeping.home / "data" / "ledger.db")
     assert reader.said(theirs.id) == {}
     reader.close()
+
+
+def test_a_secret_that_no_single_text_shows_is_not_kept_either(engine: Engine, keeping: Turnout) -> None:
+    engine.say(Script())
+    half = len(KEY) // 2
+    encoded = base64.b64encode(f"{CANARY} {KEY}".encode()).decode()
+    parts = [
+        {"type": "text", "text": KEY[:half]},
+        {"type": "text", "text": KEY[half:]},
+        {"type": "file", "file": {"filename": "a.txt", "file_data": encoded}},
+    ]
+    doc = {
+        "model": "cloud/scripted",
+        "messages": [{"role": "user", "content": parts}],
+        "metadata": {"password": "Kq7-Zk9!vRw"},
+    }
+    row = keeping.row(keeping.ask("POST", "/v1/chat/completions", doc))
+
+    said = json.dumps(_said(keeping, row.id))
+
+    assert "[anthropic key]" in said
+    assert not any(one in said for one in (KEY[5:half], KEY[half:], encoded, "Kq7-Zk9!vRw"))
 
 
 def test_a_conversation_is_kept_message_by_message_each_once(engine: Engine, keeping: Turnout) -> None:

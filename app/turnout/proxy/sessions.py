@@ -1,6 +1,7 @@
 """What is remembered of conversations between their calls, bounded: the oldest are forgotten (the ledger keeps theirs)."""
 
 from collections import OrderedDict
+from dataclasses import replace
 
 from turnout.calls.units import Nanos
 from turnout.proxy.attribution import SILENCE_MS, Session
@@ -84,6 +85,10 @@ class Sessions:
         if session.parent:
             above = self._live.get(session.parent)
             live.parent = f"{session.parent}@{client}" if above and above.client != client else session.parent
+        above = self._live.get(live.parent) if live.parent else None
+        if above is not None and above.memory.private and not live.memory.private:
+            # What a subagent is told comes out of its parent's conversation.
+            live.memory = replace(live.memory, private=True)
         return live
 
     def _newest(self, client: str, now_ms: int) -> str:

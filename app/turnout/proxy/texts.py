@@ -12,12 +12,15 @@ from turnout.ledger.writer import Writer
 from turnout.routing.secrets import SecretScanner
 from turnout.settings.model import Privacy
 from turnout.wire import fields
+from turnout.wire.beside import FILES, seams
 
 log = logging.getLogger("turnout.texts")
 MOST_BYTES = 4_000_000
 """Of a request; a larger one is not kept."""
 _BLOB = 4_096
 """A string without a blank that is longer is a picture or a file: its place is kept, not its bytes."""
+_NAMED = (6, _BLOB)
+"""Characters of a text that its name may tell for a secret; a longer one is prose, or left out already."""
 
 
 class Texts:
@@ -62,10 +65,31 @@ class Texts:
                 return f"[{len(value)} characters left out]"
             return self._scanner().masked(value) if len(value) > 7 else value
         if isinstance(value, list):
-            return [self._masked(one) for one in value]
+            return [self._masked(one) for one in self._uncut(value)]
         if isinstance(value, dict):
-            return {self._key(key): self._masked(one) for key, one in value.items()}
+            return {self._key(key): self._member(key, one) for key, one in value.items()}
         return value
+
+    def _uncut(self, parts: list[Json]) -> list[Json]:
+        """Parts of a message without the texts that a key is cut over: none of them shows all of it."""
+        cut = self._scanner().scan(seams(parts))
+        if not cut.found:
+            return parts
+        mark = f"[{', '.join(cut.kinds)}]"
+        return [
+            mark if isinstance(one, str) else {**one, "text": mark} if isinstance(one, dict) and "text" in one else one
+            for one in parts
+        ]
+
+    def _member(self, name: str, value: Json) -> Json:
+        """A file is left out, and what only its name tells for a secret (`password`) struck out."""
+        masked = self._masked(value)
+        if not isinstance(value, str) or masked != value or not _NAMED[0] <= len(value) <= _NAMED[1]:
+            return masked
+        if (name in FILES or value.startswith("data:")) and not any(blank in value for blank in " \t"):
+            return f"[{len(value)} characters left out]"
+        named = self._scanner().scan((f'{name}="{value}"',))
+        return f"[{', '.join(named.kinds)}]" if named.found else value
 
     def _key(self, key: str) -> str:
         return self._scanner().masked(key) if len(key) > 15 else key

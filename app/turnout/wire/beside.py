@@ -21,7 +21,7 @@ _HEAD = 200
 """Characters within which a data URL says how it is encoded."""
 _OPAQUE = frozenset(("type", "role", "images", "signature", "thoughtSignature", "thought_signature"))
 """Fixed words, pictures, and what only a vendor can have made."""
-_FILES = frozenset(("data", "file_data", "fileData"))
+FILES = frozenset(("data", "file_data", "fileData"))
 _HOLDING = (str, dict, list)
 _COUNTED_AS_JSON = frozenset(("input", "arguments", "args", "response"))
 
@@ -31,9 +31,8 @@ def texts_beside(value: Json, known: Collection[str] = (), name: str = "", media
     if isinstance(value, str):
         return _of_text(value, known, name, media_type)
     if isinstance(value, list):
-        return [text for one in value if type(one) in _HOLDING for text in texts_beside(one, known, name)] + _seams(
-            value
-        )
+        held = [text for one in value if type(one) in _HOLDING for text in texts_beside(one, known, name)]
+        return held + seams(value)
     if not isinstance(value, dict) or (name in _COUNTED_AS_JSON and dump_text(value) in known):
         return []
     media_type = said_text(value, "media_type") or said_text(value, "mimeType") or said_text(value, "mime_type")
@@ -51,14 +50,14 @@ def _of_text(value: str, known: Collection[str], name: str, media_type: str) -> 
         if ";base64," not in value[:_HEAD]:
             return [plain]
         found = [text_of_file(*reversed(split_data_url(value)))]
-    elif name in _FILES:
+    elif name in FILES:
         found = [text_of_file(value, media_type), plain if " " in value else ""]
     else:
         found = [plain]
     return [text for text in found if text and text not in known]
 
 
-def _seams(parts: list[Json]) -> list[str]:
+def seams(parts: list[Json]) -> list[str]:
     """Where one text goes on in the next: engines put them together again."""
     if len(parts) < 2:
         return []
