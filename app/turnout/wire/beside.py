@@ -22,6 +22,7 @@ _HEAD = 200
 _OPAQUE = frozenset(("type", "role", "images", "signature", "thoughtSignature", "thought_signature"))
 """Fixed words, pictures, and what only a vendor can have made."""
 FILES = frozenset(("data", "file_data", "fileData"))
+_FOR_THE_VENDOR = frozenset(("authorization", "authorization_token", "headers"))
 _HOLDING = (str, dict, list)
 _COUNTED_AS_JSON = frozenset(("input", "arguments", "args", "response"))
 
@@ -37,9 +38,16 @@ def texts_beside(value: Json, known: Collection[str] = (), name: str = "", media
         return []
     media_type = said_text(value, "media_type") or said_text(value, "mimeType") or said_text(value, "mime_type")
     found = [key for key in value if len(key) >= _LONG_NAME]
-    for key, one in value.items():
+    for key, one in unkeyed(value).items():
         found += texts_beside(one, known, key, media_type)
     return found
+
+
+def unkeyed(value: dict[str, Json]) -> dict[str, Json]:
+    """Of a server that the vendor is to call (MCP) all but its key: that is handed over on purpose, and nobody else could use it."""
+    if "url" not in value and "server_url" not in value:
+        return value
+    return {name: one for name, one in value.items() if name not in _FOR_THE_VENDOR}
 
 
 def _of_text(value: str, known: Collection[str], name: str, media_type: str) -> list[str]:

@@ -18,7 +18,7 @@ from turnout.calls.housekeeping import recognise
 from turnout.calls.outline import CALLS_KEPT, Outline
 from turnout.calls.units import Dialect, Family, Json, Tokens
 from turnout.calls.values import frozen
-from turnout.wire.beside import texts_beside
+from turnout.wire.beside import texts_beside, unkeyed
 from turnout.wire.fields import dump_text
 from turnout.wire.newest import Newest
 from turnout.wire.parts import split_data_url
@@ -353,7 +353,7 @@ def _offered(
     made = Tools(
         tuple(name for one in each for name in one.names),
         tuple(kind for one in each for kind in one.server),
-        tuple(dump_text(tool) for tool in tools),
+        tuple(dump_text(unkeyed(tool) if isinstance(tool, dict) else tool) for tool in tools),
         sum(one.cache_marks for one in each),
     )
     _TOOLS.put(key, (whole, made), 2 * len(whole))

@@ -131,6 +131,30 @@ def test_what_is_not_counted_is_looked_through_for_secrets(dialect: Dialect, bod
     assert not SecretScanner().scan(outline.texts).found
 
 
+@pytest.mark.parametrize(
+    ("dialect", "offered"),
+    [
+        (Dialect.ANTHROPIC, {"mcp_servers": [{"type": "url", "url": "https://m.example", "authorization_token": KEY}]}),
+        (
+            Dialect.OPENAI_RESPONSES,
+            {"tools": [{"type": "mcp", "server_url": "https://m.example", "authorization": KEY}]},
+        ),
+        (
+            Dialect.OPENAI_RESPONSES,
+            {
+                "tools": [
+                    {"type": "mcp", "server_url": "https://m.example", "headers": {"Authorization": f"Bearer {KEY}"}}
+                ]
+            },
+        ),
+    ],
+)
+def test_a_key_that_is_handed_to_the_vendor_for_a_server_keeps_nothing_home(dialect: Dialect, offered: Doc) -> None:
+    body = offered | ({"input": "hi"} if dialect is Dialect.OPENAI_RESPONSES else SAYS)
+
+    assert not SecretScanner().scan(outlined(dialect, body).said).found
+
+
 @pytest.mark.parametrize("dialect", [Dialect.OPENAI_CHAT, Dialect.ANTHROPIC])
 def test_a_plain_request_has_nothing_beside_its_texts(dialect: Dialect) -> None:
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 99}}
