@@ -11,8 +11,9 @@ from typing import Any
 import uvicorn
 
 from turnout.calls.units import Family
+from turnout.engines.headers import request_head
 from turnout.engines.routes import base_of
-from turnout.engines.transport import Pool, request_head
+from turnout.engines.transport import Pool
 from turnout.proxy.door.protocol import Limited
 from turnout.proxy.server import _bind, _calm_collector
 

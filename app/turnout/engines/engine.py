@@ -6,9 +6,8 @@ from typing import Protocol
 
 from turnout.calls.provider import Provider
 from turnout.calls.units import Dialect, Family, Json
-from turnout.engines.headers import Sender, upstream
+from turnout.engines.headers import Sender, request_head, upstream
 from turnout.engines.routes import Base, base_of, spoken_to
-from turnout.engines.transport import request_head
 from turnout.errors import EngineStatusError, UpstreamError
 
 Headers = list[tuple[bytes, bytes]]
@@ -34,7 +33,7 @@ class Reply(Protocol):
 
 class Sends(Protocol):
     async def send(self, base: Base, head: bytes, body: bytes, connect_s: float) -> Reply:
-        """`head` is `transport.request_head`'s. Raises EngineUnreachableError when no byte of the request was accepted, UpstreamError otherwise."""
+        """`head` is `headers.request_head`'s. Raises EngineUnreachableError when no byte of the request was accepted, UpstreamError otherwise."""
         ...
 
 

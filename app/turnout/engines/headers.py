@@ -7,6 +7,7 @@ tells the vendor (anthropic-beta, openai-*, user-agent...) goes through only whe
 from collections.abc import Hashable, Iterable
 
 from turnout.calls.units import Family
+from turnout.engines.routes import Base
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -141,3 +142,17 @@ def downstream(engine: Iterable[tuple[bytes, bytes]]) -> Headers:
     """What of the engine's answer (lower-case names) the client is told beside status, type and body: rate limits, ids, retry
     advice."""
     return [header for header in engine if header[0] in _RELAYED_NAMES or header[0].startswith(_RELAYED)]
+
+
+def request_head(method: str, base: Base, target: str, headers: Headers) -> bytes:
+    """But for Content-Length and the empty line. Always written anew, never relayed raw (T13); no header can hold CR, LF or NUL."""
+    default = 443 if base.scheme == "https" else 80
+    name = f"[{base.host}]" if ":" in base.host else base.host
+    host = name if base.port == default else f"{name}:{base.port}"
+    line = "".join(letter for letter in target if "\x20" < letter < "\x7f")
+    parts = [f"{method} {line} HTTP/1.1\r\nhost: {host}\r\n".encode("ascii", "replace")]
+    for key, value in headers:
+        if b"\r" in value or b"\n" in value or b"\0" in value or not key:
+            continue
+        parts += (key, b": ", value, b"\r\n")
+    return b"".join(parts)

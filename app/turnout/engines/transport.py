@@ -487,17 +487,3 @@ def _why(error: Exception) -> str:
     if "Multiple exceptions" in str(error):
         return "nobody listens there"
     return type(error).__name__
-
-
-def request_head(method: str, base: Base, target: str, headers: Headers) -> bytes:
-    """But for Content-Length and the empty line. Always written anew, never relayed raw (T13); no header can hold CR, LF or NUL."""
-    default = 443 if base.scheme == "https" else 80
-    name = f"[{base.host}]" if ":" in base.host else base.host
-    host = name if base.port == default else f"{name}:{base.port}"
-    line = "".join(letter for letter in target if "\x20" < letter < "\x7f")
-    parts = [f"{method} {line} HTTP/1.1\r\nhost: {host}\r\n".encode("ascii", "replace")]
-    for key, value in headers:
-        if b"\r" in value or b"\n" in value or b"\0" in value or not key:
-            continue
-        parts += (key, b": ", value, b"\r\n")
-    return b"".join(parts)

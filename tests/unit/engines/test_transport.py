@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from turnout.calls.units import Family
+from turnout.engines.headers import request_head
 from turnout.engines.routes import Base, base_of
-from turnout.engines.transport import Pool, request_head
+from turnout.engines.transport import Pool
 from turnout.errors import UpstreamError
 
 BODY = b'{"answer": "' + b"x" * 5_000 + b'"}'
