@@ -15,6 +15,7 @@ from turnout.proxy.keep import mode_json
 from turnout.proxy.now import now_ms
 from turnout.proxy.sessions import Live
 from turnout.proxy.state import State
+from turnout.routing.money import nanos_of
 
 STOPPED_TOLD = 8
 KEPT_KINDS = ("calibration", "connect", "shadow")
@@ -353,7 +354,7 @@ def money(text: str) -> Nanos:
         raise BadRequestError(f"{str(text)[:20]!r} is no amount of dollars", hint="Write it like 2.50.") from None
     if not value.is_finite() or not 0 <= value <= 1_000_000:
         raise BadRequestError("the amount must be between 0 and 1,000,000 dollars")
-    nanos = value * 1_000_000_000
-    if nanos % 1:
-        raise BadRequestError(f"{text[:20]!r} is finer than a billionth of a dollar", hint="Write it like 2.50.")
-    return Nanos(int(nanos))
+    try:
+        return nanos_of(value)
+    except ValueError as error:
+        raise BadRequestError(f"{text[:20]!r} {error}", hint="Write it like 2.50.") from None
