@@ -180,10 +180,8 @@ async def test_i11_a_full_disk_refuses_holds_keeps_what_was_spent_and_recovers(
     assert reader.totals().cost == 4_000_000
 
 
-async def test_what_a_refusing_disk_kept_out_until_the_end_is_there_after_the_next_start(tmp_path: Path) -> None:
-    from turnout.ledger.recover import recover
-
-    path = tmp_path / "ledger.db"
+async def ended_under_a_lock(path: Path) -> None:
+    """A call that was held, and ended while another program kept the ledger until Turnout stopped."""
     writer = Writer(path, asyncio.get_running_loop(), wait_s=0.1)
     await writer.held(held(1))
     other = sqlite3.connect(path, isolation_level=None)
@@ -192,6 +190,13 @@ async def test_what_a_refusing_disk_kept_out_until_the_end_is_there_after_the_ne
     await asyncio.to_thread(writer.close)
     other.execute("ROLLBACK")
     other.close()
+
+
+async def test_what_a_refusing_disk_kept_out_until_the_end_is_there_after_the_next_start(tmp_path: Path) -> None:
+    from turnout.ledger.recover import recover
+
+    path = tmp_path / "ledger.db"
+    await ended_under_a_lock(path)
     found = recover(path)
     assert (found.replayed, found.charged) == (1, 0)
     assert Reader(path).call(settled(1).id) == settled(1)
@@ -203,14 +208,7 @@ async def test_i12_a_damaged_ledgers_last_calls_count_once_when_it_is_set_aside(
     from turnout.ledger.recover import recover
 
     path = tmp_path / "ledger.db"
-    writer = Writer(path, asyncio.get_running_loop(), wait_s=0.1)
-    await writer.held(held(1))
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    writer.settle(settled(1))
-    await asyncio.to_thread(writer.close)
-    other.execute("ROLLBACK")
-    other.close()
+    await ended_under_a_lock(path)
     path.write_bytes(b"no database" * 100)
 
     found = recover(path)
