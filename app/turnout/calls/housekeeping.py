@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 import re2
 
 from turnout.calls.outline import Outline
-from turnout.calls.units import Dialect, Housekeeping
+from turnout.calls.units import PROMPT_LIKE, Dialect, Housekeeping
 
 _HEAD = 1_500
 """Instructions stand at the beginning; text further down is the conversation they are about."""
@@ -19,7 +19,6 @@ _GIANT = 65_536
 """Characters. Cline's summarise call was one text of 117,957 under a system line of 96."""
 _ONE_LINE = 400
 
-_COMPLETING = frozenset((Dialect.OPENAI_COMPLETIONS, Dialect.OLLAMA_GENERATE))
 _FIM_MARKS = (
     "<|fim_prefix|>",
     "<|fim_begin|>",
@@ -168,7 +167,7 @@ def _said(head: str) -> frozenset[str]:
 
 def recognise(outline: Outline) -> Housekeeping | None:
     """What kind of side request this is; None: a person's or an agent's own work."""
-    if outline.dialect in _COMPLETING and _completes_code(outline):
+    if outline.dialect in PROMPT_LIKE and _completes_code(outline):
         return Housekeeping.FIM
     ask = _said(outline.ask[:_HEAD])
     if "summary" in ask:

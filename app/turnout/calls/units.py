@@ -43,6 +43,12 @@ class Dialect(Choice):
         return _FAMILIES[self]
 
 
+PROMPT_LIKE = frozenset({Dialect.OPENAI_COMPLETIONS, Dialect.OLLAMA_GENERATE})
+"""One text to go on from, no messages."""
+EMBED_LIKE = frozenset({Dialect.OPENAI_EMBEDDINGS, Dialect.OLLAMA_EMBED})
+"""Texts to be made vectors of."""
+
+
 class Family(Choice):
     """What a provider speaks (`dialect` in turnout.toml); also the vendor that signed blocks belong to."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from turnout.calls.record import CallRecord
-from turnout.calls.units import Dialect, Grade, Nanos, Status, Tier
+from turnout.calls.units import EMBED_LIKE, Grade, Nanos, Status, Tier
 from turnout.calls.usage import FREE, cost
 from turnout.cli.output import clock, dollars, short, table
 from turnout.errors import SettingsError
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _TIER_OF = {Grade.LOW: Tier.LOCAL, Grade.MEDIUM: Tier.FAST, Grade.HIGH: Tier.HIGH}
 _ORDER = (Tier.LOCAL, Tier.FAST, Tier.HIGH)
-_EMBEDS = (Dialect.OPENAI_EMBEDDINGS.value, Dialect.OLLAMA_EMBED.value)
-"""Texts made vectors of: no tier could have done them better or worse."""
+_EMBEDS = frozenset(one.value for one in EMBED_LIKE)
+"""No tier could have done them better or worse."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from turnout.calls.units import Dialect, Family
+from turnout.calls.units import EMBED_LIKE, PROMPT_LIKE, Dialect, Family
 
 CHAT_LIKE = frozenset(
     {Dialect.OPENAI_CHAT, Dialect.OPENAI_RESPONSES, Dialect.ANTHROPIC, Dialect.OLLAMA_CHAT, Dialect.GEMINI}
 )
-PROMPT_LIKE = frozenset({Dialect.OPENAI_COMPLETIONS, Dialect.OLLAMA_GENERATE})
-EMBED_LIKE = frozenset({Dialect.OPENAI_EMBEDDINGS, Dialect.OLLAMA_EMBED})
 
 _CHAT = {
     Family.OPENAI: Dialect.OPENAI_CHAT,

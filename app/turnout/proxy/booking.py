@@ -7,7 +7,7 @@ committed. Built twice, from merged keywords, rows took 770 of a call's instruct
 from turnout.calls.record import Attempt as AttemptRow
 from turnout.calls.record import CallRecord
 from turnout.calls.reply import Event
-from turnout.calls.units import Json, Nanos, Status, Tokens
+from turnout.calls.units import EMBED_LIKE, Json, Nanos, Status, Tokens
 from turnout.calls.usage import NO_TOKENS, Price, Usage, cost, service_named
 from turnout.errors import BadRequestError, Refusal, TurnoutError
 from turnout.proxy.attempt.growth import said
@@ -18,7 +18,6 @@ from turnout.proxy.money.settling import ABSURD, Counted, Settled, doubtful, set
 from turnout.proxy.state import Decided, State, refused_by
 from turnout.routing.facts import Candidate
 from turnout.routing.plan import Step
-from turnout.routing.tracks import EMBEDS
 from turnout.wire import fields
 from turnout.wire.codec import codec
 
@@ -255,7 +254,7 @@ class Booking:
 def seen_text(seen: Seen, *, streamed: bool) -> str:
     """The output text of an attempt, to be counted: kept as events, or as raw bytes read only now. Vectors have none: reading fifty
     of them took the loop 28 ms."""
-    if seen.text or seen.dialect is None or seen.dialect in EMBEDS or not seen.raw:
+    if seen.text or seen.dialect is None or seen.dialect in EMBED_LIKE or not seen.raw:
         return "".join(seen.text)
     spoken = codec(seen.dialect)
     events: list[Event] = []

@@ -12,7 +12,7 @@ from typing import Any
 
 from turnout import __version__
 from turnout.calls.record import CallRecord
-from turnout.calls.units import Dialect, Status
+from turnout.calls.units import EMBED_LIKE, PROMPT_LIKE, Status
 from turnout.extras import how_to_install
 from turnout.ledger.rows import usd
 
@@ -23,8 +23,8 @@ _END_S = 4.0
 _TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
 _SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 """Bucket bounds as the GenAI semantic conventions advise."""
-_EMBEDS = frozenset({Dialect.OPENAI_EMBEDDINGS.value, Dialect.OLLAMA_EMBED.value})
-_COMPLETES = frozenset({Dialect.OPENAI_COMPLETIONS.value, Dialect.OLLAMA_GENERATE.value})
+_EMBEDS = frozenset(one.value for one in EMBED_LIKE)
+_COMPLETES = frozenset(one.value for one in PROMPT_LIKE)
 Record = Callable[[CallRecord], None]
 
 

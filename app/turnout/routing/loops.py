@@ -25,7 +25,7 @@ from zlib import crc32
 
 from turnout.calls.client import Call
 from turnout.calls.outline import CALLS_KEPT, Outline
-from turnout.calls.units import Dialect, Housekeeping, Nanos
+from turnout.calls.units import EMBED_LIKE, Housekeeping, Nanos
 from turnout.calls.values import frozen
 from turnout.errors import LoopRefusal
 from turnout.routing.budget import scope_value
@@ -48,7 +48,6 @@ _UNSKETCHED = 2_000
 """Characters: a longer ask is sketched at once, for 5,000 sessions are kept in memory."""
 _BODIES_KEPT = 32
 _ENDLESS = 2**62
-_NOT_CHAT = frozenset({Dialect.OPENAI_EMBEDDINGS, Dialect.OLLAMA_EMBED})
 
 
 @frozen
@@ -130,7 +129,7 @@ def observe(state: LoopState | None, call: Call, now_ms: int, *, spent: Nanos = 
 
 def is_work(call: Call) -> bool:
     """Not a side request, a token count or an embedding: those come in bursts by nature."""
-    return call.outline.housekeeping is None and call.outline.dialect not in _NOT_CHAT
+    return call.outline.housekeeping is None and call.outline.dialect not in EMBED_LIKE
 
 
 def refused(state: LoopState, now_ms: int) -> LoopState:

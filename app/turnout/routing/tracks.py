@@ -8,7 +8,7 @@ that is down goes last.
 from collections.abc import Iterable, Sequence
 
 from turnout.calls.client import Call
-from turnout.calls.units import Dialect, Family, Mode, Tier
+from turnout.calls.units import EMBED_LIKE, Family, Mode, Tier
 from turnout.calls.values import frozen
 from turnout.routing.conversation import RANK
 from turnout.routing.facts import Candidate, Facts
@@ -22,7 +22,6 @@ NEAREST = {
     Tier.HIGH: (Tier.HIGH, Tier.FAST, Tier.LOCAL),
 }
 """Where an empty tier's calls go. Local comes last for what was not meant for it."""
-EMBEDS = frozenset({Dialect.OPENAI_EMBEDDINGS, Dialect.OLLAMA_EMBED})
 _WALLED = (Mode.LOCAL, Mode.CLOUD)
 TIER_NAMES = {tier.value: tier for tier in Tier}
 
@@ -107,4 +106,4 @@ def of_family(stops: Sequence[Stop], family: Family | None) -> list[Stop]:
 
 def embeds(call: Call) -> bool:
     """Embeddings of two models cannot be compared: such a call is never moved to another one."""
-    return call.outline.dialect in EMBEDS
+    return call.outline.dialect in EMBED_LIKE

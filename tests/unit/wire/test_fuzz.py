@@ -9,8 +9,7 @@ from tests.unit.wire.captures import captures
 from tests.unit.wire.mutations import mutated
 from tests.unit.wire.samples import REQUESTS, TALKS
 
-from turnout.calls.units import Dialect, Json
-from turnout.engines.routes import EMBED_LIKE, PROMPT_LIKE
+from turnout.calls.units import EMBED_LIKE, PROMPT_LIKE, Dialect, Json
 from turnout.errors import BadRequestError
 from turnout.wire import fields
 from turnout.wire.codec import codec

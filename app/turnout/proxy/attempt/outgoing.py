@@ -1,9 +1,8 @@
 """A request made ready for one engine: the client's own bytes with its model's name in, or written anew in another dialect."""
 
-from turnout.calls.units import Dialect
+from turnout.calls.units import PROMPT_LIKE, Dialect
 from turnout.calls.values import frozen
 from turnout.engines.engine import Engine
-from turnout.engines.routes import PROMPT_LIKE
 from turnout.errors import NoEngineError
 from turnout.proxy.exchange import Exchange
 from turnout.routing.plan import Step

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from turnout.calls.reply import Ended, Event, Failed, ToolBegan, UsageSeen
 from turnout.calls.request import ServerTool, Tool
-from turnout.calls.units import Dialect
+from turnout.calls.units import PROMPT_LIKE, Dialect
 from turnout.engines.engine import Engine, Reply
 from turnout.engines.headers import downstream
 from turnout.engines.ratelimits import translated
@@ -182,7 +182,7 @@ class Relay:
     def _mender(self, outgoing: Outgoing) -> Mender | None:
         if (
             not self._may_write_calls()
-            or outgoing.dialect in (Dialect.OPENAI_COMPLETIONS, Dialect.OLLAMA_GENERATE)
+            or outgoing.dialect in PROMPT_LIKE
             or self._exchange.array
         ):
             return None
